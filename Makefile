@@ -1,0 +1,37 @@
+# Everything a newcomer or CI runs. `make demo` first; each target makes the environment it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+REFERENCE := sample_gallery/red-cat-beach.png
+
+.PHONY: demo test test-slow lint bench clean
+
+demo: $(READY)
+	$(BIN)/cvsi-db ingest sample_gallery --model starter --db demo-gallery
+	$(BIN)/cvsi-db search $(REFERENCE) "with a hat" --db demo-gallery -k 8
+	$(BIN)/cvsi-db search $(REFERENCE) "with a hat" --db demo-gallery -k 8 --format html --out demo.html
+	@echo "demo.html holds the same answer as a page: open it in a browser"
+
+test: $(READY)
+	$(BIN)/python -m pytest -q
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -q -m slow
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("cvsi-db needs Python 3.11 or newer; try make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) demo-gallery demo.html build *.egg-info

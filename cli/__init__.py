@@ -1,0 +1,85 @@
+"""The command line: one file per command, each parses, makes one library call, and prints.
+
+Commands load when they are run and library modules when they are called, so that `--help` imports neither torch nor
+lancedb. This module is the one place that turns errors into a line on stderr and an exit code.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+from cvsi_db import __version__
+from cvsi_db.errors import CvsiError
+
+from .common import debugging
+
+COMMANDS = ("ingest", "search", "explain", "stats", "list", "check", "optimize", "migrate", "models")
+
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are modules of this package, imported when one is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, in the order in which people meet them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command called `cmd_name`, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"{__name__}.{cmd_name}_command").command
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="cvsi-db")
+def cli() -> None:
+    """Search images by example and words: this picture, but …
+
+    \b
+    cvsi-db ingest ./photos
+    cvsi-db search ref.jpg "with a hat"
+    """
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage or input, 130 interrupted."""
+    sys.exit(run())
+
+
+def run() -> int:
+    """Run the command line and return its exit code; every failure is one clear line on stderr."""
+    try:
+        return int(cli.main(standalone_mode=False) or 0)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted", EXIT_INTERRUPTED)
+    except click.UsageError as error:
+        where = f" (try '{error.ctx.command_path} --help')" if error.ctx else ""
+        return _fail(f"{error.format_message().rstrip('.')}{where}", EXIT_USAGE)
+    except click.ClickException as error:
+        return _fail(error.format_message(), error.exit_code)
+    except CvsiError as error:
+        return _fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        # The reader (head, less) has gone: nothing is wrong, and Python must not complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except Exception as error:
+        return _fail(f"unexpected {type(error).__name__}: {error} (--debug shows where)", EXIT_FAILED)
+
+
+def _fail(message: str, code: int) -> int:
+    if debugging():
+        traceback.print_exc()
+    click.echo(f"error: {message}", err=True)
+    return code

@@ -1,0 +1,102 @@
+"""`cvsi-db search`: this picture, but …"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .common import common_options, emit, model_options, settings_for, warn
+from .query import ask, query_options
+
+if TYPE_CHECKING:
+    from cvsi_db.records import SearchResult
+
+
+@click.command("search")
+@query_options
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "paths", "html"]),
+    default="table",
+    show_default=True,
+    help="How to show the hits; html is one page with the pictures in it.",
+)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file.")
+@click.option("--explain", is_flag=True, help="Also tell on stderr how the search ran.")
+@model_options
+@common_options
+def command(
+    form: str,
+    out: Path | None,
+    explain: bool,
+    model: str | None,
+    device: str | None,
+    db: Path | None,
+    quiet: bool,
+    **query: object,
+) -> None:
+    """Find images: REF, but EDIT.
+
+    Either may be missing. REF is an image file, or - for one on stdin. A reference that is in the gallery is left out
+    of the hits.
+    """
+    result = ask(settings_for(db, model, device), model, query)
+    warn(result.warnings, quiet)
+    if explain:
+        from cvsi_db.search.present import explain_text
+
+        click.echo(explain_text(result), err=True)
+    emit(_FORMATS[form](result), out)
+
+
+def _as_json(result: SearchResult) -> str:
+    from cvsi_db.search.present import to_json
+
+    return json.dumps(to_json(result), indent=2, ensure_ascii=False)
+
+
+def _as_paths(result: SearchResult) -> str:
+    return "".join(f"{hit.path}\n" for hit in result)
+
+
+def _as_html(result: SearchResult) -> str:
+    from cvsi_db.search.page import to_html
+
+    return to_html(result)
+
+
+def _as_table(result: SearchResult) -> str:
+    """The hits as a table: a row each, with the share of every term that has weight."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    if not result:
+        return "no image matches"
+    terms = [name for name, term in result[0].terms.items() if term.weight]
+    table = Table("#", "score", *terms, "path", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns[:-1]:
+        column.justify, column.no_wrap = "right", True
+    table.columns[-1].overflow = "fold"
+    for hit in result:
+        shares = [f"{hit.terms[name].contribution:+.3f}" for name in terms]
+        table.add_row(str(hit.rank), f"{hit.score:.4f}", *shares, _shortest(hit.path))
+    console = Console(width=None if Console().is_terminal else 200, soft_wrap=not Console().is_terminal)
+    with console.capture() as captured:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in captured.get().strip("\n").splitlines())
+
+
+def _shortest(path: str) -> str:
+    """The path relative to where we are when it lies below, else whole."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path
+
+
+_FORMATS = {"json": _as_json, "paths": _as_paths, "html": _as_html, "table": _as_table}

@@ -1,0 +1,74 @@
+"""Every error the library raises on purpose; knows nothing about how they are shown.
+
+    CvsiError
+    ├── UsageError            what the caller asked for cannot be meant (exit code 2)
+    │   ├── QueryError        reference, edit text, k
+    │   ├── RankError         a rank expression or a preset
+    │   ├── FilterError       a --where condition
+    │   └── BundleError       an unknown bundle, or a gallery made with another one
+    ├── ImageError            one picture cannot be read; names file, cause and remedy
+    ├── ModelError            weights that are missing, unreachable or of the wrong shape
+    ├── RewriteError          a rewriter gave no usable answer
+    ├── GalleryError          no gallery, a locked gallery, a damaged gallery
+    │   └── MigrationError    a gallery from the future, or a migration that failed
+    └── IngestError           nothing to ingest, no such folder
+
+The library raises, only the command line prints and exits. A message is one line: what, where, the remedy.
+"""
+
+
+class CvsiError(Exception):
+    """Base of every error raised on purpose. `exit_code` is what the command line exits with."""
+
+    exit_code = 1
+
+
+class UsageError(CvsiError):
+    """What was asked for is wrong in itself: running it again cannot help."""
+
+    exit_code = 2
+
+
+class QueryError(UsageError):
+    """A reference that is no image, an empty edit text, k below 1."""
+
+
+class RankError(UsageError):
+    """A rank expression that is not linear or names an unknown term, or an unknown preset."""
+
+
+class FilterError(UsageError):
+    """A filter that does not parse, or names an unknown column."""
+
+
+class BundleError(UsageError):
+    """An unknown bundle, or a gallery that was made with another bundle."""
+
+
+class ImageError(CvsiError):
+    """One picture cannot be read. `path` names it (or says where the bytes came from), `reason` why."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"cannot read {path!r}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class ModelError(CvsiError):
+    """Weights that are missing, unreachable, or do not fit the bundle."""
+
+
+class RewriteError(CvsiError):
+    """A rewriter gave no usable answer."""
+
+
+class GalleryError(CvsiError):
+    """There is no gallery here, another process is writing to it, or it is damaged."""
+
+
+class MigrationError(GalleryError):
+    """The gallery was written by a newer version, or a migration failed and was rolled back."""
+
+
+class IngestError(UsageError):
+    """A path that does not exist, or one that holds no picture."""

@@ -1,0 +1,228 @@
+"""The gallery: what an app works with. Opens a folder with its models, and passes each call to the stage that does it.
+
+Knows nothing about tables, towers or plans itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from cvsi_db.errors import BundleError
+from cvsi_db.records import ComposedQuery, IngestProgress, IngestSummary, Reference, SearchResult
+
+if TYPE_CHECKING:
+    from cvsi_db.catalog import Catalog
+    from cvsi_db.models.bundle import Bundle
+    from cvsi_db.models.protocols import Rewriter
+    from cvsi_db.search import SearchContext
+    from cvsi_db.store import Store
+
+
+class Gallery:
+    """A folder of searchable images: their embeddings, captions and metadata.
+
+    >>> from cvsi_db import Gallery
+    >>> with Gallery.open_or_create("my-gallery") as gallery:          # doctest: +SKIP
+    ...     gallery.ingest("photos")
+    ...     for hit in gallery.search("ref.jpg", "with a hat"):
+    ...         print(hit.rank, hit.path, hit.score)
+    """
+
+    def __init__(self, folder: Path, store: Store, catalog: Catalog, bundle: Bundle, rewriter: Rewriter) -> None:
+        self.folder = folder
+        self._store = store
+        self._catalog = catalog
+        self._bundle = bundle
+        self._rewriter = rewriter
+
+    @classmethod
+    def create(
+        cls, folder: str | Path, *, model: str = "starter", device: str = "auto", rewriter: str = "rules"
+    ) -> Self:
+        """Make an empty gallery for the bundle `model` and open it.
+
+        Raises GalleryError when the folder holds a gallery already or something else, BundleError for an unknown
+        bundle, ModelError when its weights cannot be had.
+        """
+        from cvsi_db.catalog import GalleryInfo
+        from cvsi_db.models.bundle import load_bundle
+        from cvsi_db.models.rewriter import make_rewriter
+        from cvsi_db.storage import create_gallery_folder
+
+        bundle, speaker = load_bundle(model, device), make_rewriter(rewriter)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        info = GalleryInfo(bundle.name, bundle.fingerprint, bundle.encoder.dim, now)
+        return cls(Path(folder), *create_gallery_folder(Path(folder), info), bundle, speaker)
+
+    @classmethod
+    def open(
+        cls, folder: str | Path, *, model: str | None = None, device: str = "auto", rewriter: str = "rules"
+    ) -> Self:
+        """Open a gallery with the bundle it was made with; `model` may name it again, or give a bundle's file.
+
+        Raises GalleryError when there is none, MigrationError when a newer version made it, BundleError when `model`
+        is another bundle or its weights have changed.
+        """
+        from cvsi_db.models.bundle import load_bundle
+        from cvsi_db.models.rewriter import make_rewriter
+        from cvsi_db.storage import open_gallery_folder
+
+        speaker = make_rewriter(rewriter)
+        store, catalog = open_gallery_folder(Path(folder))
+        with ExitStack() as on_error:
+            on_error.callback(catalog.close)
+            info = catalog.gallery()
+            bundle = load_bundle(model or info.bundle, device)
+            if bundle.fingerprint != info.fingerprint:
+                raise BundleError(
+                    f"the gallery {str(folder)!r} was made with {info.fingerprint}, not with {bundle.fingerprint}: "
+                    f"use --model {info.bundle}, or another --db for this model"
+                )
+            on_error.pop_all()
+        return cls(Path(folder), store, catalog, bundle, speaker)
+
+    @classmethod
+    def open_or_create(
+        cls,
+        folder: str | Path,
+        *,
+        model: str | None = None,
+        default_model: str = "starter",
+        device: str = "auto",
+        rewriter: str = "rules",
+    ) -> Self:
+        """Open the gallery in `folder`, or make it; a new one without `model` takes the bundle `default_model`."""
+        from cvsi_db.storage import is_gallery
+
+        if is_gallery(Path(folder)):
+            return cls.open(folder, model=model, device=device, rewriter=rewriter)
+        return cls.create(folder, model=model or default_model, device=device, rewriter=rewriter)
+
+    def ingest(
+        self,
+        *paths: str | Path,
+        on_progress: Callable[[IngestProgress], None] | None = None,
+        batch_size: int = 32,
+    ) -> IngestSummary:
+        """Take in files and folders; `on_progress` is called after each batch.
+
+        Files that cannot be read are counted and listed in the summary. Raises IngestError for a path that does not
+        exist or holds no picture, GalleryError when another process is writing.
+        """
+        from cvsi_db.ingest import ingest
+        from cvsi_db.storage import write_lock
+
+        with write_lock(self.folder):
+            return ingest(
+                [Path(path) for path in paths],
+                store=self._store,
+                catalog=self._catalog,
+                encoder=self._bundle.encoder,
+                captioner=self._bundle.captioner,
+                batch_size=batch_size,
+                progress=on_progress,
+            )
+
+    def search(
+        self,
+        reference: Reference | None = None,
+        edit_text: str | None = None,
+        *,
+        k: int = 10,
+        where: str | None = None,
+        rank: str | None = None,
+        preset: str = "default",
+        exclude_reference: bool = True,
+    ) -> SearchResult:
+        """Find the images that look like `reference` changed as `edit_text` says; either may be missing, not both.
+
+        The reference is a path, the bytes of an image file, or a PIL image; it need not be in the gallery, and when
+        it is, it is left out of the hits unless `exclude_reference` is False. Returns a list of hits, best first.
+        Raises QueryError, RankError or FilterError when the query makes no sense.
+        """
+        from cvsi_db.search import search
+
+        query = ComposedQuery(reference, edit_text, k, where, rank, preset, exclude_reference)
+        return search(query, self._context)
+
+    def explain(self, reference: Reference | None = None, edit_text: str | None = None, **options: Any) -> str:
+        """Run a search and tell how it ran: branches, the texts they embed, the plan, the time of each stage.
+
+        Takes search's arguments and raises what it raises.
+        """
+        from cvsi_db.search.present import explain_text
+
+        return explain_text(self.search(reference, edit_text, **options))
+
+    def stats(self) -> dict[str, Any]:
+        """Counts and facts: images, captions, files by state, bundle, width, folder."""
+        from collections import Counter
+
+        info, files = self._catalog.gallery(), self._catalog.source_files()
+        return {
+            "folder": str(self.folder),
+            "model": info.bundle,
+            "fingerprint": info.fingerprint,
+            "dim": info.dim,
+            "created_at": info.created_at,
+            "images": self._store.count(),
+            "files": dict(sorted(Counter(file.state for file in files.values()).items())),
+        }
+
+    def images(self, where: str | None = None) -> list[dict[str, Any]]:
+        """The metadata of all images, or of those that satisfy `where`, in the order of their paths.
+
+        Raises FilterError when `where` does not parse or names an unknown column.
+        """
+        from cvsi_db.search.sql import check_where
+
+        columns = self._store.columns
+        condition = None if where is None else check_where(where, columns)
+        rows: list[dict[str, Any]] = self._store.scan(list(columns), condition).to_pylist()
+        return sorted(rows, key=lambda row: (row["path"], row["image_id"]))
+
+    def check(self) -> list[str]:
+        """What is wrong with the gallery, one line each: catalog against tables, vectors, captions."""
+        from cvsi_db.check import find_problems
+
+        return find_problems(self._store, self._catalog)
+
+    def optimize(self) -> None:
+        """Compact the tables after many small ingests. Raises GalleryError when another process is writing."""
+        from cvsi_db.storage import write_lock
+
+        with write_lock(self.folder):
+            self._store.optimize()
+
+    def close(self) -> None:
+        """Close the catalog; the gallery cannot be used afterwards."""
+        self._catalog.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @cached_property
+    def _context(self) -> SearchContext:
+        from cvsi_db.search import SearchContext
+
+        bundle = self._bundle
+        return SearchContext(
+            store=self._store,
+            catalog=self._catalog,
+            encoder=bundle.encoder,
+            phi=bundle.phi,
+            captioner=bundle.captioner,
+            rewriter=self._rewriter,
+            device=bundle.device,
+        )

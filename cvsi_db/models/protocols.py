@@ -1,0 +1,64 @@
+"""The seams between the pipeline and the models; knows nothing about torch, open_clip or transformers.
+
+Whoever implements one of these can take part in ingest and search; tests put deterministic fakes here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from cvsi_db.records import FloatArray, PseudoText, Rewrite
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class Encoder(Protocol):
+    """Image and text towers of one CLIP model.
+
+    `dim` is the width of the joint space. Embeddings are returned as the towers project them, un-normalised
+    (phi reads un-normalised ones): callers normalise.
+    """
+
+    @property
+    def dim(self) -> int:
+        """Width of the joint embedding space."""
+
+    def encode_images(self, pictures: Sequence[Image]) -> FloatArray:
+        """(n, dim) un-normalised embeddings of upright RGB pictures, in order, in one batch."""
+
+    def encode_texts(self, texts: Sequence[str | PseudoText]) -> FloatArray:
+        """(n, dim) un-normalised embeddings, in order, in one batch; pseudo-tokens replace the first `$` of theirs."""
+
+
+class Phi(Protocol):
+    """The mapping network: an image embedding becomes the embedding of one word."""
+
+    def __call__(self, embeddings: FloatArray) -> FloatArray:
+        """(n, token_dim) word embeddings from (n, dim) un-normalised image embeddings."""
+
+
+class Captioner(Protocol):
+    """Writes several captions of a picture. `name` identifies weights and settings: it keys the caption cache."""
+
+    @property
+    def name(self) -> str:
+        """Identifies model, weights and sampling settings."""
+
+    def caption(self, pictures: Sequence[Image], seeds: Sequence[str]) -> list[tuple[str, ...]]:
+        """Captions of each picture, in order. `seeds[i]` (an image_id) fixes the sampling of picture i, whatever
+        else is in the batch, so that captioning again gives the same captions."""
+
+
+class Rewriter(Protocol):
+    """Applies an edit text to captions. `name` identifies rewriter and prompt version: it keys the rewrite cache."""
+
+    @property
+    def name(self) -> str:
+        """Identifies rewriter, model and prompt version."""
+
+    def rewrite(self, captions: Sequence[str], edit_text: str) -> Rewrite:
+        """The captions as they would read after the edit, and the objects the edit adds.
+
+        Raises RewriteError when there is no usable answer."""

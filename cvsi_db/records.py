@@ -1,0 +1,288 @@
+"""Frozen records handed from stage to stage; knows nothing about how any stage works, nor about torch or LanceDB.
+
+Arrays are numpy float32 between stages; what a stage does inside (torch, devices, float16) is its own affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+"""Float32 arrays; the docstring of whoever returns one gives its shape."""
+
+TermName = Literal["edited_captions", "pseudo_token", "image", "objects"]
+TERM_NAMES: tuple[TermName, ...] = ("edited_captions", "pseudo_token", "image", "objects")
+
+BranchName = Literal["pseudo_token", "edited_captions", "image_objects"]
+ColumnName = Literal["image_vector", "caption_vector"]
+
+Reference: TypeAlias = "str | Path | bytes | Image"
+"""A reference image as a caller may give it: a path, the bytes of an image file, or a PIL image."""
+
+
+# --- ingest -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file that may be a picture, as the scan saw it. `path` is absolute."""
+
+    path: Path
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture: upright (EXIF orientation applied), RGB, alpha flattened on white.
+
+    `image_id` is the sha256 (hex) of the file's bytes; `width` and `height` are those of the upright picture.
+    """
+
+    image_id: str
+    image: Image = field(repr=False)
+    format: str
+    width: int
+    height: int
+    taken_at: str | None = None
+    camera: str | None = None
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One row of the `images` table: one distinct content, however many paths hold it.
+
+    Vectors: `image_vector` (dim,) is the L2-normalised image embedding; `caption_vector` (dim,) the mean of the
+    L2-normalised embeddings of `captions`, not normalised again. `modified_at` and `taken_at` are ISO 8601 or None.
+    """
+
+    image_id: str
+    path: str
+    paths: tuple[str, ...]
+    folder: str
+    name: str
+    format: str
+    width: int
+    height: int
+    size_bytes: int
+    modified_at: str
+    taken_at: str | None
+    camera: str | None
+    captions: tuple[str, ...]
+    tags: tuple[str, ...]
+    image_vector: FloatArray = field(repr=False)
+    caption_vector: FloatArray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class CaptionRow:
+    """One row of the `captions` table: one caption of one image. `vector` (dim,) is L2-normalised."""
+
+    image_id: str
+    ordinal: int
+    text: str
+    vector: FloatArray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class IngestProgress:
+    """Where an ingest stands, after each batch. `done` of `total` files; `embedded` pictures met the model."""
+
+    done: int
+    total: int
+    embedded: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class IngestFailure:
+    """One file that could not be read: which, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class IngestSummary:
+    """What an ingest did, in files. `embedded` counts the pictures the model saw (the rest cost no forward).
+
+    `unchanged` files were known and the same; `moved` ones have known content under a new path whose old file is
+    gone; `duplicates` have the content of another file that is still there; `removed` were known under the
+    ingested folders and are no longer there (they are reported, their rows stay).
+    """
+
+    new: int = 0
+    unchanged: int = 0
+    moved: int = 0
+    duplicates: int = 0
+    failed: int = 0
+    removed: int = 0
+    embedded: int = 0
+    seconds: float = 0.0
+    errors: tuple[IngestFailure, ...] = ()
+
+
+# --- models -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PseudoText:
+    """A sentence with one `$` whose token embedding is to be replaced by `word` (token_dim,), the pseudo-token."""
+
+    text: str
+    word: FloatArray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """What a rewriter made of the captions and the edit text.
+
+    `edited_captions` has at least one entry; `added_objects` is a short noun phrase, or "" when the edit adds none;
+    `rewriter` names who spoke; `fallback` is True when the edit was not understood and merely appended.
+    """
+
+    edited_captions: tuple[str, ...]
+    added_objects: str
+    rewriter: str
+    fallback: bool = False
+
+
+# --- search -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named set of term weights and the gallery mix `gamma`: a row is scored against (1-γ)·image + γ·caption."""
+
+    name: str
+    weights: Mapping[TermName, float]
+    gamma: float
+
+
+@dataclass(frozen=True)
+class ComposedQuery:
+    """What a person asks: *this picture, but …*. Either half may be missing, not both.
+
+    `rank` is a linear expression over the term names that replaces the preset's weights; `where` an SQL condition
+    over the images table's columns.
+    """
+
+    reference: Reference | None = None
+    edit_text: str | None = None
+    k: int = 10
+    where: str | None = None
+    rank: str | None = None
+    preset: str = "default"
+    exclude_reference: bool = True
+
+
+@dataclass(frozen=True)
+class Term:
+    """A query vector (dim,) with its weight in the score; not normalised again after it was made."""
+
+    name: TermName
+    vector: FloatArray = field(repr=False)
+    weight: float
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One CVSI branch: one or two terms that are searched for together, as their weighted sum."""
+
+    name: BranchName
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A vector column of the images table and its share of the mix: 1-γ for image_vector, γ for caption_vector."""
+
+    name: ColumnName
+    weight: float
+
+
+@dataclass(frozen=True)
+class LogicalQuery:
+    """What to compute, not how: score(x) = Σ_branches Σ_terms Σ_columns w_term · w_column · <term, x[column]>.
+
+    `filter` is a condition already checked against the columns; `exclude` an image_id to leave out.
+    """
+
+    branches: tuple[Branch, ...]
+    columns: tuple[Column, ...]
+    filter: str | None
+    exclude: str | None
+    k: int
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """All terms of all branches, in TERM_NAMES' order."""
+        found = {term.name: term for branch in self.branches for term in branch.terms}
+        return tuple(found[name] for name in TERM_NAMES if name in found)
+
+
+@dataclass(frozen=True)
+class CompiledQuery:
+    """A composed query after its model calls: the logical query and the texts that went into it."""
+
+    query: ComposedQuery
+    logical: LogicalQuery
+    reference_id: str | None
+    captions: tuple[str, ...]
+    rewrite: Rewrite | None
+    preset: Preset
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TermScore:
+    """A term's part in a hit's score: contribution = weight · similarity; similarity is against the mixed column."""
+
+    similarity: float
+    weight: float
+    contribution: float
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One found image. `rank` starts at 1; `score` is the sum of the terms' contributions."""
+
+    rank: int
+    path: str
+    image_id: str
+    score: float
+    terms: Mapping[TermName, TermScore]
+    metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+class SearchResult(list[Hit]):
+    """The hits of one search, best first, with what led to them.
+
+    `compiled` holds the texts and the logical query, `plan` the executed plan tree, `timings_ms` the milliseconds of
+    each stage, `warnings` everything that made this answer less than was asked for.
+    """
+
+    def __init__(
+        self,
+        hits: Sequence[Hit],
+        *,
+        compiled: CompiledQuery,
+        plan: object,
+        timings_ms: Mapping[str, float],
+        warnings: Sequence[str] = (),
+    ) -> None:
+        super().__init__(hits)
+        self.compiled = compiled
+        self.plan = plan
+        self.timings_ms = dict(timings_ms)
+        self.warnings = tuple(warnings)

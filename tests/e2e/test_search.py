@@ -1,0 +1,136 @@
+"""Composed search on the sample pictures through the real command line and the Python interface."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cvsi_db import Gallery
+from tests.e2e.conftest import ROOT, SAMPLES, Cli
+
+HAT = (SAMPLES / "red-cat-beach.png", "with a hat")
+QUERIES: list[dict[str, Any]] = json.loads((SAMPLES / "queries.json").read_text())
+
+
+def test_a_second_ingest_embeds_nothing_and_says_so(cli: Cli, sample_db: Path) -> None:
+    pictures = len(json.loads((SAMPLES / "scenes.json").read_text()))
+    done = cli("ingest", SAMPLES, "--db", sample_db)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.startswith(f"0 new, {pictures} unchanged; nothing to embed")
+    again = json.loads(cli("ingest", SAMPLES, "--db", sample_db, "--format", "json").stdout)
+    assert (again["new"], again["unchanged"], again["embedded"], again["errors"]) == (0, pictures, 0, [])
+
+
+def test_json_has_the_documented_shape_and_adds_up(cli: Cli, sample_db: Path) -> None:
+    done = cli("search", *HAT, "--db", sample_db, "--format", "json", "-k", "5")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert set(answer) == {"query", "hits", "timings_ms", "warnings"}
+    assert set(answer["query"]) == {
+        "reference", "edit_text", "captions", "edited_captions", "added_objects", "preset", "weights", "gamma",
+    }  # fmt: skip
+    assert answer["query"]["edit_text"] == "with a hat"
+    assert answer["query"]["added_objects"] == "a hat"
+    assert [hit["rank"] for hit in answer["hits"]] == [1, 2, 3, 4, 5]
+    for hit in answer["hits"]:
+        assert set(hit) == {"rank", "path", "image_id", "score", "terms"}
+        assert set(hit["terms"]) == {"edited_captions", "pseudo_token", "image", "objects"}
+        for term in hit["terms"].values():
+            assert term["contribution"] == pytest.approx(term["weight"] * term["similarity"], abs=1e-4)
+        assert hit["score"] == pytest.approx(sum(term["contribution"] for term in hit["terms"].values()), abs=1e-4)
+        assert Path(hit["path"]) != HAT[0]
+    scores = [hit["score"] for hit in answer["hits"]]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_the_documented_queries_find_a_right_picture_first(sample_db: Path) -> None:
+    assert len(QUERIES) == 10
+    firsts = {}
+    with Gallery.open(sample_db, device="cpu") as gallery:
+        for query in QUERIES:
+            hits = gallery.search(SAMPLES / query["reference"], query["edit_text"], k=3)
+            firsts[query["reference"], query["edit_text"]] = Path(hits[0].path).name in query["right"]
+    wrong = [query for query, is_right in firsts.items() if not is_right]
+    assert len(wrong) <= 1, wrong
+
+
+def test_explain_tells_branches_texts_plan_and_timings(cli: Cli, sample_db: Path) -> None:
+    done = cli("explain", *HAT, "--db", sample_db)
+    assert done.returncode == 0, done.stderr
+    for said in ("pseudo_token", "edited_captions", "image_objects", "a photo of $ that with a hat", "VectorSearch"):
+        assert said in done.stdout
+    for stage in ("compile", "plan", "execute", "rerank", "present"):
+        assert stage in done.stdout
+
+
+def test_paths_table_and_explain_on_stderr(cli: Cli, sample_db: Path) -> None:
+    done = cli("search", *HAT, "--db", sample_db, "--format", "paths", "-k", "3", "--explain")
+    paths = done.stdout.splitlines()
+    assert len(paths) == 3
+    assert all(Path(path).is_file() for path in paths)
+    assert "VectorSearch" in done.stderr
+    table = cli("search", "sample_gallery/red-cat-beach.png", "with a hat", "--db", sample_db, "-k", "3", cwd=ROOT)
+    assert [Path(line.split()[-1]).name for line in table.stdout.splitlines()[2:]] == [Path(p).name for p in paths]
+    assert "\x1b" not in table.stdout
+
+
+def test_html_is_one_self_contained_page(cli: Cli, sample_db: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    done = cli("search", *HAT, "--db", sample_db, "--format", "html", "--out", page, "-k", "4")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    text = page.read_text()
+    assert text.count("data:image/") >= 5
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    assert "https://" not in text
+    assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_either_half_alone_stdin_and_the_kept_reference(cli: Cli, sample_db: Path) -> None:
+    text_only = cli("search", "--text", "a red cat on the beach", "--db", sample_db, "--format", "json", "-k", "3")
+    assert json.loads(text_only.stdout)["query"]["reference"] is None
+    assert "cat" in json.loads(text_only.stdout)["hits"][0]["path"]
+    alone = cli("search", HAT[0], "--keep-reference", "--db", sample_db, "--format", "paths", "-k", "2")
+    assert alone.stdout.splitlines()[0] == str(HAT[0])
+    stdin = cli(
+        "search", "-", "with a hat", "--db", sample_db, "--format", "paths", input=HAT[0].read_bytes(), text=False
+    )
+    direct = cli("search", *HAT, "--db", sample_db, "--format", "paths")
+    assert stdin.stdout.decode() == direct.stdout != ""
+
+
+def test_where_and_rank(cli: Cli, sample_db: Path) -> None:
+    options = ("--where", "format = 'JPEG'", "--rank", "0.5*image + 0.5*edited_captions", "--format", "json")
+    answer = json.loads(cli("search", *HAT, "--db", sample_db, *options).stdout)
+    assert answer["query"]["weights"] == {"edited_captions": 0.5, "pseudo_token": 0, "image": 0.5, "objects": 0}
+    assert {Path(hit["path"]).suffix for hit in answer["hits"]} == {".jpg"}
+
+
+def test_stats_list_check_optimize_migrate(cli: Cli, sample_db: Path) -> None:
+    pictures = len(json.loads((SAMPLES / "scenes.json").read_text()))
+    stats = json.loads(cli("stats", "--db", sample_db, "--format", "json").stdout)
+    assert (stats["images"], stats["model"], stats["files"]) == (pictures, "starter", {"ok": pictures})
+    listed = cli("list", "--db", sample_db, "--where", "name LIKE 'red-cat%'").stdout.splitlines()
+    assert str(HAT[0]) in listed
+    assert listed == sorted(listed)
+    for command in ("optimize", "migrate", "check"):
+        done = cli(command, "--db", sample_db)
+        assert (done.returncode, done.stderr) == (0, ""), command
+    assert done.stdout == f"{sample_db} is sound\n"
+
+
+def test_the_python_interface_of_the_readme(sample_db: Path) -> None:
+    from PIL import Image
+
+    with Gallery.open(sample_db, device="cpu") as gallery:
+        by_path = gallery.search(*HAT, k=3)
+        by_bytes = gallery.search(HAT[0].read_bytes(), HAT[1], k=3)
+        with Image.open(HAT[0]) as image:
+            by_image = gallery.search(image, HAT[1], k=4, exclude_reference=False)
+        assert isinstance(by_path, list)
+        assert [hit.image_id for hit in by_bytes] == [hit.image_id for hit in by_path]
+        assert {hit.image_id for hit in by_path} <= {hit.image_id for hit in by_image} | {by_path[-1].image_id}
+        assert "edited captions" in gallery.explain(*HAT).lower()
