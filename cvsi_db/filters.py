@@ -45,7 +45,7 @@ def _parse(numbered: str, where: str) -> Any:
     try:
         tree = exp.condition(numbered)
     except SqlglotError:
-        raise FilterError(f"cannot read the filter {where!r}: write one SQL condition, as in \"width > 1000\"") from None
+        raise FilterError(f'cannot read the filter {where!r}: write one SQL condition, as in "width > 1000"') from None
     if tree.find(exp.Query) or any(node.comments for node in tree.walk()):
         raise FilterError(f"the filter {where!r} holds a SELECT or a comment: write one SQL condition over the columns")
     return tree
@@ -68,7 +68,9 @@ def _dates(tree: Any) -> Iterator[int]:
     for node in tree.find_all(exp.Predicate):
         operands = list(node.iter_expressions())
         if any(isinstance(operand, exp.Column) and operand.name.lower() in TIME_COLUMNS for operand in operands):
-            yield from (int(operand.name) for operand in operands if isinstance(operand, exp.Literal) and operand.is_string)
+            yield from (
+                int(operand.name) for operand in operands if isinstance(operand, exp.Literal) and operand.is_string
+            )
 
 
 def _moment(quoted: str, where: str) -> str:

@@ -8,26 +8,27 @@ migrations, which hold their schemas.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
-from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from cvsi_db.errors import FilterError, GalleryError, ModelError, QueryError
+from cvsi_db.errors import FilterError, GalleryError, QueryError
 from cvsi_db.filters import prepare_filter
 from cvsi_db.records import CaptionRow, ColumnName, FloatArray, ImageRow
+from cvsi_db.rows import IMAGE_FIELDS, VECTORS, caption_batch, check_vector, image_batch, image_rows, matrix
 
-os.environ.setdefault("LANCEDB_LOG", "error")  # read once, at import: otherwise each search warns on stderr
-import lancedb  # noqa: E402
+os.environ.setdefault("LANCEDB_LOG", "error")  # LanceDB reads it when imported; without it every search warns
+import lancedb
 
-_VECTORS = ("image_vector", "caption_vector")
-_FIELDS = tuple(field.name for field in fields(ImageRow))
+__all__ = ["Store", "connect", "literal", "matrix", "restoring"]
+
+_TABLES = ("images", "captions")
 
 
 def connect(folder: Path) -> Any:
@@ -40,11 +41,19 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def matrix(table: Any, column: str) -> FloatArray:
-    """(n, dim) float32: the vectors in `column` of a table that the store returned, in its order."""
-    vectors = table[column].combine_chunks()
-    flat: FloatArray = vectors.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
-    return flat.reshape(len(table), vectors.type.list_size)
+@contextmanager
+def restoring(folder: Path) -> Iterator[None]:
+    """Put the tables in `folder` back to the versions they have now if the block raises."""
+    lance = connect(folder)
+    tables = [_open_table(lance, name, folder) for name in _TABLES]
+    versions = [table.version for table in tables]
+    try:
+        yield
+    except BaseException:
+        for table, version in zip(tables, versions, strict=True):
+            if table.version != version:
+                table.restore(version)
+        raise
 
 
 class Store:
@@ -52,11 +61,12 @@ class Store:
 
     def __init__(self, folder: Path, lance: Any) -> None:
         self._folder = folder
-        self._images = _open_table(lance, "images", folder)
-        self._captions = _open_table(lance, "captions", folder)
+        self._images, self._captions = (_open_table(lance, name, folder) for name in _TABLES)
         schema = self._images.schema
         self.dim: int = schema.field("image_vector").type.list_size
-        self.columns: Mapping[str, Any] = {field.name: field.type for field in schema if field.name not in _VECTORS}
+        self.columns: Mapping[str, pa.DataType] = {
+            field.name: field.type for field in schema if field.name not in VECTORS
+        }
 
     @classmethod
     def create(cls, folder: Path, dim: int) -> Store:
@@ -85,40 +95,38 @@ class Store:
         """Write images with all of their captions, replacing what was there under the same image_id.
 
         Captions go first, so that an image is never found without its captions. Raises ModelError for a vector
-        that is zero, not finite or of the wrong width, GalleryError for a repeated key or a failed write.
+        that is zero, not finite or of the wrong width, GalleryError for a repeated key, a caption of another image
+        or a failed write; nothing is written unless all rows are sound.
         """
-        image_ids = [image.image_id for image in images]
-        caption_batch = self._caption_batch(captions, set(image_ids))
-        image_batch = self._image_batch(images)
-        if not images:
-            return
-        with self._writing():
-            stale = f"image_id IN ({_literals(image_ids)})"
-            _merge(self._captions, caption_batch, "caption_id", stale=stale)
-            _merge(self._images, image_batch, "image_id")
+        image_table = image_batch(images, self._images.schema)
+        caption_table = caption_batch(captions, self._captions.schema)
+        named = _any_of(image.image_id for image in images)
+        _refuse_strangers(images, captions)
+        if images:
+            with self._writing():
+                _merge(self._captions, caption_table, "caption_id", replacing=named)
+                _merge(self._images, image_table, "image_id")
+
+    def update(self, images: Sequence[ImageRow]) -> None:
+        """Rewrite images that are there already; their captions stay as they are. Raises as `upsert` does."""
+        if images:
+            with self._writing():
+                _merge(self._images, image_batch(images, self._images.schema), "image_id")
 
     def delete(self, image_ids: Collection[str]) -> None:
         """Remove images, then their captions; unknown ids are no error."""
-        if not image_ids:
-            return
-        with self._writing():
-            self._images.delete(f"image_id IN ({_literals(image_ids)})")
-            self._captions.delete(f"image_id IN ({_literals(image_ids)})")
+        if image_ids:
+            with self._writing():
+                self._images.delete(_any_of(image_ids))
+                self._captions.delete(_any_of(image_ids))
 
     def optimize(self) -> None:
-        """Compact the tables and index their keys and the captions' words; one process at a time."""
+        """Compact both tables, index their keys and the words of the captions; one process at a time."""
         from lancedb.index import FTS, BTree
 
         with self._writing():
-            for table, indexes in (
-                (self._images, {"image_id": BTree()}),
-                (self._captions, {"image_id": BTree(), "caption_id": BTree(), "text": FTS()}),
-            ):
-                there = {column for index in table.list_indices() for column in index.columns}
-                for column, config in indexes.items():
-                    if column not in there:
-                        table.create_index(column, config=config)
-                table.optimize()
+            _index(self._images, {"image_id": BTree()})
+            _index(self._captions, {"caption_id": BTree(), "image_id": BTree(), "text": FTS()})
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -126,39 +134,35 @@ class Store:
         """The `limit` images nearest to `vector` (dim,) by inner product, out of those that meet `where`.
 
         Columns: image_id, image_vector, caption_vector, similarity (float32); best first, ties by image_id. Every
-        image is compared; none is left to an index. LanceDB rounds the query to float16, so it is searched for at
-        unit length and the similarity scaled back: the error is at most |vector| · |row| · 2⁻¹¹ (4.9e-4), 7e-5
-        measured. Raises ModelError for a zero, infinite or misshapen vector, QueryError for a limit below 1.
+        image is compared: no index is used. LanceDB rounds the query to float16, so it is searched for at unit
+        length and the similarity scaled back; the error against the stored row is at most 2⁻¹¹ · |vector| · |row|
+        (4.9e-4 for unit vectors; 7e-5 measured). Raises ModelError for a zero, infinite or misshapen vector,
+        QueryError for a limit below 1, FilterError for an unusable filter.
         """
         if limit < 1:
             raise QueryError(f"cannot search for {limit!r} images: ask for at least 1")
-        query = np.asarray(vector, np.float32)
-        self._check_vectors(query[None], lambda _: "the query vector")
-        length = float(np.linalg.norm(query))
-        search = self._images.search(query / length, vector_column_name=column, query_type="vector")
+        check_vector(vector, self.dim, "the query vector")
+        length = float(np.linalg.norm(vector))
+        search = self._images.search(vector / length, vector_column_name=column, query_type="vector")
         search = search.distance_type("dot").bypass_vector_index().limit(limit)
-        search = search.select(["image_id", *_VECTORS, "_distance"])
-        return _ranked(self._read(search, where), length)
+        return _ranked(self._run(search.select(["image_id", *VECTORS, "_distance"]), self._prepared(where)), length)
 
     def take(self, image_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
         """`columns` of the named images, in the order given. Raises GalleryError when one is not there."""
-        found = self._read(self._select(["image_id", *columns]), f"image_id IN ({_literals(image_ids) or 'NULL'})")
+        found = self._named(image_ids, list({"image_id": None} | dict.fromkeys(columns)))
         position = {image_id: row for row, image_id in enumerate(found["image_id"].to_pylist())}
         missing = next((image_id for image_id in image_ids if image_id not in position), None)
         if missing is not None:
-            raise GalleryError(f"image {missing!r} is not in {str(self._folder)!r} (any more): search again")
-        return found.take(pa.array([position[i] for i in image_ids], pa.int64())).select(list(columns))
+            raise GalleryError(f"image {missing!r} is not (or no longer) in {str(self._folder)!r}: search again")
+        return found.take(pa.array([position[image_id] for image_id in image_ids], pa.int64())).select(list(columns))
 
     def rows(self, image_ids: Collection[str]) -> dict[str, ImageRow]:
         """The named images that are there, by image_id."""
-        if not image_ids:
-            return {}
-        found = self._read(self._select(_FIELDS), f"image_id IN ({_literals(image_ids)})")
-        return {row.image_id: row for row in _image_rows(found)}
+        return {row.image_id: row for row in image_rows(self._named(image_ids, IMAGE_FIELDS))}
 
     def scan(self, columns: Sequence[str], where: str | None = None) -> pa.Table:
         """`columns` of every image that meets `where`, in no particular order."""
-        return self._read(self._select(columns), self._prepared(where))
+        return self._run(self._images.search().select(list(columns)), self._prepared(where))
 
     def count(self, where: str | None = None) -> int:
         """The number of images that meet `where`."""
@@ -168,6 +172,92 @@ class Store:
 
     def check_filter(self, where: str) -> None:
         """Dry-run a filter. Raises FilterError, with the reason in one line, when it cannot be used."""
-        condition = self._prepared(where)
+        self._run(self._images.search().select(["image_id"]).limit(1), self._prepared(where))
+
+    def _named(self, image_ids: Collection[str], columns: Sequence[str]) -> pa.Table:
+        return self._run(self._images.search().select(list(columns)), _any_of(image_ids))
+
+    def _prepared(self, where: str | None) -> str | None:
+        return None if where is None else prepare_filter(where, frozenset(self.columns))
+
+    def _run(self, query: Any, condition: str | None) -> pa.Table:
         with self._reading(condition):
-            self._select(["image_id"]).where(condition).limit(1).to_arrow()
+            return _widened((query.where(condition) if condition else query).to_arrow())
+
+    @contextmanager
+    def _reading(self, condition: str | None) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, RuntimeError, ValueError) as error:
+            reason = _one_line(error)
+            if condition is not None and reason.startswith("Invalid input"):
+                raise FilterError(
+                    f"cannot use the filter {condition!r}: {reason.removeprefix('Invalid input, ')}"
+                ) from error
+            raise GalleryError(f"cannot read {str(self._folder)!r}: {reason}") from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, RuntimeError, ValueError) as error:
+            raise GalleryError(f"cannot write to {str(self._folder)!r}: {_one_line(error)}") from error
+
+
+def _open_table(lance: Any, name: str, folder: Path) -> Any:
+    try:
+        return lance.open_table(name)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise GalleryError(f"cannot open the table {name!r} in {str(folder)!r}: {_one_line(error)}") from error
+
+
+def _merge(table: Any, batch: pa.Table, key: str, *, replacing: str | None = None) -> None:
+    """Upsert `batch` by `key`; in the same commit, drop the rows that meet `replacing` and are not in the batch."""
+    merge = table.merge_insert(key).when_matched_update_all().when_not_matched_insert_all()
+    if replacing is not None:
+        merge = merge.when_not_matched_by_source_delete(replacing)
+    result = merge.execute(batch)
+    written = result.num_inserted_rows + result.num_updated_rows
+    if written != len(batch):  # an upsert that touches nothing raises nothing
+        raise GalleryError(f"{len(batch)} rows were to be written to {table.name!r}, {written} were: ingest again")
+
+
+def _refuse_strangers(images: Sequence[ImageRow], captions: Sequence[CaptionRow]) -> None:
+    stranger = {caption.image_id for caption in captions} - {image.image_id for image in images}
+    if stranger:
+        raise GalleryError(f"captions of image {min(stranger)!r} without its row: write both in one call")
+
+
+def _index(table: Any, indexes: Mapping[str, Any]) -> None:
+    there = {column for index in table.list_indices() for column in index.columns}
+    for column, config in indexes.items():
+        if column not in there:
+            table.create_index(column, config=config)
+    table.optimize()
+
+
+def _any_of(image_ids: Iterable[str]) -> str:
+    named = ", ".join(literal(image_id) for image_id in image_ids)
+    return f"image_id IN ({named})" if named else "false"
+
+
+def _ranked(found: pa.Table, length: float) -> pa.Table:
+    """`found` with the similarity in place of LanceDB's `_distance` = 1 - dot, best first, ties by image_id."""
+    similarity = length * (1 - found["_distance"].to_numpy().astype(np.float32))
+    ranked = found.drop_columns("_distance").append_column("similarity", pa.array(similarity, pa.float32()))
+    return ranked.sort_by([("similarity", "descending"), ("image_id", "ascending")])
+
+
+def _widened(table: pa.Table) -> pa.Table:
+    """`table` with its float16 vectors as float32."""
+    for position, field in enumerate(table.schema):
+        if pa.types.is_fixed_size_list(field.type):
+            wide = pa.list_(pa.float32(), field.type.list_size)
+            table = table.set_column(position, field.name, table[field.name].cast(wide))
+    return table
+
+
+def _one_line(error: Exception) -> str:
+    """LanceDB's reason, without the place in its own source code and without its internal columns."""
+    text = " ".join(str(error).split())
+    return re.sub(r"(, _row\w+)+|, /\S+\.rs:\d+:\d+", "", text)

@@ -1,0 +1,110 @@
+"""Rows: turns records into Arrow batches for the gallery's tables, and Arrow tables back into records.
+
+Takes ImageRow and CaptionRow (vectors float32) and a table's schema (vectors float16); checks keys, vectors and times
+on the way in. Knows nothing about LanceDB or where the tables lie.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cvsi_db.errors import GalleryError, ModelError
+from cvsi_db.records import CaptionRow, FloatArray, ImageRow
+
+VECTORS = ("image_vector", "caption_vector")
+IMAGE_FIELDS = tuple(field.name for field in fields(ImageRow))
+
+
+def image_batch(images: Sequence[ImageRow], schema: pa.Schema) -> pa.Table:
+    """The images as a table of `schema`. Raises ModelError for an unusable vector, GalleryError for a repeated id."""
+    columns: dict[str, Any] = {name: [getattr(image, name) for image in images] for name in IMAGE_FIELDS}
+    columns["modified_at"] = [_utc(image.modified_at, image.image_id) for image in images]
+    columns["taken_at"] = [_camera_time(image.taken_at, image.image_id) for image in images]
+    return _batch(columns, schema, columns["image_id"])
+
+
+def caption_batch(captions: Sequence[CaptionRow], schema: pa.Schema) -> pa.Table:
+    """The captions as a table of `schema`; raises as image_batch does."""
+    columns: dict[str, Any] = {
+        "caption_id": [f"{caption.image_id}/{caption.ordinal}" for caption in captions],
+        "image_id": [caption.image_id for caption in captions],
+        "ordinal": [caption.ordinal for caption in captions],
+        "text": [caption.text for caption in captions],
+        "vector": [caption.vector for caption in captions],
+    }
+    return _batch(columns, schema, columns["caption_id"])
+
+
+def image_rows(table: pa.Table) -> Iterator[ImageRow]:
+    """The images in a table that has all of ImageRow's columns, in its order."""
+    vectors = {name: matrix(table, name) for name in VECTORS}
+    for i, row in enumerate(table.drop_columns(list(VECTORS)).to_pylist()):
+        row["modified_at"] = row["modified_at"].isoformat()
+        row["taken_at"] = row["taken_at"].isoformat() if row["taken_at"] else None
+        row |= {name: tuple(row[name]) for name in ("paths", "captions", "tags")}
+        yield ImageRow(**row, **{name: vectors[name][i] for name in VECTORS})
+
+
+def matrix(table: pa.Table, column: str) -> FloatArray:
+    """(n, dim) float32: the vectors in `column` of a table, in its order."""
+    vectors = table[column].combine_chunks()
+    flat = vectors.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    result: FloatArray = flat.reshape(len(table), vectors.type.list_size)
+    return result
+
+
+def check_vector(vector: FloatArray, dim: int, what: str) -> None:
+    """Raise ModelError unless `vector` is (dim,), finite and not zero, also after rounding to float16.
+
+    LanceDB stores such vectors without a word, and finds nothing when it searches for one.
+    """
+    if vector.shape != (dim,):
+        raise ModelError(f"{what} has the shape {vector.shape}, the gallery's vectors have ({dim},): another model?")
+    with np.errstate(over="ignore"):
+        rounded = vector.astype(np.float16)
+    if not np.isfinite(rounded).all():
+        raise ModelError(f"{what} holds NaN, an infinity or a number beyond ±65504: the model's output is broken")
+    if not rounded.any():
+        raise ModelError(f"{what} is zero, so it is near to nothing: the model's output is broken")
+
+
+def _batch(columns: dict[str, Any], schema: pa.Schema, keys: Sequence[str]) -> pa.Table:
+    # LanceDB inserts a new key as often as a batch names it.
+    repeated = [key for key, times in Counter(keys).items() if times > 1]
+    if repeated:
+        raise GalleryError(f"{repeated[0]!r} is twice in one batch: merge its rows before they are written")
+    arrays = [_array(columns[field.name], field, keys) for field in schema]
+    return pa.table(arrays, schema=schema)
+
+
+def _array(values: Sequence[Any], field: pa.Field, keys: Sequence[str]) -> pa.Array:
+    if not pa.types.is_fixed_size_list(field.type):
+        return pa.array(values, field.type)
+    dim = field.type.list_size
+    for key, vector in zip(keys, values, strict=True):
+        check_vector(vector, dim, f"the {field.name} of {key!r}")
+    flat = np.asarray(values, np.float16).reshape(-1)
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float16()), dim)
+
+
+def _utc(text: str, image_id: str) -> datetime:
+    moment = _moment(text, image_id)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _camera_time(text: str | None, image_id: str) -> datetime | None:
+    return _moment(text, image_id).replace(tzinfo=None) if text else None
+
+
+def _moment(text: str, image_id: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise GalleryError(f"cannot store image {image_id!r}: its time {text!r} is not ISO 8601") from None

@@ -1,0 +1,66 @@
+"""The gallery's migrations: the ordered revisions, and how to run them on one gallery.
+
+Takes a connection to the catalog and the open Lance database; each revision moves both, Lance first and the catalog
+(with its version stamp) last in one transaction, so that a crash leaves a step to repeat. Knows nothing about locks,
+backups or where a gallery lies. Importing it does not import alembic: an up-to-date gallery opens without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+REVISIONS = ("0001_first",)
+"""Every revision, oldest first; a revision's id is its module's name in `versions/`."""
+
+
+def head() -> str:
+    """The newest revision: the stamp of an up-to-date gallery."""
+    return REVISIONS[-1]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A chain of revisions: the Alembic folder (env.py and versions/) and the ids in it, oldest first."""
+
+    scripts: Path
+    revisions: tuple[str, ...]
+
+    @property
+    def head(self) -> str:
+        """The newest revision of the chain."""
+        return self.revisions[-1]
+
+    def upgrade(self, connection: Connection, lance: Any, dim: int) -> None:
+        """Run the revisions that `connection`'s catalog lacks, on it and on the Lance database `lance`.
+
+        `dim` is the width of the gallery's vectors. Raises whatever a revision raises; the catalog then stands at
+        the last revision that went through.
+        """
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config(attributes={"connection": connection, "lance": lance, "dim": dim})
+        config.set_main_option("script_location", str(self.scripts).replace("%", "%%"))
+        command.upgrade(config, "head")
+
+
+CHAIN = Chain(Path(__file__).parent, REVISIONS)
+
+
+def upgrade_lance(lance: Any, dim: int) -> None:
+    """Bring an empty Lance database to the head, without a catalog: the Lance half of every revision, in order."""
+    for revision in _revisions():
+        revision.upgrade_lance(lance, dim)
+
+
+def _revisions() -> Iterator[ModuleType]:
+    for name in REVISIONS:
+        yield import_module(f"{__name__}.versions.{name}")

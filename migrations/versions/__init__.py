@@ -1,0 +1,1 @@
+"""The revisions, oldest first; each is frozen once released: change a table by adding a revision."""
