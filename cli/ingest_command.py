@@ -42,7 +42,7 @@ def command(
     from cvsi_db.ingest.scan import scan
 
     settings = settings_for(db, model, device)
-    scan(paths)  # refuses paths without pictures before a gallery is made for them
+    scan(paths, {}, ())  # refuses paths without pictures before a gallery is made for them
     opened = Gallery.open_or_create(settings.db, model=model, default_model=settings.model, device=settings.device)
     with opened as gallery, _progress(quiet) as on_progress:
         summary = gallery.ingest(*paths, on_progress=on_progress, batch_size=batch_size)

@@ -198,11 +198,11 @@ def read_bundle(path: Path) -> BundleSpec:
 def _checked(path: Path, key: str, value: Any) -> Any:
     """A value of a bundle file if its type fits, a path that exists beside the file made absolute."""
     kind = int if key == "captions" else str
-    if not isinstance(value, kind) or (key == "captions" and value < 1):
+    if not isinstance(value, kind) or value in (0, ""):
         raise ValueError(f"{key} cannot be {value!r}")
     if key == "preprocess" and value not in ("clip", "targetpad"):
         raise ValueError(f"{key} is 'clip' or 'targetpad', not {value!r}")
-    if key not in ("arch", "weights", "phi", "captioner"):
+    if key not in ("arch", "weights", "phi", "captioner") or not isinstance(value, str):
         return value
     scheme = LOCAL_DIR if value.startswith(LOCAL_DIR) else ""
     beside = (path.parent / value.removeprefix(LOCAL_DIR)).resolve()

@@ -214,7 +214,7 @@ cvsi-db search sample_gallery/{reference} "{edit_text}"
 
 ## Licence
 
-Pictures and descriptions: Apache-2.0, like the code that draws them.
+Pictures and descriptions: MIT, like the code that draws them.
 """
 
 

@@ -63,7 +63,7 @@ def test_explain_tells_branches_texts_plan_and_timings(cli: Cli, sample_db: Path
     assert done.returncode == 0, done.stderr
     for said in ("pseudo_token", "edited_captions", "image_objects", "a photo of $ that with a hat", "VectorSearch"):
         assert said in done.stdout
-    for stage in ("compile", "plan", "execute", "rerank", "present"):
+    for stage in ("compile", "plan", "run", "rerank", "present"):
         assert stage in done.stdout
 
 

@@ -1,0 +1,75 @@
+"""Fixtures every test folder shares: the fakes, a small folder of pictures, and an empty gallery to write to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakePhi, FakeRewriter, save_picture
+
+if TYPE_CHECKING:
+    from cvsi_db.catalog import Catalog
+    from cvsi_db.store import Store
+
+
+@pytest.fixture
+def encoder() -> FakeEncoder:
+    return FakeEncoder()
+
+
+@pytest.fixture
+def phi() -> FakePhi:
+    return FakePhi()
+
+
+@pytest.fixture
+def captioner() -> FakeCaptioner:
+    return FakeCaptioner()
+
+
+@pytest.fixture
+def rewriter() -> FakeRewriter:
+    return FakeRewriter()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of five distinct pictures, two of them in a sub-folder."""
+    folder = tmp_path / "photos"
+    save_picture(folder / "red.png", "red")
+    save_picture(folder / "green.png", "green", (48, 64))
+    save_picture(folder / "blue.png", "blue", (50, 50))
+    save_picture(folder / "trip" / "yellow.png", "yellow", dot="black")
+    save_picture(folder / "trip" / "purple.png", "purple", dot="white")
+    return folder
+
+
+@pytest.fixture
+def gallery_folder(tmp_path: Path) -> Path:
+    """Where a gallery may be made; nothing is there yet."""
+    return tmp_path / "gallery"
+
+
+@pytest.fixture
+def opened(gallery_folder: Path) -> Iterator[tuple[Store, Catalog]]:
+    """A new, empty gallery of the fakes' width: its store and its catalog."""
+    from cvsi_db.catalog import GalleryInfo
+    from cvsi_db.storage import create_gallery_folder
+
+    info = GalleryInfo(bundle="fake", fingerprint="fake-1", dim=DIM, created_at="2024-01-01T00:00:00+00:00")
+    store, catalog = create_gallery_folder(gallery_folder, info)
+    yield store, catalog
+    catalog.close()
+
+
+@pytest.fixture
+def store(opened: tuple[Store, Catalog]) -> Store:
+    return opened[0]
+
+
+@pytest.fixture
+def catalog(opened: tuple[Store, Catalog]) -> Catalog:
+    return opened[1]
