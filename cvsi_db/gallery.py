@@ -147,8 +147,10 @@ class Gallery:
         Raises QueryError, RankError or FilterError when the query makes no sense.
         """
         from cvsi_db.search import search
+        from cvsi_db.search.query import check_query
 
         query = ComposedQuery(reference, edit_text, k, where, rank, preset, exclude_reference)
+        check_query(query)  # before the models load: that takes seconds
         return search(query, self._context)
 
     def explain(self, reference: Reference | None = None, edit_text: str | None = None, **options: Any) -> str:

@@ -2,7 +2,8 @@
 
 Takes and returns the records of records.py and Arrow tables; vectors are float16 on disk and float32 in every answer.
 Knows nothing about models, files, SQL statements or how scores are combined. The tables themselves are made by the
-migrations, which hold their schemas.
+migrations, which hold their schemas. A condition (`where`) is LanceDB's own SQL and is passed on as it is: what a
+person wrote goes through search.sql.check_where first, because LanceDB drops whatever follows a complete condition.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import numpy as np
 import pyarrow as pa
 
 from cvsi_db.errors import FilterError, GalleryError, QueryError
-from cvsi_db.filters import prepare_filter
 from cvsi_db.records import CaptionRow, ColumnName, FloatArray, ImageRow
 from cvsi_db.rows import IMAGE_FIELDS, VECTORS, caption_batch, check_vector, image_batch, image_rows, matrix
 
@@ -145,7 +145,7 @@ class Store:
         length = float(np.linalg.norm(vector))
         search = self._images.search(vector / length, vector_column_name=column, query_type="vector")
         search = search.distance_type("dot").bypass_vector_index().limit(limit)
-        return _ranked(self._run(search.select(["image_id", *VECTORS, "_distance"]), self._prepared(where)), length)
+        return _ranked(self._run(search.select(["image_id", *VECTORS, "_distance"]), where), length)
 
     def take(self, image_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
         """`columns` of the named images, in the order given. Raises GalleryError when one is not there."""
@@ -162,23 +162,19 @@ class Store:
 
     def scan(self, columns: Sequence[str], where: str | None = None) -> pa.Table:
         """`columns` of every image that meets `where`, in no particular order."""
-        return self._run(self._images.search().select(list(columns)), self._prepared(where))
+        return self._run(self._images.search().select(list(columns)), where)
 
     def count(self, where: str | None = None) -> int:
         """The number of images that meet `where`."""
-        condition = self._prepared(where)
-        with self._reading(condition):
-            return int(self._images.count_rows(condition))
+        with self._reading(where):
+            return int(self._images.count_rows(where))
 
     def check_filter(self, where: str) -> None:
         """Dry-run a filter. Raises FilterError, with the reason in one line, when it cannot be used."""
-        self._run(self._images.search().select(["image_id"]).limit(1), self._prepared(where))
+        self._run(self._images.search().select(["image_id"]).limit(1), where)
 
     def _named(self, image_ids: Collection[str], columns: Sequence[str]) -> pa.Table:
         return self._run(self._images.search().select(list(columns)), _any_of(image_ids))
-
-    def _prepared(self, where: str | None) -> str | None:
-        return None if where is None else prepare_filter(where, frozenset(self.columns))
 
     def _run(self, query: Any, condition: str | None) -> pa.Table:
         with self._reading(condition):

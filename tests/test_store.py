@@ -13,6 +13,7 @@ import pytest
 
 from cvsi_db.errors import CvsiError, FilterError, GalleryError, ModelError, QueryError
 from cvsi_db.records import CaptionRow, ColumnName, FloatArray, ImageRow
+from cvsi_db.search.sql import check_where
 from cvsi_db.store import Store, literal, matrix
 
 DIM = 16
@@ -264,12 +265,15 @@ def test_scan_returns_every_row(full: Store) -> None:
 
 
 def test_filters_over_every_kind_of_column(full: Store) -> None:
-    assert full.count("taken_at IS NULL") == 100
-    assert full.count("taken_at >= '2023-06-28'") == sum(n % 28 == 27 and n % 5 > 0 for n in range(500))
-    assert full.count("modified_at < '2024-01-02'") == sum(n % 28 == 0 for n in range(500))
-    assert full.count("modified_at = '2024-01-01T13:00:00+01:00'") == sum(n % 28 == 0 for n in range(500))
-    assert full.count("array_has(tags, 'even') AND camera IS NULL") == 250
-    assert full.count(f"name = {literal(chr(39).join(('it', 's 7.jpg')))}") == 1
+    def count(where: str) -> int:
+        return full.count(check_where(where, full.columns))
+
+    assert count("taken_at IS NULL") == 100
+    assert count("taken_at >= '2023-06-28'") == sum(n % 28 == 27 and n % 5 > 0 for n in range(500))
+    assert count("modified_at < '2024-01-02'") == sum(n % 28 == 0 for n in range(500))
+    assert count("modified_at = '2024-01-01T13:00:00+01:00'") == sum(n % 28 == 0 for n in range(500))
+    assert count("array_has(tags, 'even') AND camera IS NULL") == 250
+    assert count(f"name = {literal(chr(39).join(('it', 's 7.jpg')))}") == 1
     full.check_filter("width / height > 1.5 AND name LIKE 'it%'")
 
 
@@ -279,7 +283,7 @@ def test_filters_over_every_kind_of_column(full: Store) -> None:
         ("width = 'wide'", "could not convert to literal of type 'Int32'"),
         ("width", "does not return a boolean"),
         ("levitate(width) > 1", "Invalid function 'levitate'"),
-        ("depth > 1", "'depth', no column"),
+        ("depth > 1", "No field named depth"),
     ],
 )
 def test_an_unusable_filter_is_named_in_one_line(full: Store, where: str, said: str) -> None:

@@ -34,7 +34,7 @@ class BundleSpec:
 
     `arch` and `weights` are open_clip's: a model name with a pretrained tag or a file, or `local-dir:FOLDER` and no
     weights. `phi` is a checkpoint file or None (then there is no pseudo_token branch). `captioner` is a transformers
-    folder or hub name, and `captions` how many captions it samples per image.
+    folder or hub name, which samples `captions` captions per image from the nucleus `top_p` at `temperature`.
     """
 
     name: str
@@ -45,6 +45,8 @@ class BundleSpec:
     phi: str | None
     captioner: str
     captions: int = 5
+    top_p: float = 0.9
+    temperature: float = 0.7
     preprocess: Literal["clip", "targetpad"] = "clip"
 
 
@@ -128,13 +130,14 @@ class Bundle:
     @cached_property
     def captioner(self) -> Captioner:
         """The captioner; its weights load with the first picture that has no captions in the cache."""
-        source, captions = self.spec.captioner, self.spec.captions
-        name = f"{Path(source).name}:{_digest(source)}:{captions}"
+        spec = self.spec
+        sampling: dict[str, Any] = {"captions": spec.captions, "top_p": spec.top_p, "temperature": spec.temperature}
+        name = f"{Path(spec.captioner).name}:{_digest(spec.captioner, repr(sampling))}"
 
         def load() -> Captioner:
             from cvsi_db.models.captioner import TransformersCaptioner
 
-            return TransformersCaptioner.load(source, device=self.device, captions=captions, name=name)
+            return TransformersCaptioner.load(spec.captioner, device=self.device, name=name, **sampling)
 
         return LazyCaptioner(name, load)
 
@@ -197,7 +200,7 @@ def read_bundle(path: Path) -> BundleSpec:
 
 def _checked(path: Path, key: str, value: Any) -> Any:
     """A value of a bundle file if its type fits, a path that exists beside the file made absolute."""
-    kind = int if key == "captions" else str
+    kind = {"captions": int, "top_p": float, "temperature": float}.get(key, str)
     if not isinstance(value, kind) or value in (0, ""):
         raise ValueError(f"{key} cannot be {value!r}")
     if key == "preprocess" and value not in ("clip", "targetpad"):

@@ -1,0 +1,215 @@
+"""Captions of pictures from any transformers image-to-text model: BLIP, or the starter's own captioner.
+
+Takes PIL pictures with one seed string each, returns N captions per picture. A picture's captions depend on the
+weights, the settings and its seed string, never on what else is in the batch. Knows nothing about galleries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from cvsi_db.errors import ModelError
+from cvsi_db.models.torchvision_shim import ensure_torchvision
+
+ensure_torchvision()  # before transformers, which imports it
+
+from transformers import (  # noqa: E402
+    AutoImageProcessor,
+    AutoModelForImageTextToText,
+    AutoTokenizer,
+    LogitsProcessor,
+)
+from transformers.utils import logging  # noqa: E402
+
+from cvsi_db.models.conv_encoder import register_conv_encoder  # noqa: E402
+from cvsi_db.models.hub import require_hub  # noqa: E402
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+NOTHING_SAID = "a picture"
+"""What stands in for an empty caption: a caption must have something to embed."""
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """How captions are drawn: nucleus sampling (Holtzman et al., 2020) of at most `max_new_tokens` tokens."""
+
+    captions: int = 5
+    max_new_tokens: int = 60
+    top_p: float = 0.9
+    temperature: float = 0.7
+
+    def __post_init__(self) -> None:
+        if self.captions < 1 or self.max_new_tokens < 1:
+            raise ModelError(f"a captioner needs at least 1 caption and 1 token, found {self}")
+        if not 0.0 < self.top_p <= 1.0 or self.temperature <= 0.0:
+            raise ModelError(f"a captioner needs top_p above 0 and up to 1, and temperature above 0, found {self}")
+
+    def __str__(self) -> str:
+        return f"n{self.captions}-m{self.max_new_tokens}-p{self.top_p:g}-t{self.temperature:g}"
+
+
+class TransformersCaptioner:
+    """A captioner over a transformers model; make one with `load`."""
+
+    def __init__(self, model: Any, processor: Any, tokenizer: Any, *, name: str, settings: SamplingSettings) -> None:
+        self._model = model
+        self._processor = processor
+        self._tokenizer = tokenizer
+        self._name = name
+        self._settings = settings
+
+    @classmethod
+    def load(
+        cls,
+        source: str,
+        *,
+        device: str = "cpu",
+        captions: int = 5,
+        name: str | None = None,
+        max_new_tokens: int = 60,
+        top_p: float = 0.9,
+        temperature: float = 0.7,
+    ) -> TransformersCaptioner:
+        """The captioner in the folder `source`, or the one of that name in the local cache or on the hub.
+
+        `name` identifies the weights (default: `source`); the captioner's own name adds the settings to it.
+        Raises ModelError when the weights cannot be had, are no captioner, or the settings cannot be meant.
+        """
+        settings = SamplingSettings(captions, max_new_tokens, top_p, temperature)
+        model, processor, tokenizer = _load_parts(source)
+        model = model.to(device).eval()
+        return cls(model, processor, tokenizer, name=f"{name or source}/{settings}", settings=settings)
+
+    @property
+    def name(self) -> str:
+        """Identifies weights and sampling settings."""
+        return self._name
+
+    def caption(self, pictures: Sequence[Image], seeds: Sequence[str]) -> list[tuple[str, ...]]:
+        """`captions` lower-case captions of each picture, in order; see Captioner.caption."""
+        if len(pictures) != len(seeds):
+            raise ValueError(f"{len(pictures)} pictures need as many seeds, found {len(seeds)}")
+        if not pictures:
+            return []
+        texts = [_tidy(text) for text in self._tokenizer.batch_decode(self._sample(pictures, seeds), **_DECODING)]
+        n = self._settings.captions
+        return [tuple(texts[start : start + n]) for start in range(0, len(texts), n)]
+
+    @torch.inference_mode()
+    def _sample(self, pictures: Sequence[Image], seeds: Sequence[str]) -> torch.Tensor:
+        """(pictures · captions, tokens) token ids; each picture passes through the vision tower once."""
+        settings = self._settings
+        pixels = self._processor(images=list(pictures), return_tensors="pt")["pixel_values"]
+        rows = [f"{seed}/{ordinal}" for seed in seeds for ordinal in range(settings.captions)]
+        uniforms = draw_uniforms(rows, settings.max_new_tokens).to(self._model.device)
+        tokens: torch.Tensor = self._model.generate(
+            pixel_values=pixels.to(self._model.device, self._model.dtype),
+            logits_processor=[SeededNucleus(uniforms, settings.top_p, settings.temperature)],
+            num_return_sequences=settings.captions,
+            max_new_tokens=settings.max_new_tokens,
+            min_new_tokens=1,
+            use_cache=True,
+            # The processor has chosen: these leave its one finite score alone.
+            do_sample=True,
+            temperature=1.0,
+            top_k=0,
+            top_p=1.0,
+            num_beams=1,
+        )
+        return tokens
+
+
+_DECODING = {"skip_special_tokens": True, "clean_up_tokenization_spaces": True}
+
+
+class SeededNucleus(LogitsProcessor):  # type: ignore[misc]  # transformers is untyped
+    """Nucleus sampling by inverse transform from uniforms (rows, steps) drawn beforehand: column i serves step i.
+
+    Every row keeps one finite score, so whatever samples afterwards must take it.
+    """
+
+    def __init__(self, uniforms: torch.Tensor, top_p: float, temperature: float) -> None:
+        self._columns = iter(uniforms.T)
+        self._top_p = top_p
+        self._temperature = temperature
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """(rows, vocabulary) scores: 0 at the chosen token of each row, minus infinity elsewhere."""
+        kept = nucleus((scores.float() / self._temperature).softmax(-1), self._top_p)
+        # In the order of token ids, not of probability: rounding may swap two near-equal tokens from batch to batch.
+        cumulative = kept.cumsum(-1)
+        targets = next(self._columns).unsqueeze(-1) * cumulative[:, -1:]
+        chosen = torch.searchsorted(cumulative, targets, right=True)
+        return torch.full_like(scores, -torch.inf).scatter_(-1, chosen, 0.0)
+
+
+def nucleus(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:
+    """(rows, vocabulary) probabilities with all but the likeliest tokens that make up `top_p` of each row set to 0."""
+    ordered, tokens = probabilities.sort(dim=-1, descending=True, stable=True)
+    mass_before = ordered.cumsum(-1) - ordered
+    return torch.zeros_like(probabilities).scatter_(-1, tokens, ordered * (mass_before < top_p))
+
+
+def draw_uniforms(rows: Sequence[str], steps: int) -> torch.Tensor:
+    """(rows, steps) float32 in [0, 1), each row drawn from its own string alone."""
+    draws = [np.random.default_rng(_seed_of(row)).random(steps, dtype=np.float32) for row in rows]
+    below_one = np.minimum(np.stack(draws), np.float32(1 - 1e-6))  # rounding must not carry a draw to the far end
+    return torch.from_numpy(below_one)
+
+
+def _seed_of(row: str) -> int:
+    return int.from_bytes(hashlib.sha256(row.encode()).digest()[:16], "big")
+
+
+def _tidy(text: str) -> str:
+    return " ".join(text.lower().split()) or NOTHING_SAID
+
+
+# --- loading ----------------------------------------------------------------------------------------------------
+
+
+def _load_parts(source: str) -> tuple[Any, Any, Any]:
+    """Model, image processor and tokenizer, from a folder or the cache, else from the hub."""
+    register_conv_encoder()
+    if Path(source).is_dir():
+        return _read_here(source, "this folder holds no captioner for transformers")
+    try:
+        return _read_here(source, "it is not in the local cache")
+    except ModelError:
+        require_hub(f"the captioner {source!r}")  # now, because transformers would go on asking for half a minute
+        return _read_parts(source, "it cannot be downloaded")
+
+
+def _read_here(source: str, failure: str) -> tuple[Any, Any, Any]:
+    """Without the network, and without the progress bar that transformers draws even for megabytes."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        return _read_parts(source, failure, local_files_only=True)
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _read_parts(source: str, failure: str, **options: Any) -> tuple[Any, Any, Any]:
+    try:
+        return (
+            AutoModelForImageTextToText.from_pretrained(source, dtype=torch.float32, **options),
+            AutoImageProcessor.from_pretrained(source, backend="pil", **options),
+            AutoTokenizer.from_pretrained(source, **options),
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"cannot load the captioner {source!r}: {failure} ({first_line}); "
+            "give the folder of a local copy, or use the bundled model (--model starter)"
+        ) from error

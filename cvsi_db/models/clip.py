@@ -1,0 +1,269 @@
+"""The Encoder over open_clip: any CLIP it can build, from a tag, a weights file or a local folder.
+
+Takes PIL pictures and texts, returns un-normalised float32 embeddings. A text may carry a pseudo-token: its word
+replaces the token embedding of the text's first `$`, and the text tower runs as it always does. Knows nothing about
+galleries, phi or captions.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+
+from cvsi_db.errors import ModelError
+from cvsi_db.models.hub import OPEN_CLIP_FILES, cached_file, require_hub
+from cvsi_db.models.torchvision_shim import ensure_torchvision
+from cvsi_db.records import FloatArray, PseudoText
+
+Preprocess = Literal["clip", "targetpad"]
+
+TARGET_RATIO = 1.25
+"""The aspect ratio up to which pictures are cropped rather than padded, as the benchmarks of composed retrieval do."""
+
+
+class OpenClipEncoder:
+    """An open_clip model with its tokenizer and preprocessing, as an Encoder. Safe to use from several threads."""
+
+    def __init__(
+        self, model: Any, tokenizer: Any, preprocess: Callable[[Image.Image], torch.Tensor], device: str
+    ) -> None:
+        self.model = model.float().to(device).eval()
+        self.tokenizer = tokenizer
+        self.preprocess = preprocess
+        self.device = device
+        self._lock = threading.Lock()  # a hook puts the words in: no other text may pass through it meanwhile
+
+    @classmethod
+    def load(cls, arch: str, weights: str | None, *, device: str, preprocess: Preprocess = "clip") -> OpenClipEncoder:
+        """Builds `arch` ("ViT-B-32", "local-dir:/path" or "hf-hub:owner/name") and loads its weights.
+
+        `weights` is a tag of open_clip ("openai") or the path of a file; None where `arch` is a folder or repository.
+        "targetpad" pads long pictures to a ratio of 1.25 before the usual preprocessing. Raises ModelError when the
+        weights are missing, cannot be fetched, or do not fit.
+        """
+        source = find_weights(arch, weights)
+        with quiet_libraries():
+            try:
+                model, tokenizer, transform = source.build()
+            except Exception as error:  # open_clip raises whatever its readers and the hub's client stumble over
+                raise ModelError(f"cannot load {source.what}: {_first_line(error)}") from error
+        return cls(model, tokenizer, _padded(transform) if preprocess == "targetpad" else transform, device)
+
+    @property
+    def dim(self) -> int:
+        """Width of the joint embedding space."""
+        projection = self._text_tower.text_projection
+        return int(projection.out_features if isinstance(projection, torch.nn.Linear) else projection.shape[1])
+
+    @property
+    def token_dim(self) -> int:
+        """Width of a word's embedding in the text tower: what phi must produce."""
+        return int(self._text_tower.token_embedding.embedding_dim)
+
+    @torch.inference_mode()
+    def encode_images(self, pictures: Sequence[Image.Image]) -> FloatArray:
+        """(n, dim) un-normalised embeddings of RGB pictures, in order, in one batch."""
+        if not pictures:
+            return np.empty((0, self.dim), np.float32)
+        batch = torch.stack([self.preprocess(picture) for picture in pictures])
+        return _as_numpy(self.model.encode_image(batch.to(self.device)))
+
+    @torch.inference_mode()
+    def encode_texts(self, texts: Sequence[str | PseudoText]) -> FloatArray:
+        """(n, dim) un-normalised embeddings, in order, in one batch.
+
+        Raises ModelError for a pseudo-token whose text has no `$` of its own within the context length, or whose
+        word is not as wide as the text tower.
+        """
+        if not texts:
+            return np.empty((0, self.dim), np.float32)
+        tokens = self.tokenizer([text.text if isinstance(text, PseudoText) else text for text in texts])
+        with self._lock, self._words_in_place(texts, tokens):
+            return _as_numpy(self.model.encode_text(tokens.to(self.device)))
+
+    @property
+    def _text_tower(self) -> Any:
+        """Where open_clip keeps the token embedding: on the model itself, or on its `text` part."""
+        tower = getattr(self.model, "text", self.model)
+        if not hasattr(tower, "token_embedding"):
+            raise ModelError(
+                f"text tower {type(tower).__name__!r} has no token embedding: use a model of open_clip's own"
+            )
+        return tower
+
+    @contextmanager
+    def _words_in_place(self, texts: Sequence[str | PseudoText], tokens: torch.Tensor) -> Iterator[None]:
+        """For one forward, the words of the pseudo-texts stand where the token embedding of their `$` would."""
+        rows = [row for row, text in enumerate(texts) if isinstance(text, PseudoText)]
+        if not rows:
+            yield
+            return
+        columns = [self._dollar_column(texts[row], tokens[row]) for row in rows]
+        words = self._words([text for text in texts if isinstance(text, PseudoText)])
+
+        def put_in(_module: object, _inputs: object, embedded: torch.Tensor) -> torch.Tensor:
+            embedded = embedded.clone()
+            embedded[rows, columns] = words.to(embedded)
+            return embedded
+
+        hook = self._text_tower.token_embedding.register_forward_hook(put_in)
+        try:
+            yield
+        finally:
+            hook.remove()
+
+    def _words(self, texts: Sequence[PseudoText]) -> torch.Tensor:
+        """(n, token_dim) the words, checked."""
+        for text in texts:
+            if text.word.shape != (self.token_dim,):
+                raise ModelError(
+                    f"the pseudo-token of {text.text!r} has shape {text.word.shape}, not ({self.token_dim},): "
+                    "phi must be the one trained for this CLIP"
+                )
+        return torch.from_numpy(np.stack([text.word for text in texts]))
+
+    def _dollar_column(self, text: object, tokens: torch.Tensor) -> int:
+        found = (tokens == self.dollar_id).nonzero()
+        if not len(found):
+            raise ModelError(f"sentence {text!r} has no `$` of its own for its pseudo-token: set it between spaces")
+        return int(found[0])
+
+    @cached_property
+    def dollar_id(self) -> int:
+        """The id of a lone `$`: the one that its tokens have and those of the empty text have not."""
+        dollar, nothing = (set(self.tokenizer([text])[0].tolist()) for text in ("$", ""))
+        if len(dollar - nothing) != 1:
+            raise ModelError(f"tokenizer {type(self.tokenizer).__name__!r} has no single token for `$`")
+        return int(next(iter(dollar - nothing)))
+
+
+# --- weights ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class WeightsSource:
+    """What open_clip shall load: an architecture, a tag or a file, and settings that belong to the tag's weights."""
+
+    arch: str
+    pretrained: str | None
+    settings: Mapping[str, Any]
+
+    @property
+    def what(self) -> str:
+        """How to speak of it in a message."""
+        return f"{self.arch!r}" if self.pretrained is None else f"{self.arch!r} with weights {self.pretrained!r}"
+
+    def build(self) -> tuple[Any, Any, Callable[[Image.Image], torch.Tensor]]:
+        """The model, its tokenizer, and its preprocessing for pictures."""
+        import open_clip
+
+        model, _, transform = open_clip.create_model_and_transforms(
+            self.arch, self.pretrained, pretrained_text=False, require_pretrained=True, **self.settings
+        )
+        return model, open_clip.get_tokenizer(self.arch), transform
+
+
+def find_weights(arch: str, weights: str | None) -> WeightsSource:
+    """Checks that weights are at hand or can be fetched, before anything large is built.
+
+    Raises ModelError at once, or within seconds where the hub must be asked.
+    """
+    ensure_torchvision()
+    schema, _, place = arch.rpartition(":")
+    if schema == "local-dir":
+        return WeightsSource(_checked_folder(place), None, {})
+    if schema == "hf-hub":
+        if cached_file(place, ["open_clip_config.json"]) is None:
+            require_hub(repr(arch))
+        return WeightsSource(arch, None, {})
+    return _find_known(arch, weights)
+
+
+def _checked_folder(place: str) -> str:
+    folder = Path(place).expanduser()
+    if not (folder / "open_clip_config.json").is_file():
+        raise ModelError(f"{str(folder)!r} is no CLIP folder: open_clip_config.json is not in it")
+    if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.bin")):
+        raise ModelError(f"CLIP folder {str(folder)!r} holds no weights: open_clip_model.safetensors is not in it")
+    return f"local-dir:{folder}"
+
+
+def _find_known(arch: str, weights: str | None) -> WeightsSource:
+    """One of open_clip's own architectures, with weights from a file or under a tag."""
+    import open_clip
+
+    if arch not in open_clip.list_models():
+        raise ModelError(f"{arch!r} is no architecture that open_clip knows: see open_clip.list_models()")
+    if weights is None:
+        raise ModelError(f"{arch!r} needs weights: give one of open_clip's tags or the path of a file")
+    if Path(weights).expanduser().is_file():
+        return WeightsSource(arch, str(Path(weights).expanduser()), {})
+    tag = open_clip.get_pretrained_cfg(arch, weights)
+    if not tag:
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(arch)) or "none"
+        raise ModelError(f"{weights!r} is neither a file nor a tag of {arch!r} (its tags: {tags})")
+    return _find_tagged(arch, weights, tag)
+
+
+def _find_tagged(arch: str, weights: str, tag: Mapping[str, Any]) -> WeightsSource:
+    """A tag's weights, from the local cache without asking the network, else from the hub.
+
+    The settings come from the tag: OpenAI's weights need the quick GELU that the plain architecture lacks.
+    """
+    repo, _, name = str(tag.get("hf_hub", "")).rpartition("/")
+    cached = cached_file(repo, [name] if name else OPEN_CLIP_FILES) if repo else None
+    if cached is None:
+        require_hub(f"{arch!r} ({weights!r})")
+    settings = {f"image_{key}": tag[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in tag}
+    settings["force_quick_gelu"] = bool(tag.get("quick_gelu", False)) or arch.endswith("-quickgelu")
+    return WeightsSource(arch, str(cached) if cached else weights, settings)
+
+
+# --- small things -----------------------------------------------------------------------------------------------
+
+
+def pad_to_ratio(picture: Image.Image, ratio: float = TARGET_RATIO) -> Image.Image:
+    """The picture with black bars beside it, until its longer side is at most `ratio` times the shorter."""
+    least = round(max(picture.size) / ratio)
+    width, height = max(picture.width, least), max(picture.height, least)
+    if (width, height) == picture.size:
+        return picture
+    padded = Image.new("RGB", (width, height))
+    padded.paste(picture, ((width - picture.width) // 2, (height - picture.height) // 2))
+    return padded
+
+
+def _padded(transform: Callable[[Image.Image], torch.Tensor]) -> Callable[[Image.Image], torch.Tensor]:
+    return lambda picture: transform(pad_to_ratio(picture))
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keeps the libraries' warnings and log lines to themselves while they load a model; errors still raise."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _as_numpy(embeddings: torch.Tensor) -> FloatArray:
+    return embeddings.float().cpu().numpy()

@@ -1,0 +1,200 @@
+"""Readings of clauses about how the picture is: colour, number, place, weather, time, view, style, looks.
+
+Each takes the match of its pattern in `edits.py` and returns an `Edit`, or None when the words make no sense to it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from cvsi_db.models.rules import operations as do
+from cvsi_db.models.rules import words as w
+from cvsi_db.models.rules.edit import Edit, adding, as_new, bringing, moving, one_thing, preposition
+from cvsi_db.models.rules.inflect import singular
+from cvsi_db.models.rules.phrases import Caption, NounPhrase, Phrase
+from cvsi_db.models.rules.reader import read
+
+ASPECTS = {
+    "background", "backdrop", "place", "setting", "location", "scene", "scenery", "surroundings", "environment",
+    "colour",
+    "color", "weather", "time", "style", "view", "viewpoint", "season", "perspective", "medium", "time of day", "fur",
+    "number", "count", "it", "this", "that", "sky", "him", "her", "them", "camera angle", "angle", "picture", "image",
+}  # fmt: skip
+
+
+def recolour(match: re.Match[str]) -> Edit | None:
+    """The edit that a clause on recolour asks for."""
+    colour = re.sub(r"[ -]colou?r(?:ed)?$", "", match["colour"])
+    return Edit(lambda caption: do.recolour(caption, colour))
+
+
+def recolour_thing(match: re.Match[str]) -> Edit | None:
+    """The edit that a clause on recolour thing asks for."""
+    thing = one_thing(match["what"])
+    colour = match["colour"]
+    if match["what"].split()[-1] in ASPECTS:
+        return Edit(lambda caption: do.recolour(caption, colour))
+    return Edit(lambda caption: do.recolour_thing(caption, thing, colour)) if thing else None
+
+
+def count(match: re.Match[str]) -> Edit | None:
+    """The edit that a clause on count asks for."""
+    text = match["number"]
+    number = w.NUMBERS.get(text) or (int(text) if text.isdecimal() else {"a pair": 2, "a couple": 2}.get(text, 1))
+    more = bool(match["more"])
+    named = one_thing(f"{w.NUMBER_WORDS.get(number, number)} {match['noun']}") if match["noun"] else None
+    if match["noun"] and named is None:
+        return None
+    shift = number if more or text == "another" else 0
+
+    def apply(caption: Caption) -> Caption:
+        head = do.head_of(caption)
+        if named and head and not head.named(named) and named.one not in {"animal", "subject", "figure"}:
+            return (
+                do.become(caption, named)
+                if named.slot in w.BEINGS or not named.slot
+                else do.add(caption, bringing((named,)))
+            )
+        return do.count(caption, lambda now: now + shift if shift else number)
+
+    if named and named.slot not in w.BEINGS | {""}:
+        return adding((named,))
+    return Edit(apply)
+
+
+def move(match: re.Match[str]) -> Edit | None:
+    """The edit that a clause on move asks for."""
+    place = re.sub(r"^(?:back |over |out |down |up )*(?:to|into|onto|toward)\s+", "", match["place"])
+    phrases = read(place)
+    if len(phrases) == 1 and phrases[0].kind in {"place", "where", "weather", "time"}:
+        return moving(phrases[0])
+    thing = one_thing(place)
+    return moving(Phrase("place", preposition(thing), (thing,))) if thing else None
+
+
+def background(match: re.Match[str]) -> Edit | None:
+    """The edit that a clause on background asks for."""
+    thing = one_thing(match["what"])
+    if thing is None or not (thing.noun in w.PLACES or singular(thing.noun) in w.PLACES):
+        return None
+    fitting = (
+        replace(thing, det="the") if thing.words == ("mountains",) else thing if thing.det == "the" else as_new(thing)
+    )
+    return moving(Phrase("place", preposition(thing), (fitting,)))
+
+
+def weather(match: re.Match[str]) -> Edit | None:
+    """The edit that a clause on weather asks for."""
+    return moving(Phrase("weather", w.WEATHER_WORDS[match["what"]]))
+
+
+def time_of_day(match: re.Match[str]) -> Edit | None:
+    """The edit that a clause on time of day asks for."""
+    word = match["what"].removesuffix(" time").replace("nighttime", "night").replace("night-time", "night")
+    lead = "in the" if word in {"evening", "morning", "afternoon", "daytime", "dark", "darkness"} else "at"
+    return moving(Phrase("time", "during the day" if word in {"day", "daylight"} else f"{lead} {word}"))
+
+
+_VIEW_WORDS = (
+    (
+        r"bigger|larger|much (?:bigger|larger)|(?:seen )?from (?:nearby|close by)|come (?:closer|nearer)|nearer"
+        r"|step closer|move in",
+        "seen up close",
+    ),
+    (
+        r"smaller|much smaller|step back|move (?:back|away)|back up|go (?:back|further)|more zoomed out",
+        "seen from far away",
+    ),
+    (r"from head to toe|all of (?:it|them|him|her)", "seen in full"),
+    (
+        r"zoom(?:ed)? (?:out|back)|.*\b(?:far|further|farther|afar|distan\w+|wider|small(?:er)? in)\b.*",
+        "seen from far away",
+    ),
+    (
+        r"zoom(?:ed)? in.*|(?:much |a )?clos(?:er|e)(?:[ -]?(?:up|shot|view|look|in|by))*|.*\bclose[ -]?up\b.*"
+        r"|(?:up|more|very|get) close(?:r)?",
+        "seen up close",
+    ),
+    (r".*\b(?:full|whole) (?:body|view|figure)\b.*|in full|full[ -]length", "seen in full"),
+)  # fmt: skip
+
+
+def view(match: re.Match[str]) -> Edit | None:
+    """The edit that a clause on view asks for."""
+    if " and " in match[0] or "," in match[0]:
+        return None
+    for pattern, words in _VIEW_WORDS:
+        if re.fullmatch(pattern, match[0]):
+            return moving(Phrase("view", words))
+    return None
+
+
+def style(match: re.Match[str]) -> Edit | None:
+    """The edit that a clause on style asks for."""
+    what = re.sub(r"^(?:a|an|the) ", "", match["what"])
+    words = re.sub(r" (?:style|drawing|painting|picture|art|version|image|illustration|look)$", "", what).split()
+    if not words or what in w.NEUTRAL_MEDIA or (w.VERBS | w.PREPOSITIONS | w.LINKS) & set(words):
+        return None
+    if not ({" ".join(words), words[-1], what, what.split()[-1]} & (w.STYLES | w.MEDIA)):
+        return None
+    if what.endswith((" style", " look", " art")) or match["how"] in {"in", "in the"}:
+        return moving(Phrase("style", f"in {what}"))
+    article = "" if " ".join(words) in {"pixel art", "clip art", "line art", "paper"} else "a "
+    return moving(Phrase("style", f"as {article}{what}"))
+
+
+def weather_noun(what: str) -> Edit | None:
+    """The edit that a clause on weather noun asks for."""
+    return moving(Phrase("weather", w.WEATHER_WORDS[what.split()[-1]]))
+
+
+def adjectives(match: re.Match[str]) -> Edit | None:
+    """The edit that a clause on adjectives asks for."""
+    words = tuple(match[0].replace(",", " and").split())
+    plain = [
+        word
+        for word in words
+        if word not in {"more", "less", "much", "very", "and", "a", "bit", "slightly", "not", "as", "too", "most"}
+    ]
+    if (
+        not plain
+        or {"hatless", "alone"} & set(plain)
+        or not all(_ADJECTIVE.fullmatch(word) or word in w.SHADES or word in w.COLOURS for word in plain)
+    ):
+        return None
+    return Edit(lambda caption: do.describe(caption, words))
+
+
+_ADJECTIVE = re.compile(
+    r"""(?:long|short|loos|tight|dark|light|bright|big|larg|small|tall|thin|thick|young|old|wid|narrow|low|high|plain|simpl|
+    dress|fanc|sex|soft|sleek|bold|flow|bagg|slim|warm|cool|deep|fluff|furr|happ|sad|cut|wet|dirt|clean|dens|shin|tini)(?:i?er|e?|y|ier)
+    |[\w-]{3,}(?:ful|less|ive|ous|able|ible|ish|ic|ical|ual|ed|ent|ant|ary|al|etic)|colorful|casual|formal|plain|solid|floral|striped|sheer|tiny|huge|
+    asleep|awake|elegant|feminine|masculine|modern|vintage|fluffy|furry|pretty|fancy|flowy|sexy|edgy|girly|dressy|baggy|
+    multicolou?red|sleeveless|strapless|short-sleeved|long-sleeved|v-neck|shiny|lacy|silky|sleeved|fitted|modest|flared""",
+    re.VERBOSE,
+)
+
+
+def looks(thing: NounPhrase) -> Edit | None:
+    """The edit of a "noun phrase" that is in truth a colour or an adjective: "black" in "is black with stripes"."""
+    if thing.det not in {"", "more", "all"} or thing.post:
+        return None
+    words = " ".join((thing.det, *thing.words)).strip()
+    colour = re.fullmatch(
+        rf"(?:solid |plain |matte? |all |much |more )*({w.COLOUR_LIST})(?: in)?(?: colou?r(?:ed)?)?", words
+    )
+    if colour:
+        return Edit(lambda caption: do.recolour(caption, colour[1]))
+    match = re.fullmatch(r".+", words)
+    return adjectives(match) if match and len(thing.words) <= 2 else None
+
+
+def uncolour(match: re.Match[str]) -> Edit:
+    """Another colour, whichever: the old one goes."""
+    return Edit(do.uncolour)
+
+
+def sunset(match: re.Match[str]) -> Edit:
+    """ "the sun is going down"."""
+    return moving(Phrase("time", "at sunset"))

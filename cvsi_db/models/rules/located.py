@@ -1,0 +1,77 @@
+"""Operations on where, when and how a picture is: place, time, weather, style and view, each `Caption` in and out.
+
+Works on the phrases of `phrases.py`; knows nothing about how an edit text is worded.
+"""
+
+from __future__ import annotations
+
+from cvsi_db.models.rules.operations import head_index
+from cvsi_db.models.rules.phrases import Caption, Kind, Phrase
+
+
+def set_phrase(caption: Caption, phrase: Phrase) -> Caption:
+    """`phrase` where the caption had one of its kind; other ones of the kind go; else it closes the caption."""
+    kinds = _KINDS_REPLACED.get(phrase.kind, {phrase.kind})
+    old = [i for i, part in enumerate(caption) if part.kind in kinds and not _clause(part)]
+    if not any(caption[i].kind == phrase.kind for i in old) and phrase.kind == "place":
+        old = [i for i in old if caption[i].lead in {"in", "on", "at", "along", "across", "inside"}]
+    rest = [i for i, part in enumerate(caption) if part.kind in kinds and (i in old[1:] or _clause(part))]
+    if old:
+        caption = (*caption[: old[0]], phrase, *caption[old[0] + 1 :])
+    kept = tuple(part for i, part in enumerate(caption) if i not in rest)
+    return _unlead(kept if old else _close(kept, phrase), phrase)
+
+
+_KINDS_REPLACED: dict[Kind, set[Kind]] = {"place": {"place", "where"}}
+
+
+def _clause(part: Phrase) -> bool:
+    return part.kind == "weather" and part.lead.split(" ")[0] in {"it", "it's", "rain", "snow", "the", "there", "while"}
+
+
+def _unlead(caption: Caption, phrase: Phrase) -> Caption:
+    """A style or view that opened the caption gives way to the new one."""
+    if phrase.kind not in {"style", "view"}:
+        return caption
+    return tuple(part for part in caption if not (part.kind == "lead" and lead_kind(part.lead) == phrase.kind))
+
+
+def lead_kind(lead: str) -> Kind:
+    """Whether an opening such as "a pencil drawing of" tells the style, the view, or nothing."""
+    words = set(lead.replace("-", " ").split())
+    if words & {"close", "closeup", "distant", "afar", "full", "wide", "zoomed", "distance"}:
+        return "view"
+    plain = {
+        "a",
+        "an",
+        "the",
+        "of",
+        ":",
+        "showing",
+        "photo",
+        "picture",
+        "image",
+        "view",
+        "shot",
+        "photograph",
+        "depicting",
+    }
+    return "lead" if words <= plain else "style"
+
+
+def _close(caption: Caption, phrase: Phrase) -> Caption:
+    """`phrase` at the end of the head's sentence, before a closing remark on style or companion."""
+    head = head_index(caption) or 0
+    ends = [i for i, part in enumerate(caption) if i > head and part.kind == "joint" and part.lead in ".;"]
+    stop = ends[0] if ends else len(caption)
+    if phrase.kind in {"style", "view"}:
+        return (*caption[:stop], Phrase("joint", ","), phrase, *caption[stop:])
+    commas = [i for i in range(head, stop) if caption[i].text() == "," and i + 1 < stop]
+    closing = [i for i in commas if caption[i + 1].kind in {"style", "view", "friend"}]
+    stop = closing[0] if closing else stop
+    return (*caption[:stop], phrase, *caption[stop:])
+
+
+def drop_kind(caption: Caption, kind: Kind) -> Caption:
+    """The caption without its phrases of one kind."""
+    return tuple(phrase for phrase in caption if phrase.kind != kind)

@@ -1,0 +1,78 @@
+"""Search: a composed query in, its hits out; the five stages in order.
+
+`compile_query` runs the models, `build_plan` decides how, `run_plan` reads the store, `rerank` scores exactly,
+`present` dresses the hits. Knows nothing about any stage's inside. The stages load on first use, because two of them
+bring torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from cvsi_db.records import ComposedQuery, SearchResult
+
+if TYPE_CHECKING:
+    from cvsi_db.catalog import Catalog
+    from cvsi_db.models.protocols import Captioner, Encoder, Phi, Rewriter
+    from cvsi_db.store import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class SearchContext:
+    """What a search works with. The models may be lazy: each is touched only by a query that needs it."""
+
+    store: Store
+    catalog: Catalog
+    encoder: Encoder
+    phi: Phi | None
+    captioner: Captioner
+    rewriter: Rewriter
+    device: str = "cpu"
+
+
+class Stopwatch:
+    """Calls functions and keeps what each took, in milliseconds, in the order of the calls."""
+
+    def __init__(self) -> None:
+        self._laps: dict[str, float] = {}
+
+    def __call__(self, lap: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `function` returns; its time is kept under `lap`."""
+        start = perf_counter()
+        result = function(*args, **kwargs)
+        self._laps[lap] = (perf_counter() - start) * 1000
+        return result
+
+    @property
+    def timings_ms(self) -> dict[str, float]:
+        """Milliseconds by lap, then their `total`."""
+        return {**self._laps, "total": sum(self._laps.values())}
+
+
+def search(query: ComposedQuery, context: SearchContext) -> SearchResult:
+    """Answer a composed query: at most `query.k` hits, best first, equal scores by image_id.
+
+    The answer is exact: it equals scoring every row. Raises QueryError, RankError or FilterError for a query that
+    cannot be meant, RewriteError and ModelError from the models.
+    """
+    from cvsi_db.search.compiler import compile_query
+    from cvsi_db.search.executor import run_plan
+    from cvsi_db.search.planner import build_plan
+    from cvsi_db.search.present import present
+    from cvsi_db.search.rerank import rerank
+
+    watch = Stopwatch()
+    compiled = watch("compile", compile_query, query, context)
+    plan = watch("plan", build_plan, compiled.logical, context.store.count())
+    executed = watch("run", run_plan, plan, context.store, context.device)
+    ranking = watch("rerank", rerank, executed.plan, executed.candidates, context.device)
+    hits = watch("present", present, ranking, context.store)
+    return SearchResult(
+        hits, compiled=compiled, plan=executed.plan, timings_ms=watch.timings_ms, warnings=compiled.warnings
+    )

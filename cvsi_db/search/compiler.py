@@ -1,0 +1,208 @@
+"""The query compiler: a composed query in, its terms out as vectors; the only stage of a search that runs models.
+
+At most one image forward and one text forward per query, whatever it asks for; captions and rewrites come from the
+catalog when they can, and are kept there. Knows nothing about plans or scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cvsi_db.errors import ImageError, ModelError, QueryError, RewriteError
+from cvsi_db.records import (
+    Branch,
+    BranchName,
+    Column,
+    CompiledQuery,
+    ComposedQuery,
+    FloatArray,
+    LogicalQuery,
+    Picture,
+    PseudoText,
+    Reference,
+    Rewrite,
+    Term,
+    TermName,
+)
+from cvsi_db.search.query import (
+    Weights,
+    check_query,
+    check_weights,
+    choose_weights,
+    find_preset,
+    possible_terms,
+    tidy,
+)
+from cvsi_db.search.sql import check_where
+
+if TYPE_CHECKING:
+    from cvsi_db.search import SearchContext
+
+BRANCHES: tuple[tuple[BranchName, tuple[TermName, ...]], ...] = (
+    ("pseudo_token", ("pseudo_token",)),
+    ("edited_captions", ("edited_captions",)),
+    ("image_objects", ("image", "objects")),
+)
+"""The branches of CVSI, each with its terms."""
+
+
+@dataclass(frozen=True)
+class _Embedded:
+    """A query vector (dim,) before it has a weight, and the text it came from."""
+
+    vector: FloatArray = field(repr=False)
+    text: str | None = None
+
+
+def compile_query(query: ComposedQuery, context: SearchContext) -> CompiledQuery:
+    """The logical query with its vectors, and the texts that went into it.
+
+    Everything that can be wrong with the query's text is found before a model is touched. Raises QueryError, RankError
+    or FilterError for a query that cannot be meant, RewriteError and ModelError from the models.
+    """
+    check_query(query)
+    preset = find_preset(query.preset)
+    weights, warnings = choose_weights(query, preset, possible_terms(query, context.phi is not None))
+    condition = _checked_filter(query.where, context)
+    picture = None if query.reference is None else read_reference(query.reference)
+    captions = _captions(picture, context) if picture and query.edit_text is not None else ()
+    rewrite = None if query.edit_text is None else _rewrite(captions, query.edit_text, context)
+    embedded = _embed(picture, query.edit_text, rewrite, context)
+    reference_id = picture.image_id if picture else None
+    return CompiledQuery(
+        query=query,
+        logical=LogicalQuery(
+            branches=_branches(embedded, weights),
+            columns=(Column("image_vector", 1 - preset.gamma), Column("caption_vector", preset.gamma)),
+            filter=condition,
+            exclude=reference_id if query.exclude_reference else None,
+            k=query.k,
+        ),
+        reference_id=reference_id,
+        captions=captions,
+        rewrite=rewrite,
+        preset=preset,
+        warnings=(*warnings, *check_weights(weights, tuple(embedded)), *_rewrite_warnings(rewrite, query)),
+    )
+
+
+def read_reference(reference: Reference) -> Picture:
+    """The decoded reference image. Raises QueryError when it is missing or no image."""
+    from PIL.Image import Image
+
+    from cvsi_db.ingest.decode import picture_of, read_picture
+
+    if isinstance(reference, Image):
+        return picture_of(reference)
+    if not isinstance(reference, str | Path | bytes):
+        kind = type(reference).__name__
+        raise QueryError(f"the reference image is a {kind}: give a path, the bytes of an image file, or a PIL image")
+    try:
+        return read_picture(reference if isinstance(reference, bytes) else Path(reference))
+    except ImageError as error:
+        raise QueryError(f"the reference image is no use: {error}") from error
+
+
+def pseudo_sentence(edit_text: str, added_objects: str) -> str:
+    """The sentence whose `$` becomes the pseudo-token (CVSI, the visual branch)."""
+    added = tidy(added_objects)
+    addition = f" And the photo should have {added}." if added else ""
+    return f"a photo of $ that {tidy(edit_text)}.{addition}"
+
+
+def _checked_filter(where: str | None, context: SearchContext) -> str | None:
+    if where is None:
+        return None
+    condition = check_where(where, context.store.columns)
+    context.store.check_filter(condition)
+    return condition
+
+
+def _captions(picture: Picture, context: SearchContext) -> tuple[str, ...]:
+    """The captions of the reference, from the catalog or else from the captioner."""
+    name, image_id = context.captioner.name, picture.image_id
+    known = context.catalog.captions([image_id], name)
+    if image_id not in known:
+        known = {image_id: tuple(context.captioner.caption([picture.image], [image_id])[0])}
+        context.catalog.keep_captions(name, known)
+    return known[image_id]
+
+
+def _rewrite(captions: Sequence[str], edit_text: str, context: SearchContext) -> Rewrite:
+    """The captions after the edit, from the catalog or else from the rewriter; a lone edit text stands for itself."""
+    text = " ".join(edit_text.split())
+    if not captions:
+        return Rewrite((text,), added_objects="", rewriter="none")
+    name = context.rewriter.name
+    known = context.catalog.rewrite(captions, text, name)
+    if known is None:
+        known = context.rewriter.rewrite(captions, text)
+        if not known.edited_captions:
+            raise RewriteError(f"the rewriter {name} gave no edited caption for {text!r}: try again or use another one")
+        context.catalog.keep_rewrite(captions, text, name, known)
+    return known
+
+
+def _rewrite_warnings(rewrite: Rewrite | None, query: ComposedQuery) -> list[str]:
+    if rewrite is None or not rewrite.fallback:
+        return []
+    return [
+        f"the rewriter {rewrite.rewriter} did not understand {query.edit_text!r} and appended it to the captions: "
+        "put it in other words, or use --rewriter openai"
+    ]
+
+
+def _embed(
+    picture: Picture | None, edit_text: str | None, rewrite: Rewrite | None, context: SearchContext
+) -> dict[TermName, _Embedded]:
+    """Every term the query has, whatever its weight: one image forward, one text forward."""
+    image = None if picture is None else context.encoder.encode_images([picture.image])[0]
+    terms: dict[TermName, _Embedded] = {}
+    if rewrite is not None:
+        pseudo = None if image is None else _pseudo_text(image, edit_text or "", rewrite, context)
+        terms.update(_embed_texts(rewrite, pseudo, context))
+    if image is not None:
+        terms["image"] = _Embedded(_normalised(image[None], "the reference image")[0])
+    return terms
+
+
+def _pseudo_text(image: FloatArray, edit_text: str, rewrite: Rewrite, context: SearchContext) -> PseudoText | None:
+    if context.phi is None:
+        return None
+    return PseudoText(pseudo_sentence(edit_text, rewrite.added_objects), context.phi(image[None])[0])
+
+
+def _embed_texts(rewrite: Rewrite, pseudo: PseudoText | None, context: SearchContext) -> dict[TermName, _Embedded]:
+    captions, objects = rewrite.edited_captions, rewrite.added_objects
+    texts: list[str | PseudoText] = [*captions, *([pseudo] if pseudo else []), *([objects] if objects else [])]
+    rows = list(_normalised(context.encoder.encode_texts(texts), "the query's texts"))
+    # The mean of unit vectors is not normalised again: its length says how far the edited captions agree.
+    mean = np.asarray(np.mean(rows[: len(captions)], axis=0), dtype=np.float32)
+    terms: dict[TermName, _Embedded] = {"edited_captions": _Embedded(mean, " | ".join(captions))}
+    rest = iter(rows[len(captions) :])
+    if pseudo:
+        terms["pseudo_token"] = _Embedded(next(rest), pseudo.text)
+    if objects:
+        terms["objects"] = _Embedded(next(rest), objects)
+    return terms
+
+
+def _normalised(rows: FloatArray, what: str) -> FloatArray:
+    """(n, dim) rows of norm 1. Raises ModelError for a row that is zero or not finite."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not np.all(np.isfinite(norms)) or not np.all(norms > 0):
+        raise ModelError(f"the encoder gave a zero or non-finite embedding for {what}: its weights may be damaged")
+    return np.asarray(rows / norms, dtype=np.float32)
+
+
+def _branches(embedded: dict[TermName, _Embedded], weights: Weights) -> tuple[Branch, ...]:
+    def terms(names: Sequence[TermName]) -> tuple[Term, ...]:
+        found = [(name, embedded[name]) for name in names if name in embedded]
+        return tuple(Term(name, each.vector, float(weights.get(name, 0.0)), each.text) for name, each in found)
+
+    return tuple(Branch(name, terms(names)) for name, names in BRANCHES if terms(names))

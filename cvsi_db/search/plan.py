@@ -1,0 +1,166 @@
+"""Plans: how a logical query will run, as a tree of frozen nodes that prints.
+
+`TopK` is always the root. Knows nothing about rules, storage or torch; what a node did is written into a copy of it
+after it ran (`fetched`, `rounds`, `candidates`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from cvsi_db.records import BranchName, Column, ColumnName, FloatArray, Term
+
+
+@dataclass(frozen=True)
+class VectorSearch:
+    """The best rows of one column for one branch. `vector` (dim,) is the weighted sum of the branch's terms.
+
+    `rows` is how many rows there are to scan, `limit` how many to fetch first; `fetched` how many came in the end.
+    """
+
+    branch: BranchName
+    column: ColumnName
+    column_weight: float
+    vector: FloatArray = field(repr=False, compare=False)
+    rows: int
+    limit: int | None = None
+    where: str | None = None
+    fetched: int | None = None
+
+
+@dataclass(frozen=True)
+class Union:
+    """The candidates of all searches, once each. `rounds` and `candidates` tell what it took to be exact."""
+
+    searches: tuple[VectorSearch, ...]
+    rounds: int | None = None
+    candidates: int | None = None
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Only candidates that satisfy an SQL condition."""
+
+    source: Source
+    condition: str
+
+
+@dataclass(frozen=True)
+class Exclude:
+    """All candidates but one image: the reference."""
+
+    source: Source
+    image_id: str
+
+
+@dataclass(frozen=True)
+class Rerank:
+    """The exact score of each candidate: the weighted terms against the mix of the columns."""
+
+    source: Source
+    terms: tuple[Term, ...]
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class TopK:
+    """The `k` best, equal scores by image_id."""
+
+    source: Rerank
+    k: int
+
+
+Source: TypeAlias = Filter | Exclude | Union
+Node: TypeAlias = TopK | Rerank | Source | VectorSearch
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The nodes that feed this one."""
+    if isinstance(node, VectorSearch):
+        return ()
+    return node.searches if isinstance(node, Union) else (node.source,)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and all below it, parents first."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def union_of(plan: TopK) -> Union:
+    """The one union of a plan."""
+    return next(node for node in walk(plan) if isinstance(node, Union))
+
+
+def searches_of(plan: TopK) -> tuple[VectorSearch, ...]:
+    """The vector searches of a plan, in order."""
+    return union_of(plan).searches
+
+
+def rewrite_source(plan: TopK, change: Callable[[Source], Source]) -> TopK:
+    """The plan with `change` applied to every node between its rerank and its searches, the lowest first."""
+
+    def rebuilt(node: Source) -> Source:
+        return change(node if isinstance(node, Union) else replace(node, source=rebuilt(node.source)))
+
+    return replace(plan, source=replace(plan.source, source=rebuilt(plan.source.source)))
+
+
+def rewrite_searches(plan: TopK, change: Callable[[VectorSearch], VectorSearch | None]) -> TopK:
+    """The plan with every search replaced by what `change` makes of it; None drops it."""
+
+    def rebuilt(node: Source) -> Source:
+        if not isinstance(node, Union):
+            return node
+        changed = (change(search) for search in node.searches)
+        return replace(node, searches=tuple(search for search in changed if search is not None))
+
+    return rewrite_source(plan, rebuilt)
+
+
+def format_plan(plan: TopK) -> str:
+    """The plan as an indented tree, one line per node, without a line end."""
+    return "\n".join(_lines(plan))
+
+
+def _lines(node: Node, first: str = "", rest: str = "") -> Iterator[str]:
+    yield first + _describe(node)
+    below = children(node)
+    for position, child in enumerate(below, start=1):
+        last = position == len(below)
+        yield from _lines(child, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "))
+
+
+def _describe(node: Node) -> str:
+    match node:
+        case TopK():
+            return f"TopK k={node.k:,}"
+        case Rerank():
+            terms = _weighted_sum([(term.weight, term.name) for term in node.terms])
+            return f"Rerank ({terms}) · ({_weighted_sum([(column.weight, column.name) for column in node.columns])})"
+        case Filter():
+            return f"Filter {node.condition}"
+        case Exclude():
+            return f"Exclude image_id={node.image_id[:12]}…"
+        case Union():
+            return "Union by image_id" + _facts(rounds=node.rounds, candidates=node.candidates)
+        case VectorSearch():
+            facts = _facts(rows=node.rows, limit=node.limit, fetched=node.fetched)
+            return f"VectorSearch {node.branch} × {node.column}{facts}{_where(node.where)}"
+
+
+def _facts(**facts: int | None) -> str:
+    return "".join(f" {name}={value:,}" for name, value in facts.items() if value is not None)
+
+
+def _where(where: str | None) -> str:
+    return "" if where is None else " where " + re.sub(r"'([0-9a-f]{12})[0-9a-f]{52}'", r"'\1…'", where)
+
+
+def _weighted_sum(parts: list[tuple[float, str]]) -> str:
+    text = " ".join(f"{'-' if weight < 0 else '+'} {abs(weight):.4g}·{name}" for weight, name in parts)
+    return text.removeprefix("+ ")

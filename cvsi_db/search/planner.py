@@ -1,0 +1,49 @@
+"""The planner: a logical query and the number of rows in, a plan out.
+
+The naive plan says what is to be computed; RULES make it cheap. Knows nothing about storage or torch.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import numpy as np
+
+from cvsi_db.errors import RankError
+from cvsi_db.records import Branch, FloatArray, LogicalQuery
+from cvsi_db.search.plan import Exclude, Filter, Rerank, Source, TopK, Union, VectorSearch, searches_of
+from cvsi_db.search.rules import RULES
+
+
+def build_plan(logical: LogicalQuery, rows: int) -> TopK:
+    """The plan for `logical` over a gallery of `rows` rows: the naive plan after every rule.
+
+    Raises RankError when the weighted terms cancel out and nothing is left to search by.
+    """
+    plan = reduce(lambda plan, rule: rule(plan), RULES, naive_plan(logical, rows))
+    if not searches_of(plan):
+        raise RankError("the weighted terms of this query cancel out: change the weights")
+    return plan
+
+
+def naive_plan(logical: LogicalQuery, rows: int) -> TopK:
+    """Every branch against every column, then the filter, the exclusion, the exact score, the best k."""
+    source: Source = Union(
+        tuple(
+            VectorSearch(branch.name, column.name, column.weight, branch_vector(branch), rows)
+            for branch in logical.branches
+            for column in logical.columns
+        )
+    )
+    if logical.filter is not None:
+        source = Filter(source, logical.filter)
+    if logical.exclude is not None:
+        source = Exclude(source, logical.exclude)
+    return TopK(Rerank(source, logical.terms, logical.columns), logical.k)
+
+
+def branch_vector(branch: Branch) -> FloatArray:
+    """(dim,) float32: the sum of the branch's terms, each times its weight (sign included)."""
+    vectors = np.stack([term.vector for term in branch.terms])  # (terms, dim)
+    weights = np.array([term.weight for term in branch.terms])
+    return np.asarray(weights @ vectors, dtype=np.float32)

@@ -1,0 +1,119 @@
+"""The presenter: a ranking becomes hits with their metadata; a result becomes JSON or an explanation.
+
+Only the best k rows are ever looked up by name. Knows nothing about how they were found; the HTML page is in page.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from cvsi_db.records import Hit, Reference, SearchResult, TermName, TermScore
+from cvsi_db.search.plan import TopK, format_plan
+
+if TYPE_CHECKING:
+    from cvsi_db.search.rerank import Ranking
+    from cvsi_db.store import Store
+
+METADATA = ("path", "folder", "name", "width", "height", "captions")
+"""The columns a hit carries."""
+
+
+def present(ranking: Ranking, store: Store) -> list[Hit]:
+    """The hits of a ranking, with their metadata. Raises GalleryError when one was removed in the meantime."""
+    metadata = store.take(ranking.image_ids, METADATA).to_pylist() if ranking.image_ids else []
+    return [
+        Hit(
+            rank=position + 1,
+            path=metadata[position]["path"],
+            image_id=image_id,
+            score=float(ranking.scores[position]),
+            terms=_term_scores(ranking, position),
+            metadata=metadata[position],
+        )
+        for position, image_id in enumerate(ranking.image_ids)
+    ]
+
+
+def to_json(result: SearchResult) -> dict[str, Any]:
+    """The result as plain values: `query`, `hits`, `timings_ms`, `warnings`."""
+    return {
+        "query": _query_json(result),
+        "hits": [_hit_json(hit) for hit in result],
+        "timings_ms": {lap: round(milliseconds, 3) for lap, milliseconds in result.timings_ms.items()},
+        "warnings": list(result.warnings),
+    }
+
+
+def explain_text(result: SearchResult) -> str:
+    """How the search ran: what each branch embeds, the weights, the plan with its actual rows, the time per stage."""
+    lines = [_headline(result), "", *_branch_lines(result), "", *format_plan(cast(TopK, result.plan)).splitlines(), ""]
+    lines.append(_timings_line(result))
+    lines += [f"warning: {warning}" for warning in result.warnings]
+    return "\n".join(lines)
+
+
+def reference_label(reference: Reference | None) -> str | None:
+    """What to call a reference: its path, or what kind of thing it is."""
+    if reference is None or isinstance(reference, str | Path):
+        return None if reference is None else str(reference)
+    return f"<{len(reference):,} bytes>" if isinstance(reference, bytes) else "<image>"
+
+
+def _term_scores(ranking: Ranking, position: int) -> dict[TermName, TermScore]:
+    return {
+        term.name: TermScore(
+            similarity=float(ranking.similarities[position, column]),
+            weight=term.weight,
+            contribution=float(ranking.contributions[position, column]),
+        )
+        for column, term in enumerate(ranking.terms)
+    }
+
+
+def _query_json(result: SearchResult) -> dict[str, Any]:
+    compiled = result.compiled
+    return {
+        "reference": reference_label(compiled.query.reference),
+        "edit_text": compiled.query.edit_text,
+        "captions": list(compiled.captions),
+        "edited_captions": list(compiled.rewrite.edited_captions) if compiled.rewrite else [],
+        "added_objects": compiled.rewrite.added_objects if compiled.rewrite else "",
+        "preset": compiled.preset.name,
+        "weights": {term.name: term.weight for term in compiled.logical.terms},
+        "gamma": compiled.preset.gamma,
+    }
+
+
+def _hit_json(hit: Hit) -> dict[str, Any]:
+    terms = {
+        name: {"similarity": score.similarity, "weight": score.weight, "contribution": score.contribution}
+        for name, score in hit.terms.items()
+    }
+    return {"rank": hit.rank, "path": hit.path, "image_id": hit.image_id, "score": hit.score, "terms": terms}
+
+
+def _headline(result: SearchResult) -> str:
+    query = result.compiled.query
+    halves = [reference_label(query.reference), None if query.edit_text is None else repr(query.edit_text)]
+    ranked = f"rank {query.rank}" if query.rank is not None else f"preset {query.preset}"
+    return f"{' + '.join(half for half in halves if half)}  ({ranked}, γ {result.compiled.preset.gamma:g})"
+
+
+def _branch_lines(result: SearchResult) -> Iterator[str]:
+    for branch in result.compiled.logical.branches:
+        yield f"branch {branch.name}"
+        for term in branch.terms:
+            yield f"  {term.weight:+.4g} · {term.name}"
+            texts = _edited_captions(result) if term.name == "edited_captions" else [term.text or "the reference image"]
+            yield from (f"      {text}" for text in texts)
+
+
+def _edited_captions(result: SearchResult) -> list[str]:
+    rewrite = result.compiled.rewrite
+    return list(rewrite.edited_captions) if rewrite else []
+
+
+def _timings_line(result: SearchResult) -> str:
+    return "time  " + " · ".join(f"{lap} {milliseconds:.1f} ms" for lap, milliseconds in result.timings_ms.items())

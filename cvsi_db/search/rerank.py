@@ -1,0 +1,83 @@
+"""The rerank: candidates in, the best k with their exact scores out, with torch on the chosen device.
+
+Scores are float32, from vectors that are stored as float16. Knows nothing about where candidates come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from cvsi_db.records import Column, ColumnName, FloatArray, Term
+from cvsi_db.search.plan import Rerank, TopK
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Rows that may be hits: `image_ids` (n,) ascending and distinct, and each column's (n, dim) float32 vectors."""
+
+    image_ids: npt.NDArray[np.str_]
+    vectors: dict[ColumnName, FloatArray] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The best k, best first: `scores` (k,), and `similarities` and `contributions` (k, terms), all float32."""
+
+    image_ids: tuple[str, ...]
+    terms: tuple[Term, ...]
+    scores: FloatArray
+    similarities: FloatArray
+    contributions: FloatArray
+
+
+def rerank(plan: TopK, candidates: Candidates, device: str) -> Ranking:
+    """The best `plan.k` candidates; equal scores by image_id ascending; fewer when there are fewer."""
+    similarities = term_similarities(plan.source, candidates, device)
+    contributions = similarities * _weights(plan.source.terms)
+    scores = contributions.sum(axis=1)
+    # Candidates come in the order of their image_id, and a stable sort keeps it among equal scores.
+    best = np.argsort(-scores, kind="stable")[: plan.k]
+    return Ranking(
+        tuple(candidates.image_ids[best].tolist()),
+        plan.source.terms,
+        scores[best],
+        similarities[best],
+        contributions[best],
+    )
+
+
+def exact_scores(node: Rerank, candidates: Candidates, device: str) -> FloatArray:
+    """(n,) float32: score(x) = Σ_terms weight · <term, Σ_columns weight · x[column]> (CVSI, ICDM 2025)."""
+    scores: FloatArray = (term_similarities(node, candidates, device) * _weights(node.terms)).sum(axis=1)
+    return scores
+
+
+def term_similarities(node: Rerank, candidates: Candidates, device: str) -> FloatArray:
+    """(n, terms) float32: each term's inner product with the mixed column (1-γ)·image + γ·caption.
+
+    Multiplied and summed row by row rather than with a matrix product: that one sums the rows at its edges in another
+    order, and the last bit of equal rows would then decide their rank.
+    """
+    mixed = _mixed(node.columns, candidates, device)
+    vectors = [torch.from_numpy(term.vector).to(device) for term in node.terms]
+    similarities = torch.stack([(mixed * vector).sum(dim=1) for vector in vectors], dim=1)
+    array: FloatArray = similarities.cpu().numpy()
+    return array
+
+
+def _mixed(columns: Sequence[Column], candidates: Candidates, device: str) -> Any:
+    parts = [column.weight * torch.from_numpy(candidates.vectors[column.name]).to(device) for column in columns]
+    return torch.stack(parts).sum(dim=0)  # (n, dim)
+
+
+def _weights(terms: Sequence[Term]) -> FloatArray:
+    return np.array([term.weight for term in terms], dtype=np.float32)

@@ -1,0 +1,75 @@
+"""Planner rules: functions plan -> plan, applied in the order of RULES.
+
+Each makes a plan cheaper and leaves its answer alone. Knows nothing about storage or torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from cvsi_db.search.plan import Exclude, Filter, TopK, VectorSearch, rewrite_searches, rewrite_source, walk
+
+OVERFETCH = 10
+"""Rows to fetch per search and hit asked for: the union then proves most answers exact in one round."""
+
+MIN_LIMIT = 200
+"""A search of fewer rows costs the same, so no first round fetches fewer."""
+
+NEGLIGIBLE = 1e-12
+"""A branch vector shorter than this cannot move a float32 score."""
+
+
+def drop_zero_columns(plan: TopK) -> TopK:
+    """Without searches of a column that has no share in the mix (γ of 0 or 1)."""
+    return rewrite_searches(plan, lambda search: search if search.column_weight else None)
+
+
+def drop_zero_branches(plan: TopK) -> TopK:
+    """Without searches of a branch whose terms weigh nothing or cancel out."""
+    return rewrite_searches(plan, lambda search: search if np.linalg.norm(search.vector) > NEGLIGIBLE else None)
+
+
+def push_down_filter(plan: TopK) -> TopK:
+    """The filter inside each search: LanceDB applies it before the distances, so no fetched row is wasted."""
+    conditions = [f"({node.condition})" for node in walk(plan) if isinstance(node, Filter)]
+    bare = rewrite_source(plan, lambda node: node.source if isinstance(node, Filter) else node)
+    return _narrowed(bare, conditions)
+
+
+def push_down_exclusion(plan: TopK) -> TopK:
+    """The exclusion of the reference inside each search, as one more condition."""
+    conditions = [f"image_id <> '{node.image_id}'" for node in walk(plan) if isinstance(node, Exclude)]
+    bare = rewrite_source(plan, lambda node: node.source if isinstance(node, Exclude) else node)
+    return _narrowed(bare, conditions)
+
+
+def set_limits(plan: TopK) -> TopK:
+    """How many rows each search fetches first.
+
+    One row more than there are is enough ever to see that a search came to its end, whatever k asks for.
+    """
+
+    def limited(search: VectorSearch) -> VectorSearch:
+        return replace(search, limit=min(max(OVERFETCH * plan.k, MIN_LIMIT), search.rows + 1))
+
+    return rewrite_searches(plan, limited)
+
+
+RULES: tuple[Callable[[TopK], TopK], ...] = (
+    drop_zero_columns,
+    drop_zero_branches,
+    push_down_filter,
+    push_down_exclusion,
+    set_limits,
+)
+
+
+def _narrowed(plan: TopK, conditions: list[str]) -> TopK:
+    def narrowed(search: VectorSearch) -> VectorSearch:
+        known = [search.where] if search.where else []
+        return replace(search, where=" AND ".join([*known, *conditions]) or None)
+
+    return rewrite_searches(plan, narrowed)

@@ -1,0 +1,115 @@
+"""A gallery of random vectors to search, and the brute force that every search must equal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from cvsi_db.records import Branch, Column, FloatArray, ImageRow, LogicalQuery, Term
+from cvsi_db.rows import matrix
+from cvsi_db.search import SearchContext
+from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakePhi, FakeRewriter
+
+if TYPE_CHECKING:
+    from cvsi_db.catalog import Catalog
+    from cvsi_db.store import Store
+
+
+@pytest.fixture
+def context(
+    store: Store,
+    catalog: Catalog,
+    encoder: FakeEncoder,
+    phi: FakePhi,
+    captioner: FakeCaptioner,
+    rewriter: FakeRewriter,
+) -> SearchContext:
+    return SearchContext(store, catalog, encoder, phi, captioner, rewriter)
+
+
+@pytest.fixture(scope="session")
+def big_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """1,500 random images; the last 40 are copies of others, so that there are ties."""
+    return fill(new_store(tmp_path_factory.mktemp("big")), random_vectors(1460, seed=1), copies=40)
+
+
+@pytest.fixture(scope="session")
+def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return fill(new_store(tmp_path_factory.mktemp("tiny")), random_vectors(3, seed=2))
+
+
+def new_store(folder: Path) -> Store:
+    from cvsi_db.store import Store
+
+    return Store.create(folder / "lance", DIM)
+
+
+def random_vectors(count: int, seed: int) -> FloatArray:
+    """(count, 2, DIM): a unit image vector and a shorter caption vector of each image."""
+    raw = np.random.default_rng(seed).standard_normal((count, 2, DIM)).astype(np.float32)
+    return np.asarray(raw / np.linalg.norm(raw, axis=2, keepdims=True) * np.array([[[1.0], [0.8]]]), dtype=np.float32)
+
+
+def fill(store: Store, vectors: FloatArray, copies: int = 0) -> Store:
+    rows = np.concatenate([vectors, vectors[:copies]])
+    store.upsert([image_row(number, *pair) for number, pair in enumerate(rows)], [])
+    return store
+
+
+def image_row(number: int, image_vector: FloatArray, caption_vector: FloatArray) -> ImageRow:
+    # Ids in an order of their own, so that neither insertion nor score explains how ties break.
+    image_id = f"{number * 7919 % 10007:064x}"
+    return ImageRow(
+        image_id, f"/photos/{number}.png", (f"/photos/{number}.png",), "/photos", f"{number}.png", "png",
+        100 + number, 100, 1, "2024-01-01T00:00:00", "2023-06-01T00:00:00" if number % 2 else None,
+        None, ("a picture",), (),
+        image_vector, caption_vector,
+    )  # fmt: skip
+
+
+def unit(seed: int) -> FloatArray:
+    raw = np.random.default_rng(seed).standard_normal(DIM).astype(np.float32)
+    return np.asarray(raw / np.linalg.norm(raw), dtype=np.float32)
+
+
+def logical_query(
+    weights: Sequence[float], gamma: float, k: int, where: str | None = None, exclude: str | None = None, seed: int = 10
+) -> LogicalQuery:
+    """All three branches with random vectors; `weights` are of edited_captions, pseudo_token, image, objects."""
+    edited, pseudo, image, objects = weights
+    return LogicalQuery(
+        branches=(
+            Branch("pseudo_token", (Term("pseudo_token", unit(seed), pseudo),)),
+            Branch("edited_captions", (Term("edited_captions", unit(seed + 1) * np.float32(0.9), edited),)),
+            Branch("image_objects", (Term("image", unit(seed + 2), image), Term("objects", unit(seed + 3), objects))),
+        ),
+        columns=(Column("image_vector", 1 - gamma), Column("caption_vector", gamma)),
+        filter=where,
+        exclude=exclude,
+        k=k,
+    )
+
+
+def brute_force(store: Store, logical: LogicalQuery) -> dict[str, float]:
+    """The score of every row that may be a hit, in float64, over the vectors as they are stored."""
+    table = store.scan(["image_id", "image_vector", "caption_vector"], logical.filter)
+    columns = {column.name: matrix(table, column.name) for column in logical.columns}
+    mixed = sum(column.weight * columns[column.name].astype(np.float64) for column in logical.columns)
+    query = sum(term.weight * term.vector.astype(np.float64) for term in logical.terms)
+    scores = dict(zip(table["image_id"].to_pylist(), (mixed @ query).tolist(), strict=True))
+    return {image_id: score for image_id, score in scores.items() if image_id != logical.exclude}
+
+
+def assert_exact(found: Sequence[tuple[str, float]], truth: dict[str, float], k: int) -> None:
+    """The best k of `truth`, in order, scores to 1e-4; ids may differ only where true scores are closer than 1e-6."""
+    assert len(found) == min(k, len(truth))
+    assert len({image_id for image_id, _ in found}) == len(found)
+    best = sorted(truth.items(), key=lambda item: (-item[1], item[0]))[:k]
+    scale = max(1.0, *(abs(score) for _, score in best)) if best else 1.0
+    for (image_id, score), (best_id, best_score) in zip(found, best, strict=True):
+        assert score == pytest.approx(best_score, abs=1e-4 * scale)
+        assert image_id == best_id or truth[image_id] == pytest.approx(best_score, abs=1e-6 * scale)

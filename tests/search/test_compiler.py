@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cvsi_db.errors import CvsiError, FilterError, QueryError, RankError
+from cvsi_db.records import ComposedQuery
+from cvsi_db.search import SearchContext
+from cvsi_db.search.compiler import compile_query, pseudo_sentence
+from tests.fakes import FakeCaptioner, FakeEncoder, FakeRewriter, make_picture
+
+
+def test_one_image_forward_and_one_text_forward(
+    context: SearchContext, encoder: FakeEncoder, captioner: FakeCaptioner, rewriter: FakeRewriter, photos: Path
+) -> None:
+    query = ComposedQuery(photos / "red.png", "with a hat")
+    compiled = compile_query(query, context)
+    assert encoder.image_batches == [1]
+    assert encoder.text_batches == [5]  # three edited captions, the pseudo sentence, the added objects
+    assert {term.name: term.weight for term in compiled.logical.terms} == {
+        "edited_captions": 0.4, "pseudo_token": 0.2, "image": 0.4, "objects": 0.0,
+    }  # fmt: skip
+    again = compile_query(query, context)
+    assert captioner.batches == [1]
+    assert len(rewriter.calls) == 1
+    assert again.captions == compiled.captions
+
+
+def test_the_terms_are_what_the_method_says(context: SearchContext, encoder: FakeEncoder, photos: Path) -> None:
+    compiled = compile_query(ComposedQuery(photos / "red.png", "with a hat"), context)
+    terms = {term.name: term for term in compiled.logical.terms}
+    assert compiled.rewrite is not None
+    rows = encoder.encode_texts(compiled.rewrite.edited_captions)
+    mean = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).mean(axis=0)
+    assert terms["edited_captions"].vector == pytest.approx(mean, abs=1e-6)
+    assert np.linalg.norm(terms["edited_captions"].vector) < 1
+    assert [
+        float(np.linalg.norm(terms[name].vector)) for name in ("pseudo_token", "image", "objects")
+    ] == pytest.approx([1, 1, 1])
+    assert terms["pseudo_token"].text == "a photo of $ that with a hat. And the photo should have a hat."
+    assert [branch.name for branch in compiled.logical.branches] == ["pseudo_token", "edited_captions", "image_objects"]
+    assert compiled.logical.exclude == compiled.reference_id
+
+
+def test_the_pseudo_sentence_is_tidy() -> None:
+    assert pseudo_sentence("  has a hat!  ", "") == "a photo of $ that has a hat."
+    assert pseudo_sentence("has\na hat", "a hat.") == "a photo of $ that has a hat. And the photo should have a hat."
+
+
+def test_a_text_alone_touches_no_image_and_no_captioner(
+    context: SearchContext, encoder: FakeEncoder, captioner: FakeCaptioner
+) -> None:
+    compiled = compile_query(ComposedQuery(edit_text="a red cat"), context)
+    assert (encoder.image_batches, encoder.text_batches, captioner.batches) == ([], [1], [])
+    assert [(term.name, term.weight, term.text) for term in compiled.logical.terms] == [
+        ("edited_captions", 1.0, "a red cat")
+    ]
+
+
+def test_a_reference_alone_is_its_image(context: SearchContext, encoder: FakeEncoder, captioner: FakeCaptioner) -> None:
+    compiled = compile_query(ComposedQuery(make_picture("blue"), exclude_reference=False), context)
+    assert (encoder.image_batches, encoder.text_batches, captioner.batches) == ([1], [], [])
+    assert [(term.name, term.weight) for term in compiled.logical.terms] == [("image", 1.0)]
+    assert compiled.logical.exclude is None
+
+
+def test_without_phi_the_weights_keep_their_sum_and_a_warning_says_so(context: SearchContext) -> None:
+    compiled = compile_query(ComposedQuery(make_picture(), "with a hat"), replace(context, phi=None))
+    assert [(term.name, term.weight) for term in compiled.logical.terms] == [
+        ("edited_captions", pytest.approx(0.5)), ("image", pytest.approx(0.5)), ("objects", 0.0),
+    ]  # fmt: skip
+    assert "no phi" in compiled.warnings[0]
+
+
+def test_a_rank_replaces_the_weights(context: SearchContext) -> None:
+    query = ComposedQuery(make_picture(), "make it blue", rank="2*image - objects", preset="circo")
+    compiled = compile_query(query, context)
+    assert {term.name: term.weight for term in compiled.logical.terms if term.weight} == {"image": 2.0}
+    assert [column.weight for column in compiled.logical.columns] == pytest.approx([0.8, 0.2])
+    assert any("adds no objects" in warning for warning in compiled.warnings)
+    assert any("did not understand 'make it blue'" in warning for warning in compiled.warnings)
+
+
+@pytest.mark.parametrize(
+    ("query", "error", "reason"),
+    [
+        (ComposedQuery(), QueryError, "nothing to search for"),
+        (ComposedQuery(edit_text="a cat", k=0), QueryError, "k is 0"),
+        (ComposedQuery(make_picture(), " . "), QueryError, "leave it out"),
+        (ComposedQuery("/no/such.png", "a hat"), QueryError, "no such file"),
+        (ComposedQuery(b"no image", "a hat"), QueryError, "not an image"),
+        (ComposedQuery(edit_text="a cat", preset="best"), RankError, "default, cirr, circo, fashioniq"),
+        (ComposedQuery(edit_text="a cat", rank="pseudo_token"), RankError, "does not have"),
+        (ComposedQuery(make_picture(), rank="0*image"), RankError, "every weight of this query is 0"),
+        (ComposedQuery(make_picture(), "make it blue", rank="objects"), RankError, "every weight"),
+        (ComposedQuery(edit_text="a cat", where="heigth > 3"), FilterError, "unknown column 'heigth'"),
+        (ComposedQuery(edit_text="a cat", where="width > 'x'"), FilterError, "width > 'x'"),
+    ],
+)
+def test_what_cannot_be_meant_is_an_error(
+    context: SearchContext, query: ComposedQuery, error: type[CvsiError], reason: str
+) -> None:
+    with pytest.raises(error) as caught:
+        compile_query(query, context)
+    assert reason in str(caught.value)
+    assert caught.value.exit_code == 2
