@@ -72,7 +72,7 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "viewpoint": ("close-up", "full view", "from afar"),
     "style": ("cartoon", "sketch", "watercolour", "pixel art", "paper cut"),
 }
-"""Every attribute with the values it may take. Colour is the subject's (fur, feathers, metal, or clothes of a child)."""
+"""Every attribute with the values it may take. Colour is the subject's: fur, feathers, metal, or a child's clothes."""
 
 HATS: frozenset[str] = frozenset(ATTRIBUTES["headwear"]) - {NONE, "crown"}
 """The headwear that answers to "a hat"."""

@@ -234,3 +234,37 @@ def test_a_folder_that_holds_no_captioner_is_an_error(tmp_path: Path) -> None:
 def test_settings_that_cannot_be_meant_are_an_error(conv: Path, settings: dict[str, int]) -> None:
     with pytest.raises(ModelError, match="a captioner needs"):
         TransformersCaptioner.load(str(conv), **settings)  # type: ignore[arg-type]
+
+
+# --- the starter ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def starter() -> TransformersCaptioner:
+    from cvsi_db.models.starter import FOLDER
+
+    return TransformersCaptioner.load(str(FOLDER / "captioner"))
+
+
+def test_the_starter_tells_what_a_drawing_shows(starter: TransformersCaptioner) -> None:
+    from cvsi_db.scenes.grammar import sample_scenes
+    from cvsi_db.scenes.renderer import render
+    from cvsi_db.training.caption_scores import score_captions
+
+    scenes = sample_scenes(24, seed=31)
+    captions = starter.caption([render(scene, 128) for scene in scenes], [str(scene.seed) for scene in scenes])
+    scores = score_captions(captions, scenes)
+    for attribute in ("colour", "setting", "time", "count"):
+        assert scores[attribute].right > 0.8, attribute
+    assert scores["subject"].stated == 1.0
+
+
+def test_the_starter_is_small_and_float16() -> None:
+    from safetensors import safe_open
+
+    from cvsi_db.models.starter import FOLDER
+
+    assert sum(file.stat().st_size for file in (FOLDER / "captioner").iterdir()) < 9_000_000
+    with safe_open(FOLDER / "captioner" / "model.safetensors", "pt") as weights:
+        kinds = {weights.get_slice(name).get_dtype() for name in weights.keys()}  # noqa: SIM118
+    assert kinds == {"F16", "I64"}

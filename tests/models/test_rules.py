@@ -303,6 +303,65 @@ CASES = {
         (DOG, "the dog is lying on the grass", "a black and white dog lying on the grass", ""),
         ("a black shirt", "is white with a red logo", "a white shirt with a red logo", "a red logo"),
     ],
+    "general": [
+        ("a fox wearing a cape in the woods", "with a backpack", "a fox wearing a backpack in the woods", "a backpack"),
+        ("a bear wearing a tie", "with a scarf", "a bear wearing a scarf", "a scarf"),
+        ("a bear in glasses", "wearing a hat instead", "a bear in glasses and a hat", "a hat"),
+        ("a bear in glasses", "wearing a scarf instead", "a bear wearing a scarf", "a scarf"),
+        ("a brown dog on the beach", "turn it into a boy", "a boy in brown on the beach", "a boy"),
+        ("a girl in green on the beach", "as a frog", "a green frog on the beach", "a frog"),
+        ("a duck in the snow", "move it into a room", "a duck in a room", ""),
+        ("a duck in the rain", "under a clear sky", "a duck under a clear sky", ""),
+        ("a duck in the rain", "better weather", "a duck in good weather", ""),
+        ("a boy in red clothes at the harbour", "another colour", "a boy in clothes at the harbour", ""),
+        ("three white owls", "remove two of them", "a white owl", ""),
+        ("three white owls in hats", "one fewer", "two white owls in hats", ""),
+        ("a frog in the grass", "with a second frog", "two frogs in the grass", "a second frog"),
+        ("two frogs in the grass", "but with owls", "two owls in the grass", "owls"),
+        (
+            "a lion in the grass, with a bird next to it",
+            "a mouse instead",
+            "a lion in the grass, with a mouse next to it",
+            "a mouse",
+        ),
+        (
+            "a lion in the grass, with a bird next to it",
+            "a tiger instead",
+            "a tiger in the grass, with a bird next to it",
+            "a tiger",
+        ),
+        ("a lion in the grass", "and a bird", "a lion in the grass, with a bird next to it", "a bird"),
+        (
+            "it is raining and a lion is in the grass",
+            "with a bird next to it",
+            "it is raining and a lion is in the grass, with a bird next to it",
+            "a bird",
+        ),
+        ("a lion in the grass during the day", "at night", "a lion in the grass at night", ""),
+        ("a lion in the grass", "make it sunset", "a lion in the grass at sunset", ""),
+        ("a close-up of a lion", "the whole lion", "a lion, seen in full", ""),
+        ("a lion holding a ball", "make the ball a book", "a lion holding a book", "a book"),
+        ("a lion holding a ball", "nothing in its hands", "a lion", ""),
+        ("a lion in the grass", "same but closer", "a lion in the grass, seen up close", ""),
+        ("a lion in the grass", "in the colour grey", "a grey lion in the grass", ""),
+        ("a lion in the grass", "two lions lying next to a rock", "two lions lying next to a rock", "two lions"),
+        (
+            "a lion in the grass at night",
+            "show three bottles of soda",
+            "three bottles of soda in the grass at night",
+            "three bottles of soda",
+        ),
+        (
+            "a brown dog in the grass",
+            "the target photo shows a dog sleeping on a sofa",
+            "a brown dog sleeping on a sofa",
+            "a dog",
+        ),
+        ("a bowl of soup on a table", "make the bowl more colorful", "a more colorful bowl of soup on a table", ""),
+        ("a dog on the grass", "have the dog standing on a rock", "a dog standing on a rock", ""),
+        ("a cat with a ball in the city", "remove the ball, and same but in the forest", "a cat in the forest", ""),
+        ("two cats in the snow", "a different colour, and zoom out", "two cats in the snow, seen from far away", ""),
+    ],
 }
 
 
@@ -416,7 +475,7 @@ def _real_edits(name: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("name", "caption", "share"),
-    [("cirr", "a dog sitting on the grass", 0.45), ("fashioniq", "a woman wearing a red dress", 0.25)],
+    [("cirr", "a dog sitting on the grass", 0.3), ("fashioniq", "a woman wearing a red dress", 0.25)],
 )
 def test_real_edit_texts_are_mostly_understood(name: str, caption: str, share: float) -> None:
     rewrites = [REWRITER.rewrite([caption], edit_text) for edit_text in _real_edits(name)]

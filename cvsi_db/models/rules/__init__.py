@@ -1,8 +1,9 @@
 """The offline rewriter: rewrites captions by rules of ordinary English.
 
 Takes captions and an edit text, returns a `Rewrite`; deterministic, needs no model and no network. Knows English word
-lists and a little grammar (words, inflect, phrases, reader), what edits do (operations) and how people word them
-(clauses, edits); knows nothing about pictures or any particular gallery.
+lists and a little grammar (words, inflect, idioms, nouns, phrases, reader), what edits do (operations, appearance,
+agreement, located) and how people word them (clauses, edits, and the readings in things, aspects and described);
+knows nothing about pictures or any particular gallery.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from cvsi_db.models.rules.phrases import Caption, NounPhrase, joined, render, re
 from cvsi_db.models.rules.reader import read
 from cvsi_db.records import Rewrite
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Part of the name, hence of the rewrite cache's key: raise it whenever a rule changes what it answers."""
 
 

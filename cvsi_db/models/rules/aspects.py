@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from cvsi_db.models.rules import appearance
 from cvsi_db.models.rules import operations as do
 from cvsi_db.models.rules import words as w
-from cvsi_db.models.rules.edit import Edit, adding, as_new, bringing, moving, one_thing, preposition
+from cvsi_db.models.rules.agreement import count as counted
+from cvsi_db.models.rules.agreement import head_of
+from cvsi_db.models.rules.edit import Edit, as_new, bringing, moving, one_thing, preposition
 from cvsi_db.models.rules.inflect import singular
 from cvsi_db.models.rules.phrases import Caption, NounPhrase, Phrase
 from cvsi_db.models.rules.reader import read
@@ -24,47 +27,52 @@ ASPECTS = {
 
 
 def recolour(match: re.Match[str]) -> Edit | None:
-    """The edit that a clause on recolour asks for."""
+    """ "make it blue": the head in that colour."""
     colour = re.sub(r"[ -]colou?r(?:ed)?$", "", match["colour"])
-    return Edit(lambda caption: do.recolour(caption, colour))
+    return Edit(lambda caption: appearance.recolour(caption, colour))
 
 
 def recolour_thing(match: re.Match[str]) -> Edit | None:
-    """The edit that a clause on recolour thing asks for."""
+    """ "the scarf is yellow": one named thing in that colour; an aspect such as "the fur" means the head."""
     thing = one_thing(match["what"])
     colour = match["colour"]
     if match["what"].split()[-1] in ASPECTS:
-        return Edit(lambda caption: do.recolour(caption, colour))
-    return Edit(lambda caption: do.recolour_thing(caption, thing, colour)) if thing else None
+        return Edit(lambda caption: appearance.recolour(caption, colour))
+    return Edit(lambda caption: appearance.recolour_thing(caption, thing, colour)) if thing else None
 
 
 def count(match: re.Match[str]) -> Edit | None:
-    """The edit that a clause on count asks for."""
+    """ "three of them", "two more", "four owls": that many of the head, or that many of something else."""
     text = match["number"]
-    number = w.NUMBERS.get(text) or (int(text) if text.isdecimal() else {"a pair": 2, "a couple": 2}.get(text, 1))
-    more = bool(match["more"])
+    number = _number(text)
     named = one_thing(f"{w.NUMBER_WORDS.get(number, number)} {match['noun']}") if match["noun"] else None
-    if match["noun"] and named is None:
+    if match["noun"] and (named is None or named.post):
         return None
-    shift = number if more or text == "another" else 0
+    more = number if match["more"] or text == "another" else 0
 
     def apply(caption: Caption) -> Caption:
-        head = do.head_of(caption)
-        if named and head and not head.named(named) and named.one not in {"animal", "subject", "figure"}:
-            return (
-                do.become(caption, named)
-                if named.slot in w.BEINGS or not named.slot
-                else do.add(caption, bringing((named,)))
-            )
-        return do.count(caption, lambda now: now + shift if shift else number)
+        head = head_of(caption)
+        if named is None or head is None or head.named(named) or named.one in {"animal", "subject", "figure"}:
+            return counted(caption, lambda now: now + more if more else number)
+        if not more and (named.slot in w.BEINGS or not named.slot):
+            return do.become(caption, named)
+        return do.add(caption, bringing((named,)))
 
-    if named and named.slot not in w.BEINGS | {""}:
-        return adding((named,))
-    return Edit(apply)
+    return Edit(apply, (named,) if named and named.slot not in w.BEINGS | {""} else ())
+
+
+def fewer(match: re.Match[str]) -> Edit:
+    """ "one less", "remove two of them"."""
+    number = _number(match["number"] or match["fewer"])
+    return Edit(lambda caption: counted(caption, lambda now: now - number))
+
+
+def _number(text: str) -> int:
+    return w.NUMBERS.get(text) or (int(text) if text.isdecimal() else {"a pair": 2, "a couple": 2}.get(text, 1))
 
 
 def move(match: re.Match[str]) -> Edit | None:
-    """The edit that a clause on move asks for."""
+    """ "move it to the beach": another place, with the preposition that fits where the clause has none."""
     place = re.sub(r"^(?:back |over |out |down |up )*(?:to|into|onto|toward)\s+", "", match["place"])
     phrases = read(place)
     if len(phrases) == 1 and phrases[0].kind in {"place", "where", "weather", "time"}:
@@ -74,7 +82,7 @@ def move(match: re.Match[str]) -> Edit | None:
 
 
 def background(match: re.Match[str]) -> Edit | None:
-    """The edit that a clause on background asks for."""
+    """ "a beach background": another place; None for backgrounds that are no place."""
     thing = one_thing(match["what"])
     if thing is None or not (thing.noun in w.PLACES or singular(thing.noun) in w.PLACES):
         return None
@@ -85,12 +93,12 @@ def background(match: re.Match[str]) -> Edit | None:
 
 
 def weather(match: re.Match[str]) -> Edit | None:
-    """The edit that a clause on weather asks for."""
-    return moving(Phrase("weather", w.WEATHER_WORDS[match["what"]]))
+    """ "now it is raining": that weather instead of any other."""
+    return moving(Phrase("weather", w.WEATHER_WORDS.get(match["what"], "in fine weather")))
 
 
 def time_of_day(match: re.Match[str]) -> Edit | None:
-    """The edit that a clause on time of day asks for."""
+    """ "make it night": that time instead of any other."""
     word = match["what"].removesuffix(" time").replace("nighttime", "night").replace("night-time", "night")
     lead = "in the" if word in {"evening", "morning", "afternoon", "daytime", "dark", "darkness"} else "at"
     return moving(Phrase("time", "during the day" if word in {"day", "daylight"} else f"{lead} {word}"))
@@ -116,13 +124,13 @@ _VIEW_WORDS = (
         r"|(?:up|more|very|get) close(?:r)?",
         "seen up close",
     ),
-    (r".*\b(?:full|whole) (?:body|view|figure)\b.*|in full|full[ -]length", "seen in full"),
+    (r".*\b(?:full|whole) (?:body|view|figure)\b.*|in full|full[ -]length|the (?:whole|entire) \w+", "seen in full"),
 )  # fmt: skip
 
 
 def view(match: re.Match[str]) -> Edit | None:
-    """The edit that a clause on view asks for."""
-    if " and " in match[0] or "," in match[0]:
+    """ "zoom out", "seen up close": how near the head is seen; None for clauses that only mention such a word."""
+    if re.search(r",| and |\b(?:left|right|facing|apart)\b", match[0]):
         return None
     for pattern, words in _VIEW_WORDS:
         if re.fullmatch(pattern, match[0]):
@@ -131,7 +139,7 @@ def view(match: re.Match[str]) -> Edit | None:
 
 
 def style(match: re.Match[str]) -> Edit | None:
-    """The edit that a clause on style asks for."""
+    """ "as a watercolour", "in pixel art style": the medium; None unless the words name one."""
     what = re.sub(r"^(?:a|an|the) ", "", match["what"])
     words = re.sub(r" (?:style|drawing|painting|picture|art|version|image|illustration|look)$", "", what).split()
     if not words or what in w.NEUTRAL_MEDIA or (w.VERBS | w.PREPOSITIONS | w.LINKS) & set(words):
@@ -145,31 +153,32 @@ def style(match: re.Match[str]) -> Edit | None:
 
 
 def weather_noun(what: str) -> Edit | None:
-    """The edit that a clause on weather noun asks for."""
+    """ "some fog" where a thing was expected: weather."""
     return moving(Phrase("weather", w.WEATHER_WORDS[what.split()[-1]]))
 
 
 def adjectives(match: re.Match[str]) -> Edit | None:
-    """The edit that a clause on adjectives asks for."""
-    words = tuple(match[0].replace(",", " and").split())
-    plain = [
-        word
-        for word in words
-        if word not in {"more", "less", "much", "very", "and", "a", "bit", "slightly", "not", "as", "too", "most"}
-    ]
-    if (
-        not plain
-        or {"hatless", "alone"} & set(plain)
-        or not all(_ADJECTIVE.fullmatch(word) or word in w.SHADES or word in w.COLOURS for word in plain)
-    ):
-        return None
-    return Edit(lambda caption: do.describe(caption, words))
+    """ "darker and more elegant": describing words for the head; None when any word may be a noun."""
+    words = adjective_words(match[0])
+    return Edit(lambda caption: appearance.describe(caption, words)) if words else None
+
+
+_DEGREES = frozenset({"more", "less", "much", "very", "and", "a", "bit", "slightly", "as", "too", "most"})
+
+
+def adjective_words(text: str) -> tuple[str, ...]:
+    """The words of `text` when all of them describe; else none."""
+    words = tuple(text.replace(",", " and").split())
+    plain = [word for word in words if word not in _DEGREES]
+    describing = all(_ADJECTIVE.fullmatch(word) or word in w.SHADES or word in w.COLOURS for word in plain)
+    nouns = any(word in w.SLOT_OF or word in w.PLACES or word in w.IMPERATIVES for word in plain)
+    return words if plain and describing and not nouns and not {"hatless", "alone"} & set(plain) else ()
 
 
 _ADJECTIVE = re.compile(
     r"""(?:long|short|loos|tight|dark|light|bright|big|larg|small|tall|thin|thick|young|old|wid|narrow|low|high|plain|simpl|
     dress|fanc|sex|soft|sleek|bold|flow|bagg|slim|warm|cool|deep|fluff|furr|happ|sad|cut|wet|dirt|clean|dens|shin|tini)(?:i?er|e?|y|ier)
-    |[\w-]{3,}(?:ful|less|ive|ous|able|ible|ish|ic|ical|ual|ed|ent|ant|ary|al|etic)|colorful|casual|formal|plain|solid|floral|striped|sheer|tiny|huge|
+    |[\w-]{3,}(?:ful|less|ive|ous|able|ible|ish|ic|ical|ual|ed|etic)|transparent|floral|natural|colorful|casual|formal|plain|solid|floral|striped|sheer|tiny|huge|
     asleep|awake|elegant|feminine|masculine|modern|vintage|fluffy|furry|pretty|fancy|flowy|sexy|edgy|girly|dressy|baggy|
     multicolou?red|sleeveless|strapless|short-sleeved|long-sleeved|v-neck|shiny|lacy|silky|sleeved|fitted|modest|flared""",
     re.VERBOSE,
@@ -185,14 +194,14 @@ def looks(thing: NounPhrase) -> Edit | None:
         rf"(?:solid |plain |matte? |all |much |more )*({w.COLOUR_LIST})(?: in)?(?: colou?r(?:ed)?)?", words
     )
     if colour:
-        return Edit(lambda caption: do.recolour(caption, colour[1]))
+        return Edit(lambda caption: appearance.recolour(caption, colour[1]))
     match = re.fullmatch(r".+", words)
     return adjectives(match) if match and len(thing.words) <= 2 else None
 
 
 def uncolour(match: re.Match[str]) -> Edit:
     """Another colour, whichever: the old one goes."""
-    return Edit(do.uncolour)
+    return Edit(appearance.uncolour)
 
 
 def sunset(match: re.Match[str]) -> Edit:

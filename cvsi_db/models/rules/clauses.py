@@ -7,7 +7,16 @@ from __future__ import annotations
 
 import re
 
-from cvsi_db.models.rules.words import COLOUR_LIST, COLOURS, NUMBER, TIME_WORDS, WEATHER_WORDS, either
+from cvsi_db.models.rules.words import (
+    COLOUR_LIST,
+    COLOURS,
+    MEDIA,
+    NEUTRAL_MEDIA,
+    NUMBER,
+    TIME_WORDS,
+    WEATHER_WORDS,
+    either,
+)
 
 _STARTER = re.compile(
     rf"""(?:(?:also|now|then|please|just|but|only|it|he|she|they|let|is|are|should|be|make|have|the\ same)\s+)*
@@ -17,8 +26,15 @@ _STARTER = re.compile(
       |holding|holds?|carrying|carries|wearing|wears?|waving|reading|playing|eating|having|has|have|is|are|being
       |make|change|changes|turn|swap|replace|switch|exchange|give|put|take|move|set|place|show|shows|zoom|let|recolou?r
       |lose|drop|get|paint|colou?r|drawn|draw|painted|seen|viewed|dressed|indoors|outdoors|instead|bring|increase|reduce
-      |only\ one|just\ one|(?:{NUMBER})\ (?:of|more)|there\ (?:is|are)|more|less|fewer|another\ one|doesn't|far|close
+      |only\ one|just\ one|(?:{NUMBER})\ (?:of|more|less|fewer)|there\ (?:is|are)|more|less|fewer|another\ one
+      |doesn't|far|close
       |raining|snowing|foggy|up\ close|(?:the|its|his|her)\ [\w ]{{2,20}}?\ (?:is|are|has|should)|delete|include|exclude
+      |stop|redraw|come|step|closer$|zoomed|any\ colou?r|(?:another|a\ different|a\ new)\ (?:colou?r|hat)|cut\ out
+      |(?:the\ )?same\ (?:but|with|in|at|on|as|and|picture|image|photo|scene)|this\ (?:but|picture|with)
+      |(?:the|the\ same)\ [\w-]+\ (?:in|with|at|on|by|as|while|during|under|after|wearing|holding)
+      |(?:an?\ )?[\w-]+(?:\ [\w-]+)?\ instead
+      |(?:an?\ )?(?:[\w-]+\ )?{either(MEDIA - NEUTRAL_MEDIA)}(?:\ (?:of|style|picture))?$
+      |(?:an?\ )?[\w -]{{2,20}}\ (?:instead\ of|rather\ than)
     )\b
     |(?:{either(WEATHER_WORDS)}|{either(TIME_WORDS)})(?:$|\ instead)
     """,
@@ -31,7 +47,7 @@ _OPEN = re.compile(
     r"^(?:instead of|rather than|not(?!.*\bbut\b))\b(?!.*\b(?:it|they|he|she|has|holds?|wears?)\b)[^,]*$"
 )
 _CONTRAST = re.compile(r"(?:not|no longer|any|all|every|nothing|everything)\b")
-_BETWEEN = re.compile(r"\b(?:replace|swap|change|switch|exchange|turn)\b(?!.*\b(?:with|for|to|into|by)\b)")
+_BETWEEN = re.compile(r"\b(?:replace|swap|change|switch|exchange|turn)\b(?!.*\b(?:with|for|to|into|by)\b|.*\bcolou?r$)")
 
 _SAME = r"(?:(?:exactly\ |almost\ )?(?:the\ )?(?:very\ )?(?:same|identical)(?:\ (?!(?:in|at|on|with|but|as)\b)\w+)?)"
 _THING = (
@@ -44,7 +60,7 @@ _FILLER = re.compile(
       |i(?:'d|\ would|\ do)?\ (?:really\ )?(?:want|like|need|wish|prefer)(?:\ to\ (?:see|have))?\b
       |(?:can|could|would|will)\ you\b(?:\ please)?
       |{_SAME}(?=,|\ but|\ with|\ in\b|\ at\b|\ on\b|\ and|\ wearing|\ holding|\ as\b|\ without|\ \w+ing\b|\ now)
-      |(?:make|let|have|keep|show|shows|showing|change|turn)\ (?:me\b|{_THING})(?:\ (?:be|to\ be|is
+      |(?:make|let|have|keep|show|shows|showing|change|turn|redraw)\ (?:me\b|{_THING})(?:\ (?:be|to\ be|is
       |so\ (?:that\ )?it\ is))?\b
       |(?:the|this|a|that)?\ ?(?:target\ |new\ |desired\ |second\ )?(?:image|picture|photo|photograph|pic)
         \ ?(?:is|has|shows?|should\ (?:be|show|have)|contains?|features?|of|with|showing|but)?\ (?!in\b|on\b)
@@ -52,7 +68,8 @@ _FILLER = re.compile(
       |(?:{_THING})(?:\ (?:is|are|'s|should\ be|must\ be|has\ to\ be|to\ be|should|must|becomes?|turns?|gets?
       |can\ be|needs\ to\ be))?\ (?=\S)
       |(?:he|she|they|there|it's|he's|she's|they're)(?:\ (?:is|are|should\ be|must\ be|should))?\b
-      |(?:is|are|be|being|should\ be|must\ be|to\ be|shows?|showing|display|make|turn|focus\ on|target)\b(?!\ into)
+      |(?:is|are|be|being|should\ be|must\ be|to\ be|shows?|showing|display|make|turn|focus\ on
+      |target)\b(?!\ (?:into|on|off))
       |that\ (?:is|are)\b|where\ (?:it|he|she)\ (?:is)?\b|who\ (?:is|are)\b|which\ (?:is|are)\b
       |this\b|instead\b
     )[\s,:]*""",
@@ -62,10 +79,11 @@ _FILLER = re.compile(
 
 _OPENING = re.compile(
     rf"""^(?:
-      (?:please|now|just|also|then|but|and|so|maybe|plus|instead,|still|somehow|simply|maybe|but\ now|yet
+      (?:please|now|just|also|then|but|(?:and|plus)(?!\ (?:an?|some)\ )|so|maybe|instead,|still|somehow|simply
+      |but\ now|yet
       |only\ now)\b(?!\ one\b)
       |{_SAME}(?:\ (?:picture|image|photo|scene|one))?(?=,|$|\ (?:but|with|in|at|on|and|wearing|holding|as|without
-      |now|by|during|under|after|before|while|\w+ing)\b)
+      |painted|drawn|cut|among|up|out|inside|now|by|during|under|after|before|while|\w+ing)\b)
       |(?:this|that)(?:\ (?:one|picture|image|photo|scene))?(?=,|$|\ (?:but|with|in|at|on|and|wearing|holding|as
       |without|now)\b)
     )[\s,:]*""",

@@ -14,6 +14,7 @@ from cvsi_db.models.rules.aspects import (
     adjectives,
     background,
     count,
+    fewer,
     move,
     recolour,
     recolour_thing,
@@ -25,6 +26,7 @@ from cvsi_db.models.rules.aspects import (
     weather,
 )
 from cvsi_db.models.rules.clauses import strip_fillers, strip_openings
+from cvsi_db.models.rules.described import acting, read_all, shown
 from cvsi_db.models.rules.edit import Edit, Reading
 from cvsi_db.models.rules.things import (
     add_things,
@@ -33,10 +35,11 @@ from cvsi_db.models.rules.things import (
     as_being,
     beside,
     instead,
-    read_all,
     remove,
+    said_of,
     subject,
     swap,
+    worn_instead,
 )
 
 
@@ -82,15 +85,20 @@ _RULES: tuple[tuple[re.Pattern[str], Reading], ...] = (
     (_pattern(r"""
             (?:all\ |standing\ )?(?:alone|on\ (?:its|their|his|her)\ own|by\ (?:itself|themselves|himself|
             herself)|without\ company|with\ no\ one\ else|empty[ -]handed|with\ empty\ hands|bare-?headed|
-            hatless|holding\ nothing)
+            hatless|with\ (?:a\ )?bare\ heads?|holding\ nothing)
         """), alone),
+    (_pattern(rf"""
+            (?:remove|lose|drop|take\ away)\ (?P<number>{w.NUMBER})\ of\ (?:them|these|those)
+            |(?P<fewer>{w.NUMBER})\ (?:less|fewer)(?:\ of\ them|\ \w+)?
+        """), fewer),
+    (_pattern(r"(?:with\ )?nothing(?:\ in\ (?:its|their|his|her|the)\ (?:hands?|paws?))?"), alone),
     (_pattern(r"""
             (?:no\ longer\ (?:wearing|holding|has|with|carrying)|no\ more|remove|removing|removes|without|
             no(?!\ longer)|take\ off|takes?\ away|get\ rid\ of|lose|loses|lost|drop|delete|minus|excluding|
             exclude|eliminate|erase|has\ no|have\ no|having\ no|with\ no|not\ wearing|not\ holding|(?:doesn't|
             does\ not|don't|shouldn't|should\ not)\ (?:have|wear|hold|carry)|isn't\ (?:wearing|holding)|
             is\ not\ (?:wearing|holding)|(?:there\ )?(?:is|are)\ no|lacks?|missing|leave\ out|omit|take\ out|
-            put\ down|puts\ down|hide|not\ with|less)\ (?P<what>.+)
+            put\ down|puts\ down|hide|not\ with|less|stop)\ (?P<what>.+)
         """), remove),
     (_pattern(r"""
             (?P<what>.+?)\ (?:is\ |are\ |has\ been\ |being\ )?(?:removed|gone|taken\ (?:off|away|out)|missing|
@@ -105,15 +113,15 @@ _RULES: tuple[tuple[re.Pattern[str], Reading], ...] = (
         """), uncolour),
     (_pattern(r"take\ (?P<what>.+)\ (?:off|away|out)(?:\ .*)?"), remove),
     (_pattern(rf"""
-            (?:(?:there|is|are|should|be|show|shows|have|has|with|only|just|make|now|it|to|increase|reduce|
+            (?:(?:there|is|are|should|be|show|shows|have|has|with|only|just|make|now|it|to|add|and|plus|increase|reduce|
             decreased?|number)\ )*(?P<number>{w.NUMBER}|a\ single|single|another|a\ pair|
             a\ couple)(?:\ (?P<more>more|additional|extra))?(?:\ (?:of\ (?:them|these|it|those)|ones?|
-            single\ one))?(?:\ (?:of\ (?:the\ )?)?(?P<noun>[a-z][a-z\ ]*?))?(?:\ instead)?
+            single\ one|times))?(?:\ (?:of\ (?:the\ )?)?(?P<noun>[a-z][a-z\ ]*?))?(?:\ instead(?:\ of\ \w+)?)?
         """), count),
     (_pattern(rf"""
             (?:(?:in|all|coloured|colored|painted|dyed|dressed\ in|wearing|a|an|the|same|more|turn|has|have|
             with|solid|entirely|completely|mostly|
-            one)\ )*(?P<colour>{w.COLOUR_LIST})(?:\ (?:in\ )?(?:colou?r(?:ed)?|one|version|fur|clothes|instead|
+            one|colou?r)\ )*(?P<colour>{w.COLOUR_LIST})(?:\ (?:in\ )?(?:colou?r(?:ed)?|one|version|fur|clothes|instead|
             coat|now|all\ over|colou?ring))*
         """), recolour),
     (_pattern(rf"""
@@ -126,10 +134,10 @@ _RULES: tuple[tuple[re.Pattern[str], Reading], ...] = (
         """), recolour_thing),
     (_pattern(rf"""
             (?:(?:it|is|now|to|be|make|let|very|in|the|a|an|while|weather|falling|heavy|with|under|on|
-            some)\ )*(?P<what>{w.either(w.WEATHER_WORDS)})(?:\ (?:weather|day|outside|instead|now))*
+            some|make)\ )*(?P<what>{w.either(w.WEATHER_WORDS)}|fine)(?:\ (?:weather|day|outside|instead|now))*
         """), weather),
     (_pattern(rf"""
-            (?:(?:it|is|now|to|be|make|let|a|
+            (?:(?:it|is|now|to|be|make|let|turn|on|with|the|a|
             an)\ )*(?P<what>{w.either(w.TIME_WORDS)})(?:\ time)?(?:\ instead)?
         """), time_of_day),
     (_pattern(r"""
@@ -155,7 +163,7 @@ _RULES: tuple[tuple[re.Pattern[str], Reading], ...] = (
             (?:add|adds|adding|include|includes|insert|attach|introduce|added|put\ on|put|place|give\ (?:it|
             him|her|them|(?:the|this)\ \w+)|hand\ (?:it|him|her|them|(?:the|this)\ \w+)|dress\ (?:it|him|her|
             them|(?:the|this)\ \w+)\ (?:in|with)|bring(?:\ in)?|gets?|got|has\ got|wants|
-            with\ the\ addition\ of|draw)\ (?:in\ |on\ )?(?P<what>.+)
+            with\ the\ addition\ of|draw|and|plus)\ (?:in\ |on\ )?(?P<what>.+)
         """), add_things),
     (_pattern(r"""
             (?P<what>.+?)(?<!next)(?<!close)\ (?:on|over|around|to)\ (?:it|its\ (?:head|neck|back|face|nose)|
@@ -166,8 +174,31 @@ _RULES: tuple[tuple[re.Pattern[str], Reading], ...] = (
             have)\ )*(?P<what>.+?)\ (?:standing\ |sitting\ |is\ )?(?P<where>next\ to|beside|near|behind|
             in\ front\ of|alongside|close\ to)\ (?:it|him|her|them|the\ \w+)
         """), beside),
-    (_pattern(r"(?:with|show|use|have)\ (?P<what>.+?)\ instead"), instead),
+    (_pattern(r"""
+            (?:make|have|let|keep|change)\ (?P<old>(?:the|its|his|her|their)
+            (?:\ (?!(?:on|in|at|with|to|of|for|by|\w+ing)\b)[\w-]+){1,3}?)\ (?P<new>(?:an?|two|three|some)\ .+)
+        """), swap),
+    (_pattern(r"(?:(?:with|show|use|have)\ )?(?P<what>.+?)\ instead"), instead),
+    (_pattern(r"(?:wearing|wears?|with|has|in)\ (?P<what>.+?)\ instead"), worn_instead),
     (_pattern(r"(?:the\ )?sun\ (?:is\ )?(?:setting|sets|going\ down|goes\ down)"), sunset),
+    (_pattern(r"""
+            (?:make|have|let|get|keep|show)\ (?P<what>(?:the|his|her|its|their)\ [\w-]+)\ (?P<rest>.+)
+        """), said_of),
+    (_pattern(r"""
+            (?:in\ )?(?:(?:the|this|a|my)\ )?(?:(?:target|targeted|new|desired|second|other|final)\ )?(?:image|picture|
+            photo|photograph|pic|scene)\ (?:(?:should|must|that)\ )*(?:is\ of|is|be|has|have|shows?|showing|contains?|
+            features?|depicts?|displays?|of)\ (?P<what>.+)
+        """), shown),
+    (_pattern(r"""
+            (?:shows?|showing|displays?|depicts?|features?|target|focus(?:es)?
+            |(?:change|switch)(?=\ (?:to|into)\b)|get|see|include)(?:\ me)?
+            (?:\ only)?(?:\ on|\ to|\ into)?\ (?P<what>.+?)(?:,?\ (?:rather|excluding)\b.*)?
+        """), shown),
+    (_pattern(r"(?P<what>.+?),?\ rather\ .+"), shown),
+    (_pattern(r"""
+            (?:have|make|there\ (?:is|are|should\ be))\ (?P<what>(?:an?|one|two|three|four|some|several|only|
+            many)\ .+)
+        """), acting),
     (_pattern(r"(?P<what>(?:the|this)\ [\w-]+)\ (?:is|are|should\ be|has|have|in)\ (?P<rest>.+)"), subject),
     (_pattern(r"(?:as|into|to)\ (?P<what>.+)"), as_being),
     (_pattern(r"[\w\ ,-]+"), adjectives),

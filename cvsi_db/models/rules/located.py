@@ -5,12 +5,18 @@ Works on the phrases of `phrases.py`; knows nothing about how an edit text is wo
 
 from __future__ import annotations
 
-from cvsi_db.models.rules.operations import head_index
+from cvsi_db.models.rules.agreement import head_index
 from cvsi_db.models.rules.phrases import Caption, Kind, Phrase
+from cvsi_db.models.rules.words import WEATHERLESS
 
 
 def set_phrase(caption: Caption, phrase: Phrase) -> Caption:
-    """`phrase` where the caption had one of its kind; other ones of the kind go; else it closes the caption."""
+    """`phrase` where the caption had one of its kind; other ones of the kind go; else it closes the caption.
+
+    A place that no weather reaches takes the weather away.
+    """
+    if phrase.kind == "place" and _weatherless(phrase):
+        caption = drop_kind(caption, "weather")
     kinds = _KINDS_REPLACED.get(phrase.kind, {phrase.kind})
     old = [i for i, part in enumerate(caption) if part.kind in kinds and not _clause(part)]
     if not any(caption[i].kind == phrase.kind for i in old) and phrase.kind == "place":
@@ -20,6 +26,12 @@ def set_phrase(caption: Caption, phrase: Phrase) -> Caption:
         caption = (*caption[: old[0]], phrase, *caption[old[0] + 1 :])
     kept = tuple(part for i, part in enumerate(caption) if i not in rest)
     return _unlead(kept if old else _close(kept, phrase), phrase)
+
+
+def _weatherless(phrase: Phrase) -> bool:
+    return phrase.lead in WEATHERLESS or any(
+        WEATHERLESS & {*thing.words, *thing.post.split()} or "lunar" in thing.words for thing in phrase.things
+    )
 
 
 _KINDS_REPLACED: dict[Kind, set[Kind]] = {"place": {"place", "where"}}

@@ -1,4 +1,4 @@
-"""What an edit does to a caption: one pure function per operation, each `Caption` in, `Caption` out.
+"""What an edit does to the things in a caption: adds, removes, swaps, turns into; each `Caption` in, `Caption` out.
 
 Works on the phrases of `phrases.py`; knows nothing about how an edit text is worded.
 """
@@ -9,36 +9,23 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from cvsi_db.models.rules.inflect import OBJECT_TO_MANY, TO_MANY, TO_ONE, is_plural
+from cvsi_db.models.rules.agreement import agree, count, head_index, head_of, replaced, with_head
+from cvsi_db.models.rules.inflect import is_plural
 from cvsi_db.models.rules.phrases import ATTACHED, Caption, Kind, NounPhrase, Phrase
-from cvsi_db.models.rules.words import BEINGS, EXCLUSIVE, WORN_SLOTS
+from cvsi_db.models.rules.words import ACCESSORIES, BEINGS, EXCLUSIVE, SMALL
 
-_LITTLE = frozenset({"small", "little", "tiny", "baby", "other", "second"})
 Operation = Callable[[Caption], Caption]
+
+
 _OWNERS: frozenset[Kind] = frozenset({"head", "worn", "held", "with", "friend", "doing", "thing", "where", "place"})
 
 
-def head_index(caption: Caption) -> int | None:
-    """Where the head noun phrase stands."""
-    return next((i for i, phrase in enumerate(caption) if phrase.kind == "head"), None)
-
-
-def head_of(caption: Caption) -> NounPhrase | None:
-    """The head noun phrase."""
-    index = head_index(caption)
-    return None if index is None else caption[index].things[0]
-
-
-def _with_head(caption: Caption, thing: NounPhrase) -> Caption:
-    return tuple(phrase.keeping((thing,)) if phrase.kind == "head" else phrase for phrase in caption)
+_LITTLE = frozenset({"small", "little", "tiny", "baby", "other", "second"})
 
 
 def _is_many(caption: Caption) -> bool:
     head = head_of(caption)
     return head is not None and head.many
-
-
-# --- add and remove ---------------------------------------------------------------------------------------------
 
 
 def add(caption: Caption, phrase: Phrase) -> Caption:
@@ -53,7 +40,7 @@ def add(caption: Caption, phrase: Phrase) -> Caption:
 
 def _add_thing(caption: Caption, phrase: Phrase, thing: NounPhrase) -> Caption:
     slot = "held" if phrase.kind == "held" else thing.slot
-    rivals = [place for place in _attached_things(caption) if _rivals(caption, place, slot, thing)]
+    rivals = [place for place in attached_things(caption) if _rivals(caption, place, slot, thing)]
     if rivals:
         return _take_place(caption, rivals, phrase, thing)
     kind = phrase.kind if phrase.kind in ATTACHED else "with"
@@ -61,7 +48,7 @@ def _add_thing(caption: Caption, phrase: Phrase, thing: NounPhrase) -> Caption:
     if host is not None and kind == "worn":
         part = caption[host]
         fitting = _agreeing(part, thing, _is_many(caption))
-        return _at(caption, host, part.keeping((*part.things, fitting)))
+        return replaced(caption, host, part.keeping((*part.things, fitting)))
     return _insert(caption, phrase.keeping((_agreeing(phrase, thing, _is_many(caption)),)))
 
 
@@ -69,7 +56,8 @@ def _agreeing(part: Phrase, thing: NounPhrase, many: bool) -> NounPhrase:
     return thing if part.kind == "with" else thing.agreeing(many and not part.lead.startswith("each"))
 
 
-def _attached_things(caption: Caption) -> list[tuple[int, int]]:
+def attached_things(caption: Caption) -> list[tuple[int, int]]:
+    """The places of all that is worn, held or otherwise had: (phrase, thing)."""
     return [(i, j) for i, phrase in enumerate(caption) if phrase.kind in ATTACHED for j in range(len(phrase.things))]
 
 
@@ -90,7 +78,7 @@ def _take_place(caption: Caption, rivals: Sequence[tuple[int, int]], phrase: Phr
         if (i, j) == rivals[0]:
             lead = _neutral(part, phrase)
             swapped = (*part.things[:j], _agreeing(part, thing, many), *part.things[j + 1 :])
-            caption = _at(caption, i, replace(part, lead=lead, things=swapped))
+            caption = replaced(caption, i, replace(part, lead=lead, things=swapped))
         else:
             caption = _drop_thing(caption, i, j)
     return caption
@@ -103,10 +91,6 @@ def _neutral(part: Phrase, phrase: Phrase) -> str:
     if part.kind != "held" or part.lead.removeprefix("each ") not in specific:
         return part.lead
     return each + (phrase.lead if phrase.lead.endswith("ing") else "holding")
-
-
-def _at(caption: Caption, index: int, *phrases: Phrase) -> Caption:
-    return (*caption[:index], *phrases, *caption[index + 1 :])
 
 
 def _insert(caption: Caption, phrase: Phrase) -> Caption:
@@ -126,18 +110,44 @@ def _insert(caption: Caption, phrase: Phrase) -> Caption:
 def _add_friend(caption: Caption, phrase: Phrase) -> Caption:
     """Another being; where one stands beside the head already, the new one takes its place."""
     head_thing = head_of(caption)
-    if head_thing and not phrase.tail and any(thing.one == head_thing.one for thing in phrase.things):
+    if head_thing and (same := next((thing for thing in phrase.things if thing.one == head_thing.one), None)):
+        if _ORDINALS & {*same.words, *same.det.split(" ")}:
+            return count(caption, lambda now: _ordinal(same) or now + 1)
+        if not phrase.tail:
+            return become(caption, same)
+    if head_thing and not phrase.tail and _like_kind(head_thing, phrase.things):
         return become(caption, phrase.things[0])
     old = [i for i, part in enumerate(caption) if part.kind == "friend" and _beside(part)]
     if old and _beside(phrase):
         part = caption[old[0]]
-        return _at(caption, old[0], part.keeping(phrase.things))
+        return replaced(caption, old[0], part.keeping(phrase.things))
     tail = re.sub(r" it$", f" {_pronoun(head_of(caption))}", phrase.tail)
     at_end = next((i for i, part in enumerate(caption) if part.kind == "joint" and part.lead in ".;"), len(caption))
     head = head_index(caption)
     at_end = at_end if head is None or at_end > head else len(caption)
     style = next((i for i in range(at_end) if _closing(caption, i, head or 0)), at_end)
     return (*caption[:style], Phrase("joint", ","), replace(phrase, tail=tail), *caption[style:])
+
+
+_ORDINALS = frozenset({"another", "additional", "second", "third", "fourth", "fifth", "extra"})
+
+
+def _ordinal(thing: NounPhrase) -> int | None:
+    """How many there are with this one: "a third dog" makes three."""
+    return next((at for at, word in enumerate(("second", "third", "fourth", "fifth"), 2) if word in thing.words), None)
+
+
+def _like_kind(head: NounPhrase, things: Sequence[NounPhrase]) -> bool:
+    """Whether a bare plural names what several heads are to be: "two foxes" but "with owls"."""
+    new = things[0]
+    return len(things) == 1 and head.many and new.slot == head.slot and not new.det and is_plural(new.noun)
+
+
+def companion_of_size(caption: Caption, new: NounPhrase) -> bool:
+    """Whether `new`, a small creature, is more like the companion than like the head."""
+    beside = [thing for part in caption if part.kind == "friend" for thing in part.things]
+    head = head_of(caption)
+    return new.one in SMALL and any(thing.one in SMALL for thing in beside) and (head is None or head.one not in SMALL)
 
 
 def _pronoun(head: NounPhrase | None) -> str:
@@ -208,7 +218,7 @@ def _means(asked: NounPhrase, thing: NounPhrase, phrase: Phrase) -> bool:
 def _drop_thing(caption: Caption, i: int, j: int) -> Caption:
     part = caption[i]
     rest = (*part.things[:j], *part.things[j + 1 :])
-    return _at(caption, i, part.keeping(rest)) if rest else _at(caption, i)
+    return replaced(caption, i, part.keeping(rest)) if rest else replaced(caption, i)
 
 
 def find(caption: Caption, asked: NounPhrase) -> tuple[int, int] | None:
@@ -247,135 +257,57 @@ def become(caption: Caption, new: NounPhrase) -> Caption:
     head = head_of(caption)
     if head is None:
         return (*caption, Phrase("head", "", (new,)))
-    thing = new
-    if thing.colour_span is None and head.colour_span is not None and thing.slot == head.slot != "person":
-        start, stop = head.colour_span
-        thing = thing.coloured(" ".join(head.words[start:stop]))
+    caption, thing = _keep_colour(caption, head, new)
     if head.many and thing.det in {"a", "an", "the", "", "another"}:
         thing = replace(thing, det=head.det, words=(*thing.words[:-1], thing.counted(2).noun))
-        return _with_head(caption, thing)
+        return with_head(caption, thing)
     if thing.det in {"the", "", "another", "different", "a different"} and not is_plural(thing.noun):
         thing = replace(thing, det=head.det if not head.many else "a")
-    changed = _with_head(caption, thing)
-    return _agree(changed, thing.many) if thing.many != head.many else changed
+    changed = with_head(caption, thing)
+    return agree(changed, thing.many) if thing.many != head.many else changed
 
 
-# --- colour, number ---------------------------------------------------------------------------------------------
-
-
-def recolour(caption: Caption, colour: str) -> Caption:
-    """The head in another colour; a person's colour is that of the clothes."""
-    worn = _clothes(caption)
-    head = head_of(caption)
-    if head is None:
-        return (*caption, Phrase("worn", "in", (NounPhrase("", tuple(colour.split(" "))),)))
-    if worn is not None and (head.slot == "person" or caption[worn[0]].things[worn[1]].is_colour):
-        return _recolour_at(caption, *worn, colour)
-    if head.slot == "person" and head.colour_span is None:
+def _keep_colour(caption: Caption, head: NounPhrase, new: NounPhrase) -> tuple[Caption, NounPhrase]:
+    """The head's colour for `new`: a person has it on the clothes, any other being on itself."""
+    if new.colour_span is not None or new.slot not in BEINGS:
+        return caption, new
+    dressed = next((i for i, part in enumerate(caption) if part.kind == "worn" and _is_dress(part)), None)
+    if head.slot == "person" and new.slot == "animal" and dressed is not None:
+        worn = caption[dressed].things[0]
+        return replaced(caption, dressed), new.coloured(_colour(worn))
+    if head.colour_span is None or head.slot == new.slot == "person":
+        return caption, new
+    if head.slot == new.slot:
+        return caption, new.coloured(_colour(head))
+    if head.slot == "animal":
         index = head_index(caption) or 0
-        dressed = Phrase("worn", "in", (NounPhrase("", tuple(colour.split(" "))),))
-        return (*caption[: index + 1], dressed, *caption[index + 1 :])
-    return _with_head(caption, head.coloured(colour))
+        return replaced(caption, index, caption[index], Phrase("worn", "in", (_plain(_colour(head)),))), new
+    return caption, new
 
 
-def uncolour(caption: Caption) -> Caption:
-    """The caption without the head's colour, whatever it was."""
-    kept = tuple(part for part in caption if not (part.kind == "worn" and part.things[0].is_colour))
-    head = head_of(kept)
-    if head is None or head.colour_span is None:
-        return kept
-    start, stop = head.colour_span
-    return _with_head(kept, replace(head, words=(*head.words[:start], *head.words[stop:]) or head.words))
+def _is_dress(part: Phrase) -> bool:
+    """Whether a phrase tells nothing but the colour of the clothes."""
+    thing = part.things[0]
+    plain = len(part.things) == 1 and (thing.is_colour or thing.noun in {"clothes", "clothing", "outfit"})
+    return plain and thing.colour_span is not None
 
 
-def _clothes(caption: Caption) -> tuple[int, int] | None:
-    places = [
-        (i, j)
-        for i, j in _attached_things(caption)
-        if caption[i].kind == "worn" and (caption[i].things[j].is_colour or caption[i].things[j].slot == "garment")
-    ]
-    return next((p for p in places if caption[p[0]].things[p[1]].colour_span), places[0] if places else None)
+def _colour(thing: NounPhrase) -> str:
+    start, stop = thing.colour_span or (0, 0)
+    return " ".join(thing.words[start:stop])
 
 
-def recolour_thing(caption: Caption, asked: NounPhrase, colour: str) -> Caption:
-    """One named thing in another colour; a thing the caption does not mention is left out."""
-    place = find(caption, asked)
-    if place is None and asked.slot in WORN_SLOTS | {"held"}:
-        return add(
-            caption, Phrase(*_HAD.get(asked.slot, ("worn", "wearing")), (replace(asked, det="a").coloured(colour),))
-        )
-    if place is None or caption[place[0]].kind == "head":
-        return recolour(caption, colour)
-    return _recolour_at(caption, *place, colour)
+def _plain(colour: str) -> NounPhrase:
+    return NounPhrase("", tuple(colour.split(" ")))
 
 
-_HAD: dict[str, tuple[Kind, str]] = {"held": ("held", "holding")}
-
-
-def _recolour_at(caption: Caption, i: int, j: int, colour: str) -> Caption:
-    part = caption[i]
-    thing = part.things[j]
-    fresh = NounPhrase("", tuple(colour.split(" "))) if thing.is_colour else thing.coloured(colour)
-    return _at(caption, i, part.keeping((*part.things[:j], fresh, *part.things[j + 1 :])))
-
-
-def describe(caption: Caption, adjectives: Sequence[str]) -> Caption:
-    """The head (or, on a person, what is worn) with further describing words before its noun."""
-    head = head_of(caption)
-    if head is None:
+def displace(caption: Caption, new: NounPhrase) -> Caption:
+    """The caption without the one accessory that `new`, worn instead, leaves no room for."""
+    places = [(i, j) for i, j in attached_things(caption) if caption[i].things[j].slot in ACCESSORIES]
+    slots = [caption[i].things[j].slot for i, j in places]
+    if new.slot not in ACCESSORIES or new.slot in slots or len(places) != 1:
         return caption
-    worn = _clothes(caption) if head.slot == "person" else None
-    thing = head if worn is None else caption[worn[0]].things[worn[1]]
-    if worn is not None and not thing.is_colour:
-        part = caption[worn[0]]
-        fresh = _described(thing, adjectives)
-        return _at(caption, worn[0], part.keeping((*part.things[: worn[1]], fresh, *part.things[worn[1] + 1 :])))
-    return _with_head(caption, _described(head, adjectives))
-
-
-def _described(thing: NounPhrase, adjectives: Sequence[str]) -> NounPhrase:
-    return replace(thing, words=(*adjectives, *(word for word in thing.words if word not in adjectives)))
-
-
-def count(caption: Caption, number: Callable[[int], int]) -> Caption:
-    """Another number of the head noun, with verbs, pronouns and worn things to agree."""
-    head = head_of(caption)
-    if head is None:
-        return caption
-    wanted = max(1, number(head.count or 3))
-    return _agree(_with_head(caption, head.counted(wanted)), wanted != 1)
-
-
-def _agree(caption: Caption, many: bool) -> Caption:
-    return tuple(_agree_phrase(phrase, many) for phrase in caption)
-
-
-def _agree_phrase(phrase: Phrase, many: bool) -> Phrase:
-    table = TO_MANY if many else TO_ONE
-    if phrase.kind == "weather" or phrase.kind == "head" or phrase.kind == "lead":
-        return phrase
-    words = [phrase.lead] if phrase.lead in table else phrase.lead.split(" ")
-    tail = phrase.tail
-    if many:
-        tail = " ".join(OBJECT_TO_MANY.get(word, word) for word in tail.split(" "))
-    else:
-        tail = " ".join(TO_ONE.get(word, word) for word in tail.split(" "))
-        words = [word for word in words if word not in {"each", "both"}]
-    changed = replace(phrase, lead=_agree_words(words, table, many), tail=tail)
-    if phrase.kind in ATTACHED and phrase.kind != "with" and not changed.lead.startswith("each"):
-        return changed.keeping([thing.agreeing(many) for thing in changed.things])
-    return changed
-
-
-def _agree_words(words: list[str], table: dict[str, str], many: bool) -> str:
-    besides = len(words) > 1 and words[-1] in {"is", "are"}
-    if besides:
-        pronoun = OBJECT_TO_MANY.get(words[-2], words[-2]) if many else TO_ONE.get(words[-2], words[-2])
-        return " ".join([*words[:-2], pronoun, words[-1]])
-    return " ".join(table.get(word, word) for word in words)
-
-
-# --- what it does ---------------------------------------------------------------------------------------------------
+    return _drop_thing(caption, *places[0])
 
 
 def set_action(caption: Caption, phrase: Phrase) -> Caption:
@@ -385,7 +317,7 @@ def set_action(caption: Caption, phrase: Phrase) -> Caption:
     if not old:
         return _insert(caption, phrase)
     fitting = replace(phrase, kind="doing") if phrase.things else phrase
-    return _at(caption, old[0], fitting)
+    return replaced(caption, old[0], fitting)
 
 
 def _action(part: Phrase) -> bool:

@@ -1,4 +1,4 @@
-"""Readings of clauses about what is in the picture: swaps, removals, additions, companions, whole descriptions.
+"""Readings of clauses about single things in the picture: swaps, removals, additions, companions.
 
 Each takes the match of its pattern in `edits.py` and returns an `Edit`, or None when the words make no sense to it.
 """
@@ -11,8 +11,10 @@ from dataclasses import replace
 from cvsi_db.models.rules import located
 from cvsi_db.models.rules import operations as do
 from cvsi_db.models.rules import words as w
-from cvsi_db.models.rules.aspects import ASPECTS, looks, weather_noun
+from cvsi_db.models.rules.appearance import describe_thing, recolour_thing, uncolour
+from cvsi_db.models.rules.aspects import ASPECTS, adjective_words, weather_noun
 from cvsi_db.models.rules.clauses import strip_fillers
+from cvsi_db.models.rules.described import named, read_all
 from cvsi_db.models.rules.edit import (
     COMPANION,
     MOMENTS,
@@ -27,13 +29,10 @@ from cvsi_db.models.rules.edit import (
     several_things,
 )
 from cvsi_db.models.rules.phrases import Caption, Kind, NounPhrase, Phrase
-from cvsi_db.models.rules.reader import read
-
-_LOCATED: frozenset[Kind] = frozenset({"place", "where", "time", "weather", "style", "view"})
 
 
 def swap(match: re.Match[str]) -> Edit | None:
-    """The edit that a clause of the kind swap asks for."""
+    """ "a flag instead of the ball": one thing for another, or, where `old` names an aspect, another aspect."""
     old_text = re.sub(
         r"^(?:being|having|wearing|holding|carrying|with|showing|use|using|of)\s+", "", match["old"].strip(" ,")
     )
@@ -47,7 +46,7 @@ def swap(match: re.Match[str]) -> Edit | None:
     if new_text in {"another", "another one", "a different one", "something else"}:
         return adding((replace(old, det="a"),))
     if re.fullmatch(w.COLOUR_LIST, new_text):
-        return Edit(lambda caption: do.recolour_thing(caption, old, new_text))
+        return Edit(lambda caption: recolour_thing(caption, old, new_text))
     things = several_things(
         re.sub(
             r"^(?:(?:it|he|she|they|there)\s+)?(?:is |are |now )*(?:holding|holds?|has|have"
@@ -79,7 +78,7 @@ def another(match: re.Match[str]) -> Edit | None:
     """ "change the hat": some other one, whichever."""
     thing = one_thing(match["what"])
     if match["what"].split()[-1] in {"colour", "color", "colours", "colors"}:
-        return Edit(do.uncolour)
+        return Edit(uncolour)
     return adding((replace(thing, det="a"),)) if thing and thing.slot in w.WORN_SLOTS | {"held"} else None
 
 
@@ -103,7 +102,7 @@ def _aspect(old: str, new: str) -> Edit | None:
 
 
 def remove(match: re.Match[str]) -> Edit | None:
-    """The edit that a clause of the kind remove asks for."""
+    """ "without the hat": the named things go; "no rain" takes the weather."""
     asked = re.sub(
         r"^(?:any|all|the|its|his|her|their|of|every|wearing|holding|a|an|more|other|single)\s+", "", match["what"]
     )
@@ -129,15 +128,17 @@ def remove(match: re.Match[str]) -> Edit | None:
 
 
 def alone(match: re.Match[str]) -> Edit | None:
-    """The edit that a clause of the kind alone asks for."""
+    """ "alone", "empty-handed", "hatless": nothing beside, nothing held, or nothing on the head."""
     kind: Kind = "friend" if re.search(r"alone|own|itself|sel[fv]|company|one else", match[0]) else "held"
-    if re.search(r"bare-?headed|hatless", match[0]):
+    if re.search(r"bare|hatless", match[0]):
         return Edit(lambda caption: do.remove(caption, NounPhrase("", ("headwear",))))
     return Edit(lambda caption: located.drop_kind(caption, kind))
 
 
 def add_things(match: re.Match[str]) -> Edit | None:
-    """The edit that a clause of the kind add things asks for."""
+    """ "put a hat on it": things that are new; companions and weather as such."""
+    if re.search(r" (?:next to|beside|close to) ", match["what"]):
+        return again(match["what"])
     what = re.sub(
         r"\s+(?:to|on|onto|over|around|for|in) (?:it|him|her|them|its|his|the|their|top)\b.*$", "", match["what"]
     )
@@ -149,7 +150,7 @@ def add_things(match: re.Match[str]) -> Edit | None:
 
 
 def beside(match: re.Match[str]) -> Edit | None:
-    """The edit that a clause of the kind beside asks for."""
+    """ "a dog next to it": beings as companions; None for anything else."""
     found = several_things(match["what"])
     if not found or not {thing.slot for thing in found} <= w.BEINGS:
         return None
@@ -164,78 +165,36 @@ def instead(match: re.Match[str]) -> Edit | None:
     if thing is None or thing.slot not in w.BEINGS:
         return None
     beside = Phrase("friend", "with", (as_new(thing),), "next to it")
+    with_it = match[0].startswith("with ") and thing.one in w.SMALL
 
     def apply(caption: Caption) -> Caption:
         accompanied = any(part.kind == "friend" for part in caption)
-        return do.add(caption, beside) if accompanied or COMPANION & set(thing.words) else do.become(caption, thing)
+        if COMPANION & set(thing.words) or do.companion_of_size(caption, thing):
+            return do.add(caption, beside)
+        return do.add(caption, beside) if with_it and accompanied else do.become(caption, thing)
 
     return Edit(apply, (as_new(thing),))
 
 
-def read_all(text: str | re.Match[str]) -> Edit | None:
-    """Reads the whole clause as a description and does what each of its phrases asks for."""
-    phrases = read(text if isinstance(text, str) else text[0])
-    steps: list[do.Operation] = []
-    objects: list[NounPhrase] = []
-    told = [phrase for phrase in phrases if phrase.kind not in {"joint", "lead"} and phrase.text() not in _AUXILIARIES]
-    for phrase in phrases[:1]:
-        if phrase.kind == "lead" and (opening := _opening(phrase.lead)):
-            steps.append(opening.apply)
-    for phrase in told:
-        step = _step(phrase, len(told) > 1)
-        if step is None:
-            return None
-        steps.append(step.apply)
-        objects += step.objects
-    if not steps:
+def worn_instead(match: re.Match[str]) -> Edit | None:
+    """ "wearing a scarf instead": whatever accessory it replaces, named or not."""
+    things = several_things(match["what"])
+    if len(things) != 1 or things[0].slot not in w.ACCESSORIES:
         return None
-
-    def apply(caption: Caption) -> Caption:
-        for step in steps:
-            caption = step(caption)
-        return caption
-
-    return Edit(apply, tuple(objects))
+    new = as_new(things[0])
+    brought = Phrase("worn", "wearing", (new,))
+    return Edit(lambda caption: do.add(do.displace(caption, new), brought), (new,))
 
 
-_AUXILIARIES = frozenset({"should", "must", "is", "are", "there is", "there are", "also", "can", "be", "shall", "will"})
-
-
-def _opening(lead: str) -> Edit | None:
-    """What "a sketch of …" or "a close-up of …" asks for, whatever follows."""
-    words = re.sub(r"(?: of| showing| depicting| :)$", "", lead)
-    if located.lead_kind(lead) == "lead":
+def said_of(match: re.Match[str]) -> Edit | None:
+    """ "make the bowl more oval", "have the wolf walking left": describing words, or what is said of the head."""
+    thing = one_thing(match["what"])
+    if thing is None or thing.noun in ASPECTS:
         return None
-    return again(words if located.lead_kind(lead) == "view" else f"as {words}")
-
-
-def _step(phrase: Phrase, described: bool) -> Edit | None:
-    if phrase.kind == "weather" and not phrase.things:
-        known = next((word for word in phrase.lead.split() if word in w.WEATHER_WORDS), "clear")
-        return moving(Phrase("weather", w.WEATHER_WORDS[known]))
-    if phrase.kind in _LOCATED:
-        return moving(phrase)
-    if phrase.kind == "head":
-        return _named(phrase.things[0], described)
-    if phrase.kind == "absent":
-        return _absence(phrase)
-    if phrase.kind == "worn" and phrase.things[0].is_colour:
-        colour = " ".join(phrase.things[0].words)
-        return Edit(lambda caption: do.recolour(caption, colour))
-    if phrase.kind == "friend":
-        things = tuple(map(as_new, phrase.things))
-        lead = "with" if phrase.lead == "and" and phrase.tail else phrase.lead
-        return Edit(lambda caption: do.add(caption, replace(phrase, lead=lead, things=things)), things)
-    if phrase.kind in {"worn", "held", "with"} and phrase.lead not in {"of", "from", "for", "than", "to"}:
-        return _attaching(phrase)
-    if phrase.kind == "doing" or (
-        phrase.kind == "words"
-        and re.fullmatch(
-            r"\w+ing|lying down|sits?|stands?|lies?|lays?|rests?|runs?|walks?|plays?|looks?|poses?|sleeps?", phrase.lead
-        )
-    ):
-        return Edit(lambda caption: do.set_action(caption, phrase))
-    return None
+    if thing.slot in w.BEINGS:
+        return again(match["rest"])
+    words = adjective_words(match["rest"])
+    return Edit(lambda caption: describe_thing(caption, thing, words)) if words else None
 
 
 def subject(match: re.Match[str]) -> Edit | None:
@@ -245,72 +204,6 @@ def subject(match: re.Match[str]) -> Edit | None:
 
 
 def as_being(match: re.Match[str]) -> Edit | None:
-    """The edit that a clause of the kind as being asks for."""
+    """ "as a dog": another head; None unless that is a being."""
     thing = one_thing(match["what"])
-    return _named(thing, False) if thing and thing.slot in w.BEINGS else None
-
-
-def _absence(phrase: Phrase) -> Edit:
-    def apply(caption: Caption) -> Caption:
-        for thing in phrase.things:
-            caption = do.remove(caption, thing)
-        return caption if phrase.things else located.drop_kind(caption, "friend")
-
-    return Edit(apply)
-
-
-def _attaching(phrase: Phrase) -> Edit | None:
-    if len(phrase.things) == 1 and (seen := looks(phrase.things[0])):
-        return seen
-    bare = phrase.lead in {"with", "has", "have", "having"}
-    if (
-        bare
-        and len(
-            {thing.slot in w.WORN_SLOTS for thing in phrase.things} | {thing.slot == "held" for thing in phrase.things}
-        )
-        > 1
-    ):
-        return adding(phrase.things)
-    things = tuple(map(as_new, phrase.things))
-    leads = {"worn": "wearing", "held": "holding", "with": "with"}
-    plain = bare or phrase.lead in {
-        "in",
-        "dressed in",
-        "wears",
-        "wear",
-        "holds",
-        "hold",
-        "carries",
-        "carry",
-        "held",
-        "wore",
-    }
-    brought = Phrase(phrase.kind, leads[phrase.kind] if plain else phrase.lead, things)
-    return Edit(lambda caption: do.add(caption, brought), things)
-
-
-def _named(thing: NounPhrase, described: bool) -> Edit | None:
-    """A bare noun phrase: another head, another number of it, or something more in the picture."""
-    if (seen := looks(thing)) or thing.noun in MOMENTS:
-        return seen or again(thing.noun)
-    place = thing.noun in w.PLACES and not thing.slot
-    if place and not described:
-        return moving(Phrase("place", preposition(thing), (thing,)))
-    if thing.slot not in w.BEINGS | {"garment", ""}:
-        return None if described else adding((thing,))
-
-    if thing.slot in w.BEINGS and COMPANION & set(thing.words[:-1]) and not described:
-        return adding((thing,))
-    if thing.det in {"the", "this", "that", "its"} and thing.slot in w.BEINGS:
-        span = thing.colour_span
-        return Edit(lambda caption: do.recolour(caption, " ".join(thing.words[span[0] : span[1]])) if span else caption)
-
-    def apply(caption: Caption) -> Caption:
-        head = do.head_of(caption)
-        if head is not None and head.slot and not thing.slot:
-            return do.add(caption, Phrase("with", "with", (thing,)))
-        if thing.slot == "garment" and head is not None and head.slot != "garment":
-            return do.add(caption, Phrase("worn", "wearing", (as_new(thing),)))
-        return do.become(caption, thing)
-
-    return Edit(apply, () if thing.slot == "garment" else (as_new(thing),))
+    return named(thing, False) if thing and thing.slot in w.BEINGS else None

@@ -42,10 +42,11 @@ SLOTS: dict[str, frozenset[str]] = {
     """),
     "eyewear": _listed("glasses sunglasses spectacles shades goggles eyeglasses monocle eyewear specs"),
     "neckwear": _listed("scarf tie bow_tie bowtie necktie shawl neckerchief cravat"),
-    "bag": _listed("backpack rucksack handbag purse satchel knapsack"),
+    "back": _listed("backpack rucksack knapsack cape cloak"),
+    "bag": _listed("handbag purse satchel"),
     "garment": _listed("""
         dress shirt t-shirt tshirt tee top blouse skirt pants trousers jeans shorts jacket coat suit sweater jumper
-        hoodie cardigan vest gown uniform robe swimsuit bikini apron cape cloak kimono costume outfit clothes clothing
+        hoodie cardigan vest gown uniform robe swimsuit bikini apron kimono costume outfit clothes clothing
         overalls pajamas pyjamas tuxedo leggings raincoat poncho sweatshirt blazer jersey tunic tank romper jumpsuit
         sari sundress polo
     """),
@@ -84,11 +85,12 @@ SLOTS: dict[str, frozenset[str]] = {
 }  # fmt: skip
 """Nouns by what part of a picture they fill: one slot holds one kind of thing."""
 
-EXCLUSIVE = ("headwear", "eyewear", "neckwear", "held")
+EXCLUSIVE = ("headwear", "eyewear", "neckwear", "back", "bag", "held")
 """Slots in which a new thing takes the place of an old one."""
 
 SLOT_OF: dict[str, str] = {noun: slot for slot, nouns in reversed(SLOTS.items()) for noun in nouns}
-WORN_SLOTS = frozenset({"headwear", "eyewear", "neckwear", "bag", "garment", "wearable"})
+WORN_SLOTS = frozenset({"headwear", "eyewear", "neckwear", "back", "bag", "garment", "wearable"})
+ACCESSORIES = WORN_SLOTS - {"headwear", "garment"}
 BEINGS = frozenset({"animal", "person"})
 
 HYPERNYMS: dict[str, frozenset[str]] = {
@@ -98,8 +100,13 @@ HYPERNYMS: dict[str, frozenset[str]] = {
     "glasses": SLOTS["eyewear"],
     "eyewear": SLOTS["eyewear"],
     "tie": frozenset({"tie", "bow tie", "bowtie", "necktie"}),
-    "bag": SLOTS["bag"] | {"bag"},
-    "accessory": SLOTS["headwear"] | SLOTS["eyewear"] | SLOTS["neckwear"] | SLOTS["bag"] | SLOTS["wearable"],
+    "bag": SLOTS["bag"] | {"bag", "backpack", "rucksack", "knapsack"},
+    "accessory": SLOTS["headwear"]
+    | SLOTS["eyewear"]
+    | SLOTS["neckwear"]
+    | SLOTS["back"]
+    | SLOTS["bag"]
+    | SLOTS["wearable"],
     "animal": SLOTS["animal"],
     "pet": SLOTS["animal"],
     "person": SLOTS["person"],
@@ -141,6 +148,18 @@ PLACES = _listed("""
     attic basement balcony pond riverbank hillside mountainside mountaintop snowfield iceberg glacier tundra bush bushes
 """)
 
+WEATHERLESS = _listed("""
+    moon space planet mars galaxy room bedroom bathroom kitchen living_room office classroom library museum
+    church hallway indoors underwater lobby attic basement
+""")
+"""Places that no rain, snow or fog reaches."""
+
+SMALL = _listed("""
+    bird butterfly mouse turtle tortoise duck duckling bee snail ladybug ladybird ant spider chick sparrow robin
+    hamster kitten puppy squirrel hedgehog lizard crab worm pigeon parrot gecko snake fish toad
+""")
+"""Creatures that a larger one may have for company."""
+
 TIME_WORDS = _listed("""
     night midnight sunset dusk sunrise dawn noon midday daytime nighttime evening morning afternoon day daylight
     twilight dark darkness nightfall night-time golden_hour
@@ -154,9 +173,21 @@ WEATHER_WORDS = {
     "sunny": "on a sunny day", "sunshine": "in the sunshine", "cloudy": "in cloudy weather",
     "overcast": "under an overcast sky", "windy": "in windy weather", "clear": "in clear weather",
     "hail": "in the hail", "hailing": "in the hail", "blizzard": "in a blizzard", "fine weather": "in fine weather",
-    "clear weather": "in clear weather", "hazy": "in the haze", "haze": "in the haze",
+    "clear weather": "in clear weather", "clear sky": "under a clear sky", "clear skies": "under clear skies",
+    "good weather": "in good weather", "better weather": "in good weather", "nice weather": "in nice weather",
+    "hazy": "in the haze", "haze": "in the haze",
 }  # fmt: skip
 """Weather as one word, and as a phrase that can follow a noun."""
+
+IMPERATIVES = _listed("""
+    line look focus make show shows display displays change place put paint keep ensure use see turn target zoom
+    leave go come walk step replace open close face flip rotate stack arrange crop get give take move remove add
+    set reverse switch swap decrease increase reduce lower raise rearrange fill attach insert include exclude
+    hang lay unlike try want need shift bring send draw mirror align stretch spread redraw position cover split
+    blur brighten darken erase extend separate capture allow angle enlarge shrink describe swallows depict
+    depicts find delete drop lose
+""")
+"""Verbs that may open a wish; a wish that opens with one names nothing."""
 
 MEDIA = _listed("""
     photo photograph picture image illustration drawing sketch painting watercolour watercolor cartoon collage portrait

@@ -1,0 +1,4 @@
+"""What trained the starter bundle: one module per model, each run with one command and able to resume.
+
+Knows nothing about galleries or search.
+"""

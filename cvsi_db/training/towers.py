@@ -1,0 +1,122 @@
+"""The starter CLIP's two towers: their shape, a text forward that wastes no padding, and saving for open_clip.
+
+Knows nothing about data, losses or schedules.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from cvsi_db.models.torchvision_shim import ensure_torchvision
+from cvsi_db.training.data import PICTURE_SIZE
+from cvsi_db.training.vocabulary import CONTEXT_LENGTH
+
+EMBED_DIM, TEXT_WIDTH, TEXT_LAYERS, TEXT_HEADS = 256, 192, 4, 3
+MODEL_FILE, CONFIG_FILE = "open_clip_model.safetensors", "open_clip_config.json"
+
+
+def starter_config(vocab_size: int) -> dict[str, Any]:
+    """The starter's open_clip_config.json."""
+    vision = {
+        "timm_model_name": "resnet10t",
+        "timm_pool": "avgmax",
+        "timm_proj": "linear",
+        "timm_proj_bias": True,
+        "image_size": PICTURE_SIZE,
+    }
+    text = {
+        "context_length": CONTEXT_LENGTH,
+        "vocab_size": vocab_size,
+        "hf_tokenizer_name": "starter",  # open_clip reads the tokenizer beside the config instead
+        "width": TEXT_WIDTH,
+        "heads": TEXT_HEADS,
+        "layers": TEXT_LAYERS,
+        "proj_bias": True,
+    }
+    half = [0.5, 0.5, 0.5]
+    preprocess = {"mean": half, "std": half, "interpolation": "bicubic", "resize_mode": "shortest"}
+    model = {"embed_dim": EMBED_DIM, "vision_cfg": vision, "text_cfg": text}
+    return {"model_cfg": model, "preprocess_cfg": preprocess}
+
+
+def new_clip(vocab_size: int) -> Any:
+    """An untrained starter CLIP (an open_clip.CLIP), float32, channels last."""
+    ensure_torchvision()
+    import open_clip
+
+    model = open_clip.model.CLIP(**starter_config(vocab_size)["model_cfg"])
+    return model.to(memory_format=torch.channels_last)
+
+
+@contextmanager
+def mixed_precision() -> Iterator[None]:
+    """Forward passes in bfloat16 on the CPU, with plain attention: the fused kernel's backward is far slower here."""
+    with sdpa_kernel(SDPBackend.MATH), torch.autocast("cpu", torch.bfloat16):
+        yield
+
+
+def save_clip(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Writes what open_clip's `local-dir:` schema reads: config, float16 weights, tokenizer files."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    config = starter_config(len(tokenizer))
+    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
+    save_file({name: _stored(value) for name, value in model.state_dict().items()}, folder / MODEL_FILE)
+    (folder / MODEL_FILE).chmod(0o644)  # safetensors leaves it to its owner alone
+    tokenizer.save_pretrained(str(folder))
+
+
+def _stored(value: torch.Tensor) -> torch.Tensor:
+    return (value.half() if value.is_floating_point() else value).contiguous()
+
+
+def load_clip(folder: Path) -> tuple[Any, Any]:
+    """The model, float32 and in eval mode, and the fast tokenizer that `save_clip` wrote."""
+    from safetensors.torch import load_file
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    model = new_clip(len(tokenizer))
+    model.load_state_dict(load_file(folder / MODEL_FILE))
+    return model.float().eval(), tokenizer
+
+
+def tokenize(tokenizer: Any, texts: list[str]) -> torch.Tensor:
+    """(n, longest) token ids, padded only as far as the longest text needs."""
+    encoded = tokenizer(texts, padding=True, truncation=True, max_length=CONTEXT_LENGTH, return_tensors="pt")
+    ids: torch.Tensor = encoded["input_ids"]
+    return ids
+
+
+def encode_tokens(
+    model: Any, tokens: torch.Tensor, words: torch.Tensor | None = None, word_id: int = -1
+) -> torch.Tensor:
+    """(n, dim) un-normalised text embeddings, as `model.encode_text` gives them for the same tokens padded further.
+
+    With `words` (n, width), every `word_id` of row i is embedded as words[i], with gradients. The causal mask keeps
+    what follows the end token from mattering, so the columns beyond the longest text are left out.
+    """
+    tower = getattr(model, "text", model)
+    length = tokens.shape[1]
+    hidden = tower.token_embedding(tokens)
+    if words is not None:
+        hidden = torch.where(tokens.eq(word_id).unsqueeze(-1), words.unsqueeze(1).to(hidden.dtype), hidden)
+    hidden = hidden + tower.positional_embedding[:length]
+    hidden = tower.transformer(hidden, attn_mask=tower.attn_mask[:length, :length])
+    at_end = tower.ln_final(hidden[torch.arange(len(tokens)), tokens.argmax(-1)])  # the end token has the highest id
+    projection = tower.text_projection
+    embeddings: torch.Tensor = projection(at_end) if isinstance(projection, torch.nn.Linear) else at_end @ projection
+    return embeddings
+
+
+def crop(tokens: torch.Tensor) -> torch.Tensor:
+    """The token ids without the columns after the last end token of all rows."""
+    return tokens[:, : int(tokens.argmax(-1).max()) + 1]
