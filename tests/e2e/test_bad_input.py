@@ -108,7 +108,7 @@ def test_bad_queries(cli: Cli, sample_db: Path, arguments: tuple[str | Path, ...
 def test_weights_that_cannot_be_had_name_the_way_out(cli: Cli, tmp_path: Path) -> None:
     env = {"HF_HOME": str(tmp_path / "cache"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     done = cli("ingest", SAMPLES, "--model", "clip-b32", "--db", tmp_path / "db", env=env)
-    one_line(done, 1, "--model starter", "local path")
+    one_line(done, 1, "--model starter", "local copy")
     assert not (tmp_path / "db").exists()
 
 
