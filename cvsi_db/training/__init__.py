@@ -1,4 +1,5 @@
 """What trained the starter bundle: one module per model, each run with one command and able to resume.
 
-Knows nothing about galleries or search.
+Knows nothing about galleries; `composed` alone
+knows how a query is put together, to measure what the trained models can do.
 """

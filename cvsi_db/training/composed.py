@@ -1,9 +1,10 @@
 """Composed retrieval on scenes that no training saw: `python -m cvsi_db.training.composed`; tells what a bundle can do.
 
 A query is a scene A and an edit; its gallery holds A's answer B and scenes that are nearly right: A with another
-attribute changed, A with the edited attribute at a wrong value, B with one thing too many. Captions here are those
-of the scenes' grammar, not a captioner's: what they leave out, they leave out at random. Takes an encoder and phi,
-returns CIRCO's mAP@10 of each term, and of the best weights for the terms together. Knows nothing about galleries.
+attribute changed, A with the edited attribute at a wrong value, B with one thing too many. Two tables come out: with
+the captions and edits that the shipped captioner and the rules rewriter write, and, as a ceiling, with true captions
+and faultless edits from the scenes' grammar. Returns CIRCO's mAP@10 of each term, of the presets, and of the best
+weights for the terms together. Knows nothing about galleries on disk.
 """
 
 from __future__ import annotations
@@ -12,28 +13,30 @@ import argparse
 import itertools
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cvsi_db.models.clip import OpenClipEncoder
-from cvsi_db.models.phi import load_phi
-from cvsi_db.models.protocols import Encoder, Phi
-from cvsi_db.models.starter import FOLDER
-from cvsi_db.records import FloatArray, PseudoText
+from cvsi_db.models.bundle import load_bundle
+from cvsi_db.models.protocols import Captioner, Encoder, Phi, Rewriter
+from cvsi_db.models.rewriter import make_rewriter
+from cvsi_db.records import FloatArray, PseudoText, Rewrite
 from cvsi_db.scenes.captions import caption
 from cvsi_db.scenes.edits import Edit, is_match
 from cvsi_db.scenes.grammar import neighbour
 from cvsi_db.scenes.renderer import render
 from cvsi_db.scenes.scene import ATTRIBUTES, Scene
+from cvsi_db.search.compiler import pseudo_sentence
+from cvsi_db.search.query import PRESETS
 from cvsi_db.training.data import DRAWN_SIZE, sample_pair
 
 SEED = 5
 QUERIES, FILLERS, CAPTIONS = 300, 200, 5
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
+NAMES = ("edited_captions", "pseudo_token", "image")
 GAMMAS = (0.0, 0.1, 0.2, 0.3, 0.5)
 
 
@@ -83,55 +86,59 @@ def near_misses(before: Scene, edit: Edit, after: Scene, rng: random.Random) -> 
     ]
 
 
-def embed_task(task: Task, encoder: Encoder, phi: Phi, *, missing: float = 0.0, seed: int = SEED) -> Vectors:
-    """Every vector the terms and columns need.
+@dataclass(frozen=True)
+class Told:
+    """What is said of a task: the captions of every scene of the gallery, and each query's rewrite."""
 
-    `missing` is the share of a scene's attributes that all its captions fail to mention, as a captioner that never
-    learned to see some things would.
-    """
-    pictures = embed_scenes(encoder, task.gallery)
+    captions: tuple[tuple[str, ...], ...]
+    rewrites: tuple[Rewrite, ...]
+
+
+def tell_truly(task: Task, seed: int = SEED) -> Told:
+    """Captions from the scenes' grammar, and edits without a fault: they state what the reference's captions stated."""
     rng = random.Random(f"captions/{seed}")
-    blind = [frozenset(name for name in ATTRIBUTES if rng.random() < missing) for _ in task.gallery]
-    told = [
-        [lossy_caption(scene, unseen, rng) for _ in range(CAPTIONS)]
-        for scene, unseen in zip(task.gallery, blind, strict=True)
+    told = tuple(tuple(caption(scene, rng).text for _ in range(CAPTIONS)) for scene in task.gallery)
+    return Told(told, tuple(_true_rewrite(task, row, rng) for row in range(len(task.edits))))
+
+
+def tell_as_shipped(task: Task, captioner: Captioner, rewriter: Rewriter, chunk: int = 50) -> Told:
+    """What the captioner says of the drawn scenes, and what the rewriter makes of it."""
+    told: list[tuple[str, ...]] = []
+    for at in range(0, len(task.gallery), chunk):
+        pictures = [render(scene, DRAWN_SIZE) for scene in task.gallery[at : at + chunk]]
+        told += captioner.caption(pictures, [f"composed/{row}" for row in range(at, at + len(pictures))])
+    rewrites = (rewriter.rewrite(told[row], edit.text) for row, edit in enumerate(task.edits))
+    return Told(tuple(told), tuple(rewrites))
+
+
+def _true_rewrite(task: Task, row: int, rng: random.Random) -> Rewrite:
+    before, edit, after = task.gallery[row], task.edits[row], task.gallery[len(task.edits) + row]
+    states = [caption(before, rng).states | edit.changes.keys() for _ in range(CAPTIONS)]
+    return Rewrite(tuple(caption(after, rng, states=stated).text for stated in states), edit.adds, "grammar")
+
+
+def embed_task(task: Task, told: Told, encoder: Encoder, phi: Phi) -> Vectors:
+    """Every vector that the terms and the columns need."""
+    pictures = embed_scenes(encoder, task.gallery)
+    queries = len(task.edits)
+    sentences = [
+        PseudoText(pseudo_sentence(edit.text, rewrite.added_objects), word)
+        for edit, rewrite, word in zip(task.edits, told.rewrites, phi(pictures[:queries]), strict=True)
     ]
-    edited = [edited_captions(task, row, blind[row], rng) for row in range(len(task.edits))]
-    words = phi(pictures[: len(task.edits)])
-    asked = [PseudoText(sentence(edit), word) for edit, word in zip(task.edits, words, strict=True)]
     terms = {
-        "edited_captions": caption_means(encoder, edited),
-        "pseudo_token": normalised(in_chunks(encoder, asked)),
-        "image": normalised(pictures[: len(task.edits)]),
+        "edited_captions": caption_means(encoder, [rewrite.edited_captions for rewrite in told.rewrites]),
+        "pseudo_token": normalised(in_chunks(encoder, sentences)),
+        "image": normalised(pictures[:queries]),
         "text": normalised(in_chunks(encoder, [edit.text for edit in task.edits])),
     }
-    return Vectors(terms, normalised(pictures), caption_means(encoder, told))
-
-
-def sentence(edit: Edit) -> str:
-    """The pseudo-token branch's sentence (Ye et al., ICDM 2025)."""
-    asked = f"a photo of $ that {edit.text}."
-    return f"{asked} and the photo should have {edit.adds}." if edit.adds else asked
-
-
-def lossy_caption(scene: Scene, unseen: frozenset[str], rng: random.Random) -> str:
-    """A caption that states none of the unseen attributes (subject and count it always states)."""
-    return caption(scene, rng, states=caption(scene, rng).states - unseen).text
-
-
-def edited_captions(task: Task, row: int, unseen: frozenset[str], rng: random.Random) -> list[str]:
-    """Captions of the reference as a faultless rewriter would edit them: they state what they stated, as edited."""
-    before, edit = task.gallery[row], task.edits[row]
-    after = task.gallery[len(task.edits) + row]
-    states = [(caption(before, rng).states - unseen) | edit.changes.keys() for _ in range(CAPTIONS)]
-    return [caption(after, rng, states=stated).text for stated in states]
+    return Vectors(terms, normalised(pictures), caption_means(encoder, told.captions))
 
 
 def caption_means(encoder: Encoder, captions: Sequence[Sequence[str]]) -> FloatArray:
     """(n, dim) the mean of the normalised embeddings of each entry's captions, not normalised again."""
     flat = normalised(in_chunks(encoder, [text for entry in captions for text in entry]))
-    means: FloatArray = flat.reshape(len(captions), -1, flat.shape[-1]).mean(axis=1)
-    return means
+    ends = list(itertools.accumulate(len(entry) for entry in captions))
+    return np.stack([rows.mean(axis=0) for rows in np.split(flat, ends[:-1])])
 
 
 def in_chunks(encoder: Encoder, texts: Sequence[str | PseudoText], chunk: int = 250) -> FloatArray:
@@ -171,36 +178,58 @@ def evaluate(task: Task, vectors: Vectors) -> dict[str, float]:
     return {name: mean_ap(vector @ vectors.image_column.T, task.relevant) for name, vector in terms.items()}
 
 
+def evaluate_presets(task: Task, vectors: Vectors) -> dict[str, float]:
+    """mAP@10 of the presets that rank differently."""
+    return {
+        name: _weighted(task, _similarities(vectors), preset.weights, preset.gamma)
+        for name, preset in PRESETS.items()
+        if name != "circo"
+    }
+
+
 def best_weights(task: Task, vectors: Vectors, keep: int = 5) -> list[dict[str, float]]:
     """The best few of a grid of weights and gammas, best first; edited_captions has weight 1."""
-    tried = sorted(_grid(task, vectors), key=lambda one: -one["map10"])
-    return tried[:keep]
-
-
-def _grid(task: Task, vectors: Vectors) -> Iterator[dict[str, float]]:
-    names = ("edited_captions", "pseudo_token", "image")
-    columns = (vectors.image_column.T, vectors.caption_column.T)
-    similar = {name: [vectors.terms[name] @ column for column in columns] for name in names}
+    similar = _similarities(vectors)
+    tried = []
     for pseudo, image, gamma in itertools.product(WEIGHTS, WEIGHTS, GAMMAS):
-        weights = dict(zip(names, (1.0, pseudo, image), strict=True))
-        by_image, by_caption = (sum(weights[n] * similar[n][side] for n in names) for side in (0, 1))
-        scores = (1 - gamma) * by_image + gamma * by_caption
-        yield {**weights, "gamma": gamma, "map10": mean_ap(np.asarray(scores), task.relevant)}
+        weights = dict(zip(NAMES, (1.0, pseudo, image), strict=True))
+        tried.append({**weights, "gamma": gamma, "map10": _weighted(task, similar, weights, gamma)})
+    return sorted(tried, key=lambda one: -one["map10"])[:keep]
+
+
+def _similarities(vectors: Vectors) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """(queries, gallery) inner products of each ranking term with both columns."""
+    columns = (vectors.image_column.T, vectors.caption_column.T)
+    return {name: (vectors.terms[name] @ columns[0], vectors.terms[name] @ columns[1]) for name in NAMES}
+
+
+def _weighted(
+    task: Task, similar: Mapping[str, tuple[FloatArray, FloatArray]], weights: Mapping[Any, float], gamma: float
+) -> float:
+    scores = sum(weights[name] * ((1 - gamma) * image + gamma * told) for name, (image, told) in similar.items())
+    return mean_ap(np.asarray(scores), task.relevant)
 
 
 def main() -> None:
     """Reads the command line, evaluates, prints one JSON object."""
     parser = argparse.ArgumentParser(description="Composed retrieval on unseen scenes.")
-    parser.add_argument("--clip", type=Path, default=FOLDER / "clip")
-    parser.add_argument("--phi", type=Path, default=FOLDER / "phi.safetensors")
-    parser.add_argument("--missing", type=float, default=0.3, help="share of attributes that captions never mention")
+    parser.add_argument("--model", default="starter", help="a bundle's name or a bundle.toml")
+    parser.add_argument("--seed", type=int, default=SEED)
     given = parser.parse_args()
-    encoder = OpenClipEncoder.load(f"local-dir:{given.clip}", None, device="cpu")
-    phi = load_phi(given.phi, dim=encoder.dim, token_dim=encoder.token_dim, device="cpu")
-    task, found = make_task(), {}
-    for name, missing in (("true_captions", 0.0), ("lossy_captions", given.missing)):
-        vectors = embed_task(task, encoder, phi, missing=missing)
-        found[name] = {"map10": evaluate(task, vectors), "best_weights": best_weights(task, vectors)}
+    bundle, task = load_bundle(given.model), make_task(seed=given.seed)
+    assert bundle.phi is not None, "this table needs a bundle with phi"
+    tellings = {
+        "as_shipped": tell_as_shipped(task, bundle.captioner, make_rewriter("rules")),
+        "true_captions": tell_truly(task, given.seed),
+    }
+    found = {}
+    for name, told in tellings.items():
+        vectors = embed_task(task, told, bundle.encoder, bundle.phi)
+        found[name] = {
+            "terms": evaluate(task, vectors),
+            "presets": evaluate_presets(task, vectors),
+            "best_weights": best_weights(task, vectors),
+        }
     print(json.dumps(found, indent=2))
 
 

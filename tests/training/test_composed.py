@@ -5,8 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cvsi_db.models.rewriter import make_rewriter
 from cvsi_db.scenes.edits import is_match
-from cvsi_db.training.composed import Vectors, best_weights, evaluate, make_task, mean_ap
+from cvsi_db.training.composed import (
+    Vectors,
+    best_weights,
+    embed_task,
+    evaluate,
+    evaluate_presets,
+    make_task,
+    mean_ap,
+    tell_as_shipped,
+    tell_truly,
+)
+from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakePhi
 
 
 def test_task_has_answers_and_decoys_that_are_none() -> None:
@@ -41,3 +53,20 @@ def test_best_weights_find_the_term_that_knows() -> None:
     assert best[0]["map10"] >= best[4]["map10"]
     assert best[0]["pseudo_token"] > best[0]["image"]
     assert evaluate(task, vectors)["pseudo_token"] > evaluate(task, vectors)["text"]
+    presets = evaluate_presets(task, vectors)
+    assert list(presets) == ["default", "cirr", "fashioniq"]
+    assert presets["fashioniq"] > evaluate(task, vectors)["image"]
+
+
+def test_both_tellings_embed() -> None:
+    task = make_task(queries=3, fillers=1)
+    truth = tell_truly(task)
+    assert truth == tell_truly(task)
+    for edit, rewrite in zip(task.edits, truth.rewrites, strict=True):
+        assert rewrite.added_objects == edit.adds
+    for told in (truth, tell_as_shipped(task, FakeCaptioner(), make_rewriter("rules"))):
+        vectors = embed_task(task, told, FakeEncoder(), FakePhi())
+        assert vectors.caption_column.shape == vectors.image_column.shape == (len(task.gallery), DIM)
+        first = told.captions[0]
+        mean = sum(row / np.linalg.norm(row) for row in FakeEncoder().encode_texts(first)) / len(first)
+        assert vectors.caption_column[0] == pytest.approx(mean, abs=1e-6)
