@@ -10,6 +10,7 @@ from cvsi_db.errors import CvsiError, FilterError, QueryError, RankError
 from cvsi_db.records import ComposedQuery
 from cvsi_db.search import SearchContext
 from cvsi_db.search.compiler import compile_query, pseudo_sentence
+from cvsi_db.search.query import PRESETS
 from tests.fakes import FakeCaptioner, FakeEncoder, FakeRewriter, make_picture
 
 
@@ -20,9 +21,7 @@ def test_one_image_forward_and_one_text_forward(
     compiled = compile_query(query, context)
     assert encoder.image_batches == [1]
     assert encoder.text_batches == [5]  # three edited captions, the pseudo sentence, the added objects
-    assert {term.name: term.weight for term in compiled.logical.terms} == {
-        "edited_captions": 0.4, "pseudo_token": 0.2, "image": 0.4, "objects": 0.0,
-    }  # fmt: skip
+    assert {term.name: term.weight for term in compiled.logical.terms} == PRESETS["default"].weights
     again = compile_query(query, context)
     assert captioner.batches == [1]
     assert len(rewriter.calls) == 1
@@ -68,7 +67,8 @@ def test_a_reference_alone_is_its_image(context: SearchContext, encoder: FakeEnc
 
 
 def test_without_phi_the_weights_keep_their_sum_and_a_warning_says_so(context: SearchContext) -> None:
-    compiled = compile_query(ComposedQuery(make_picture(), "with a hat"), replace(context, phi=None))
+    query = ComposedQuery(make_picture(), "with a hat", preset="fashioniq")  # 0.2, 0.6, 0.2
+    compiled = compile_query(query, replace(context, phi=None))
     assert [(term.name, term.weight) for term in compiled.logical.terms] == [
         ("edited_captions", pytest.approx(0.5)), ("image", pytest.approx(0.5)), ("objects", 0.0),
     ]  # fmt: skip

@@ -29,13 +29,13 @@ def test_a_search_end_to_end_is_exact_and_its_contributions_sum_to_the_score(con
 
 def test_json_has_the_shape_of_the_contract(context: SearchContext, photos: Path) -> None:
     fill(context.store, random_vectors(5, seed=4))
-    shape = to_json(search(ComposedQuery(photos / "red.png", "with a hat", k=2), context))
+    shape = to_json(search(ComposedQuery(photos / "red.png", "with a hat", k=2, preset="fashioniq"), context))
     assert json.loads(json.dumps(shape)) == shape
     assert list(shape) == ["query", "hits", "timings_ms", "warnings"]
     assert shape["query"]["reference"] == str(photos / "red.png")
     assert shape["query"]["added_objects"] == "a hat"
-    assert shape["query"]["weights"] == {"edited_captions": 0.4, "pseudo_token": 0.2, "image": 0.4, "objects": 0.0}
-    assert (shape["query"]["preset"], shape["query"]["gamma"]) == ("default", 0.1)
+    assert shape["query"]["weights"] == {"edited_captions": 0.2, "pseudo_token": 0.6, "image": 0.2, "objects": 0.0}
+    assert (shape["query"]["preset"], shape["query"]["gamma"]) == ("fashioniq", 0.1)
     assert list(shape["hits"][0]) == ["rank", "path", "image_id", "score", "terms"]
     assert list(shape["hits"][0]["terms"]["image"]) == ["similarity", "weight", "contribution"]
     assert list(shape["timings_ms"]) == ["compile", "plan", "run", "rerank", "present", "total"]
@@ -43,9 +43,9 @@ def test_json_has_the_shape_of_the_contract(context: SearchContext, photos: Path
 
 def test_explain_tells_texts_weights_plan_and_time(context: SearchContext) -> None:
     fill(context.store, random_vectors(5, seed=4))
-    text = explain_text(search(ComposedQuery(make_picture(), "make it blue", k=2), context))
+    text = explain_text(search(ComposedQuery(make_picture(), "make it blue", k=2, preset="fashioniq"), context))
     assert "a red picture, make it blue" in text
-    assert "+0.2 · pseudo_token\n      a photo of $ that make it blue." in text
+    assert "+0.6 · pseudo_token\n      a photo of $ that make it blue." in text
     assert "Union by image_id rounds=1 candidates=5" in text
     assert "limit=6 fetched=5 where image_id <> '" in text
     assert "total" in text
