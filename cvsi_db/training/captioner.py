@@ -12,7 +12,7 @@ import copy
 import json
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,16 +29,17 @@ from cvsi_db.scenes.captions import caption
 from cvsi_db.scenes.grammar import sample_scenes
 from cvsi_db.scenes.scene import Scene
 from cvsi_db.training.caption_scores import score_captions, true_share
-from cvsi_db.training.clip import Trainee, pace
 from cvsi_db.training.data import PICTURE_SIZE, TRAIN_SEED, VAL_SEED, PairSet, augment, draw_pairs
 from cvsi_db.training.losses import AttributeHeads
 from cvsi_db.training.towers import MODEL_FILE, mixed_precision
+from cvsi_db.training.trainee import Trainee, append_log, as_numbers, pace
 
 START, END, PAD, UNKNOWN = "<start>", "<end>", "<pad>", "<unknown>"
 MAX_TOKENS = 64
 WIDTH, LAYERS, HEADS = 256, 3, 4
 
 LEARNING_RATE, TRUNK_RATE, WEIGHT_DECAY = 1e-3, 3e-4, 0.05
+CHECKPOINT = "captioner.pt"
 LABEL_SMOOTHING = 0.05
 ATTRIBUTE_WEIGHT = 2.0
 """Of the loss that makes the encoder's summary vector tell the attributes: small models learn faster with it."""
@@ -191,8 +192,7 @@ def new_trainee(run: CaptionerRun, tokenizer: Any) -> Trainee:
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: pace(step / run.steps))
     trainee = Trainee(model, heads, optimizer, schedule)
-    if (checkpoint := run.work / "captioner.pt").exists():
-        trainee.restore(torch.load(checkpoint, weights_only=True))
+    trainee.resume(run.work / CHECKPOINT)
     return trainee
 
 
@@ -201,11 +201,13 @@ def fit(run: CaptionerRun, trainee: Trainee, tokenizer: Any, pairs: PairSet) -> 
     began = time.monotonic()
     trainee.model.train()
     for batch in batches(run, tokenizer, pairs, trainee.step):
-        losses = learn(trainee, batch)
+        losses = caption_losses(trainee, batch)
+        trainee.learn(losses["loss"])
         if trainee.step % 20 == 0:
-            _log(run, {"step": trainee.step, "seconds": round(time.monotonic() - began, 1), **losses})
+            seconds = round(time.monotonic() - began, 1)
+            append_log(run.work / "captioner.jsonl", {"step": trainee.step, "seconds": seconds, **as_numbers(losses)})
         if trainee.step % run.save_every == 0:
-            _save(run, trainee)
+            trainee.save(run.work / CHECKPOINT)
 
 
 def batches(run: CaptionerRun, tokenizer: Any, pairs: PairSet, start: int) -> Iterator[CaptionBatch]:
@@ -232,7 +234,8 @@ def make_batch(pairs: PairSet, chosen: Any, tokenizer: Any, seed: tuple[int, int
 
 
 def caption_losses(trainee: Trainee, batch: CaptionBatch) -> dict[str, torch.Tensor]:
-    """`words`: cross-entropy of each caption's next token; `attributes`: of the labels, read off the summary vector."""
+    """`words`: cross-entropy of each caption's next token; `attributes`: of the labels, read off the summary vector;
+    `loss`: their weighted sum."""
     model = trainee.model
     with mixed_precision():
         cells = model.encoder(batch.pictures.contiguous(memory_format=torch.channels_last)).last_hidden_state
@@ -245,33 +248,8 @@ def caption_losses(trainee: Trainee, batch: CaptionBatch) -> dict[str, torch.Ten
         ignore_index=model.config.pad_token_id,
         label_smoothing=LABEL_SMOOTHING,
     )
-    return {"words": words, "attributes": trainee.heads.loss(summary, batch.labels)}
-
-
-def learn(trainee: Trainee, batch: CaptionBatch) -> dict[str, float]:
-    """One optimizer step; returns the losses as numbers."""
-    losses = caption_losses(trainee, batch)
-    loss = losses["words"] + ATTRIBUTE_WEIGHT * losses["attributes"]
-    trainee.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(trainee.model.parameters(), 5.0)
-    trainee.optimizer.step()
-    trainee.schedule.step()
-    trainee.step += 1
-    return {"loss": loss.item(), **{name: value.item() for name, value in losses.items()}}
-
-
-def _save(run: CaptionerRun, trainee: Trainee) -> None:
-    """Replaces the checkpoint in one move: a run killed while saving keeps the older one."""
-    half_written = run.work / "captioner.pt.new"
-    torch.save(trainee.state(), half_written)
-    half_written.replace(run.work / "captioner.pt")
-
-
-def _log(run: CaptionerRun, entry: Mapping[str, float]) -> None:
-    rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in entry.items()}
-    with (run.work / "captioner.jsonl").open("a") as log:
-        log.write(json.dumps(rounded) + "\n")
+    attributes = trainee.heads.loss(summary, batch.labels)
+    return {"loss": words + ATTRIBUTE_WEIGHT * attributes, "words": words, "attributes": attributes}
 
 
 # --- scores -----------------------------------------------------------------------------------------------------

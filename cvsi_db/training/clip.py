@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import random
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,10 +24,12 @@ from cvsi_db.training.curves import draw_curves
 from cvsi_db.training.data import PICTURE_SIZE, TRAIN_SEED, VAL_SEED, PairSet, draw_pairs
 from cvsi_db.training.losses import AttributeHeads, clip_losses, total
 from cvsi_db.training.towers import EMBED_DIM, new_clip, save_clip
+from cvsi_db.training.trainee import Trainee, append_log, as_numbers, pace
 from cvsi_db.training.validate import embed_pictures, embed_texts, validate
 from cvsi_db.training.vocabulary import scene_sentences, train_tokenizer
 
-LEARNING_RATE, WEIGHT_DECAY, WARMUP = 1e-3, 0.05, 0.05
+LEARNING_RATE, WEIGHT_DECAY = 1e-3, 0.05
+CHECKPOINT, LOG = "clip.pt", "clip.jsonl"
 SMALL_SHARE = 0.4
 """The share of steps, at the start, that see pictures of 64 pixels: cheaper, and it learns as well at first."""
 
@@ -49,28 +49,6 @@ class ClipRun:
     validate_every: int = 400
 
 
-@dataclass
-class Trainee:
-    """What learns, and where it stands: all that a checkpoint holds."""
-
-    model: Any
-    heads: AttributeHeads
-    optimizer: torch.optim.Optimizer
-    schedule: torch.optim.lr_scheduler.LambdaLR
-    step: int = 0
-
-    def state(self) -> dict[str, Any]:
-        """Everything that a later process needs to go on."""
-        parts = {name: getattr(self, name).state_dict() for name in ("model", "heads", "optimizer", "schedule")}
-        return {**parts, "step": self.step}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Takes up what `state` returned."""
-        for name in ("model", "heads", "optimizer", "schedule"):
-            getattr(self, name).load_state_dict(state[name])
-        self.step = state["step"]
-
-
 def train_clip(run: ClipRun) -> dict[str, float]:
     """Draws the data, trains, writes the model to `run.out`; returns the final validation numbers."""
     torch.manual_seed(run.seed)
@@ -78,12 +56,12 @@ def train_clip(run: ClipRun) -> dict[str, float]:
     val = PairSet.open(draw_pairs(run.work / "val", run.val_pairs, VAL_SEED))
     tokenizer = run_tokenizer(run)
     trainee = new_trainee(len(tokenizer), run.steps)
-    _resume(run, trainee)
+    trainee.resume(run.work / CHECKPOINT)
     fit(run, trainee, tokenizer, train, val)
     metrics = validate(trainee.model, trainee.heads, tokenizer, val)
     centre(trainee.model, tokenizer, train)
     metrics |= validate(trainee.model, None, tokenizer, val)  # the heads know the model as it was
-    _log(run, {"step": trainee.step, "final": True, **metrics})
+    append_log(run.work / LOG, {"step": trainee.step, "final": True, **metrics})
     save_clip(trainee.model, tokenizer, run.out)
     return metrics
 
@@ -110,13 +88,6 @@ def new_trainee(vocab_size: int, steps: int) -> Trainee:
     return Trainee(model, heads, optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda at: pace(at / steps)))
 
 
-def pace(done: float) -> float:
-    """The share of the learning rate when `done` (0..1) of the run is over."""
-    if done < WARMUP:
-        return done / WARMUP + 1e-3
-    return max(0.005, 0.5 * (1 + math.cos(math.pi * (done - WARMUP) / (1 - WARMUP))))
-
-
 def fit(run: ClipRun, trainee: Trainee, tokenizer: Any, train: PairSet, val: PairSet) -> None:
     """Runs the remaining steps, logging every 20, saving and validating as the run says."""
     began, first = time.monotonic(), trainee.step
@@ -131,27 +102,18 @@ def fit(run: ClipRun, trainee: Trainee, tokenizer: Any, train: PairSet, val: Pai
         large_from=int(SMALL_SHARE * run.steps),
     )
     for batch in source:
-        losses = learn(trainee, clip_losses(trainee.model, trainee.heads, batch))
+        losses = clip_losses(trainee.model, trainee.heads, batch)
+        losses = {"loss": total(losses), **losses}
+        trainee.learn(losses["loss"])
         if trainee.step % 20 == 0:
-            _log(run, {"step": trainee.step, "seconds": round(time.monotonic() - began, 1), **losses})
+            seconds = round(time.monotonic() - began, 1)
+            append_log(run.work / LOG, {"step": trainee.step, "seconds": seconds, **as_numbers(losses)})
         if trainee.step % run.save_every == 0:
-            _save(run, trainee)
+            trainee.save(run.work / CHECKPOINT)
         if trainee.step % run.validate_every == 0:
-            _log(run, {"step": trainee.step, **validate(trainee.model, trainee.heads, tokenizer, val)})
-            draw_curves(run.work / "clip.jsonl", run.work / "clip.png")
+            append_log(run.work / LOG, {"step": trainee.step, **validate(trainee.model, trainee.heads, tokenizer, val)})
+            draw_curves(run.work / LOG, run.work / "clip.png")
             trainee.model.train()
-
-
-def learn(trainee: Trainee, losses: dict[str, torch.Tensor]) -> dict[str, float]:
-    """One optimizer step; returns the losses as numbers, with their weighted sum as `loss`."""
-    loss = total(losses)
-    trainee.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(trainee.model.parameters(), 5.0)
-    trainee.optimizer.step()
-    trainee.schedule.step()
-    trainee.step += 1
-    return {"loss": loss.item(), **{name: value.item() for name, value in losses.items()}}
 
 
 @torch.no_grad()
@@ -175,28 +137,9 @@ def export(run: ClipRun) -> dict[str, float]:
     """Writes the model of the latest checkpoint to `run.out`, as it is: a preview of a run that still goes on."""
     tokenizer = run_tokenizer(run)
     trainee = new_trainee(len(tokenizer), run.steps)
-    _resume(run, trainee)
+    trainee.resume(run.work / CHECKPOINT)
     save_clip(trainee.model, tokenizer, run.out)
     return {"step": float(trainee.step)}
-
-
-def _resume(run: ClipRun, trainee: Trainee) -> None:
-    checkpoint = run.work / "clip.pt"
-    if checkpoint.exists():
-        trainee.restore(torch.load(checkpoint, weights_only=True))
-
-
-def _save(run: ClipRun, trainee: Trainee) -> None:
-    """Replaces the checkpoint in one move: a run killed while saving keeps the older one."""
-    half_written = run.work / "clip.pt.new"
-    torch.save(trainee.state(), half_written)
-    half_written.replace(run.work / "clip.pt")
-
-
-def _log(run: ClipRun, entry: Mapping[str, float]) -> None:
-    rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in entry.items()}
-    with (run.work / "clip.jsonl").open("a") as log:
-        log.write(json.dumps(rounded) + "\n")
 
 
 def main() -> None:

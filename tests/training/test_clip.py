@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 
 from cvsi_db.models.clip import OpenClipEncoder
-from cvsi_db.training.clip import ClipRun, export, pace, train_clip
+from cvsi_db.training.clip import ClipRun, export, train_clip
 from cvsi_db.training.data import TRAIN_SEED, VAL_SEED, draw_pairs
+from cvsi_db.training.trainee import pace
 
 
 def test_pace_rises_then_falls() -> None:
