@@ -38,7 +38,8 @@ class GalleryInfo:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file as the last ingest saw it. `path` is absolute; `image_id` is None when it could not be read."""
+    """A file as the last ingest saw it. `path` is absolute; `image_id` is set exactly when that
+    image's row has this path: a file that cannot be read any more keeps it until another content is seen there."""
 
     path: str
     size_bytes: int

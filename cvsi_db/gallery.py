@@ -57,7 +57,7 @@ class Gallery:
 
         bundle, speaker = load_bundle(model, device), make_rewriter(rewriter)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        info = GalleryInfo(bundle.name, bundle.fingerprint, bundle.encoder.dim, now)
+        info = GalleryInfo(bundle.source, bundle.fingerprint, bundle.encoder.dim, now)
         return cls(Path(folder), *create_gallery_folder(Path(folder), info), bundle, speaker)
 
     @classmethod

@@ -86,3 +86,17 @@ def test_two_writers(folder: Path, pictures: Path) -> None:
         pytest.raises(GalleryError, match="another process is writing"),
     ):
         other.submit(gallery.ingest, pictures).result()
+
+
+def test_a_gallery_remembers_a_bundle_of_the_users_own(pictures: Path, tmp_path: Path) -> None:
+    from cvsi_db.models.starter import FOLDER
+
+    spec = f'arch = "local-dir:{FOLDER / "clip"}"\ncaptioner = "{FOLDER / "captioner"}"\ncaptions = 2\n'
+    (tmp_path / "mine.toml").write_text(spec)
+    with Gallery.create(tmp_path / "gallery", model=str(tmp_path / "mine.toml"), device="cpu") as gallery:
+        gallery.ingest(pictures)
+    with Gallery.open(tmp_path / "gallery", device="cpu") as gallery:
+        hits = gallery.search(pictures / "red.png", "make it blue", k=2)
+        assert len(hits) == 2
+        assert "this bundle has no phi" in hits.warnings[0]
+        assert all(len(image["captions"]) == 2 for image in gallery.images())

@@ -96,16 +96,15 @@ BUNDLES: dict[str, BundleSpec] = {
 
 
 class Bundle:
-    """The models of one bundle on one device, each loaded when it is first asked for."""
+    """The models of one bundle on one device, each loaded when it is first asked for.
 
-    def __init__(self, spec: BundleSpec, device: str) -> None:
+    `source` is what load_bundle takes to find the bundle again: its name, or its file's absolute path.
+    """
+
+    def __init__(self, spec: BundleSpec, device: str, source: str) -> None:
         self.spec = spec
         self.device = device
-
-    @property
-    def name(self) -> str:
-        """The bundle's name."""
-        return self.spec.name
+        self.source = source
 
     @cached_property
     def fingerprint(self) -> str:
@@ -175,10 +174,11 @@ def load_bundle(name: str, device: str = "auto") -> Bundle:
 
     Raises BundleError for an unknown name or an unusable file, UsageError for a device this machine lacks.
     """
-    spec = read_bundle(Path(name)) if name.endswith(".toml") else BUNDLES.get(name)
-    if spec is None:
+    if name.endswith(".toml"):
+        return Bundle(read_bundle(Path(name)), choose_device(device), str(Path(name).resolve()))
+    if name not in BUNDLES:
         raise BundleError(f"unknown model {name!r}: choose one of {', '.join(BUNDLES)}, or a bundle.toml file")
-    return Bundle(spec, choose_device(device))
+    return Bundle(BUNDLES[name], choose_device(device), name)
 
 
 def read_bundle(path: Path) -> BundleSpec:

@@ -59,3 +59,10 @@ def test_the_fingerprint_follows_the_weights_not_the_path(tmp_path: Path) -> Non
         prints.append(load_bundle(str(tmp_path / folder / "mine.toml"), "cpu").fingerprint)
     assert prints[0] == prints[1] != prints[2]
     assert prints[0].startswith("mine:")
+
+
+def test_a_bundle_says_where_to_find_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.toml").write_text('arch = "local-dir:."\ncaptioner = "c"\n')
+    monkeypatch.chdir(tmp_path)
+    assert load_bundle("mine.toml", "cpu").source == str(tmp_path / "mine.toml")
+    assert load_bundle("starter", "cpu").source == "starter"
