@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from cvsi_db.errors import ModelError
 from cvsi_db.models.protocols import Encoder
 from cvsi_db.records import FloatArray, Picture
+from cvsi_db.vectors import normalise
 
 
 def embed(pictures: Sequence[Picture], encoder: Encoder) -> dict[str, FloatArray]:
@@ -29,15 +27,3 @@ def embed(pictures: Sequence[Picture], encoder: Encoder) -> dict[str, FloatArray
 def embed_texts(texts: Sequence[str], encoder: Encoder) -> FloatArray:
     """(n, dim) vectors of the texts, in order; one forward, n at least 1. Raises ModelError as `embed` does."""
     return normalise(encoder.encode_texts(texts), len(texts))
-
-
-def normalise(embeddings: FloatArray, count: int) -> FloatArray:
-    """`count` embeddings (count, dim), each divided by its L2 norm. Raises ModelError when one has no direction."""
-    if embeddings.ndim != 2 or len(embeddings) != count:
-        raise ModelError(f"the encoder gave embeddings of shape {embeddings.shape} for {count} inputs")
-    norms = np.linalg.norm(embeddings.astype(np.float32), axis=1, keepdims=True)
-    if not (np.isfinite(norms).all() and norms.all()):
-        raise ModelError(
-            "the encoder gave an embedding that is zero or not finite: its weights or its device are at fault"
-        )
-    return np.asarray(embeddings / norms, dtype=np.float32)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvsi_db.errors import ImageError, ModelError, QueryError, RewriteError
+from cvsi_db.errors import ImageError, QueryError, RewriteError
 from cvsi_db.records import (
     Branch,
     BranchName,
@@ -39,6 +39,7 @@ from cvsi_db.search.query import (
     tidy,
 )
 from cvsi_db.search.sql import check_where
+from cvsi_db.vectors import normalise
 
 if TYPE_CHECKING:
     from cvsi_db.search import SearchContext
@@ -167,7 +168,7 @@ def _embed(
         pseudo = None if image is None else _pseudo_text(image, edit_text or "", rewrite, context)
         terms.update(_embed_texts(rewrite, pseudo, context))
     if image is not None:
-        terms["image"] = _Embedded(_normalised(image[None], "the reference image")[0])
+        terms["image"] = _Embedded(normalise(image[None], 1)[0])
     return terms
 
 
@@ -180,7 +181,7 @@ def _pseudo_text(image: FloatArray, edit_text: str, rewrite: Rewrite, context: S
 def _embed_texts(rewrite: Rewrite, pseudo: PseudoText | None, context: SearchContext) -> dict[TermName, _Embedded]:
     captions, objects = rewrite.edited_captions, rewrite.added_objects
     texts: list[str | PseudoText] = [*captions, *([pseudo] if pseudo else []), *([objects] if objects else [])]
-    rows = list(_normalised(context.encoder.encode_texts(texts), "the query's texts"))
+    rows = list(normalise(context.encoder.encode_texts(texts), len(texts)))
     # The mean of unit vectors is not normalised again: its length says how far the edited captions agree.
     mean = np.asarray(np.mean(rows[: len(captions)], axis=0), dtype=np.float32)
     terms: dict[TermName, _Embedded] = {"edited_captions": _Embedded(mean, " | ".join(captions))}
@@ -190,14 +191,6 @@ def _embed_texts(rewrite: Rewrite, pseudo: PseudoText | None, context: SearchCon
     if objects:
         terms["objects"] = _Embedded(next(rest), objects)
     return terms
-
-
-def _normalised(rows: FloatArray, what: str) -> FloatArray:
-    """(n, dim) rows of norm 1. Raises ModelError for a row that is zero or not finite."""
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    if not np.all(np.isfinite(norms)) or not np.all(norms > 0):
-        raise ModelError(f"the encoder gave a zero or non-finite embedding for {what}: its weights may be damaged")
-    return np.asarray(rows / norms, dtype=np.float32)
 
 
 def _branches(embedded: dict[TermName, _Embedded], weights: Weights) -> tuple[Branch, ...]:

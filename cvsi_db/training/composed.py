@@ -32,6 +32,7 @@ from cvsi_db.scenes.scene import ATTRIBUTES, Scene
 from cvsi_db.search.compiler import pseudo_sentence
 from cvsi_db.search.query import PRESETS
 from cvsi_db.training.data import DRAWN_SIZE, sample_pair
+from cvsi_db.vectors import normalise
 
 SEED = 5
 QUERIES, FILLERS, CAPTIONS = 300, 200, 5
@@ -127,17 +128,17 @@ def embed_task(task: Task, told: Told, encoder: Encoder, phi: Phi) -> Vectors:
     ]
     terms = {
         "edited_captions": caption_means(encoder, [rewrite.edited_captions for rewrite in told.rewrites]),
-        "pseudo_token": normalised(in_chunks(encoder, sentences)),
-        "image": normalised(pictures[:queries]),
-        "text": normalised(in_chunks(encoder, [edit.text for edit in task.edits])),
+        "pseudo_token": normalise(in_chunks(encoder, sentences), queries),
+        "image": normalise(pictures[:queries], queries),
+        "text": normalise(in_chunks(encoder, [edit.text for edit in task.edits]), queries),
     }
-    return Vectors(terms, normalised(pictures), caption_means(encoder, told.captions))
+    return Vectors(terms, normalise(pictures, len(task.gallery)), caption_means(encoder, told.captions))
 
 
 def caption_means(encoder: Encoder, captions: Sequence[Sequence[str]]) -> FloatArray:
     """(n, dim) the mean of the normalised embeddings of each entry's captions, not normalised again."""
-    flat = normalised(in_chunks(encoder, [text for entry in captions for text in entry]))
     ends = list(itertools.accumulate(len(entry) for entry in captions))
+    flat = normalise(in_chunks(encoder, [text for entry in captions for text in entry]), ends[-1])
     return np.stack([rows.mean(axis=0) for rows in np.split(flat, ends[:-1])])
 
 
@@ -152,12 +153,6 @@ def embed_scenes(encoder: Encoder, scenes: Sequence[Scene], chunk: int = 250) ->
     for at in range(0, len(scenes), chunk):
         parts.append(encoder.encode_images([render(scene, DRAWN_SIZE) for scene in scenes[at : at + chunk]]))
     return np.concatenate(parts)
-
-
-def normalised(vectors: FloatArray) -> FloatArray:
-    """Rows of length 1."""
-    unit: FloatArray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return unit
 
 
 def mean_ap(scores: FloatArray, relevant: npt.NDArray[np.bool_], k: int = 10) -> float:

@@ -5,7 +5,7 @@ Takes a caption (or a piece of an edit text), returns a `Caption` of `phrases.py
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from cvsi_db.models.rules import words as w
@@ -266,8 +266,3 @@ def _is_style(thing: NounPhrase, token: str) -> bool:
 _READERS: tuple[Callable[[Sequence[str], int], _Read | None], ...] = (
     _read_lead, _read_fixed, _read_while, _read_absent, _read_beside, _read_governed,
 )  # fmt: skip
-
-
-def texts_of(phrases: Iterable[Phrase]) -> list[str]:
-    """The phrases as strings, for messages and tests."""
-    return [f"{phrase.kind}:{phrase.text()}" for phrase in phrases]
