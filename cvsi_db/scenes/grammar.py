@@ -1,4 +1,4 @@
-"""Which scenes there are: draws balanced random scenes, changes one attribute, counts values as labels.
+"""Which scenes there are: draws random ones in balance, keeps some combinations back, changes attributes, gives labels.
 
 Takes random generators and seeds, returns scenes; knows nothing about pictures or words.
 """
@@ -6,13 +6,22 @@ Takes random generators and seeds, returns scenes; knows nothing about pictures 
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import replace
 
 from cvsi_db.errors import UsageError
-from cvsi_db.scenes.scene import AIRLESS, ATTRIBUTES, INDOOR, Scene
+from cvsi_db.scenes.scene import ATTRIBUTES, DETAILS, NONE, PLAIN_ATTRIBUTES, WEATHERLESS, Scene, fault, settled
 
-WEATHERLESS = INDOOR | AIRLESS
-"""Settings in which the weather is always "clear"."""
+__all__ = [
+    "WEATHERLESS",
+    "is_held_out",
+    "labels",
+    "neighbour",
+    "sample_plain_scene",
+    "sample_scene",
+    "sample_scenes",
+    "scene_of",
+]
 
 _FIRST_SHARE = {
     "headwear": 0.35,
@@ -23,6 +32,15 @@ _FIRST_SHARE = {
     "weather": 0.34,
     "count": 0.5,
     "style": 0.3,
+    "pattern": 0.4,
+    "pose": 0.4,
+    "expression": 0.4,
+    "season": 0.4,
+    "prop": 0.4,
+    "other": 0.45,
+    "other_headwear": 0.4,
+    "other_holds": 0.4,
+    "other_size": 0.4,
 }
 _FULL_VIEW_SHARE = 0.5
 
@@ -40,13 +58,60 @@ def _shares(name: str) -> tuple[float, ...]:
 
 _SHARES = {name: _shares(name) for name in ATTRIBUTES}
 
+HELD_OUT_KINDS: frozenset[tuple[str, str]] = frozenset({
+    ("cat", "purple"), ("dog", "green"), ("bear", "pink"), ("rabbit", "orange"), ("fox", "grey"), ("owl", "yellow"),
+    ("penguin", "brown"), ("frog", "white"), ("robot", "blue"), ("snowman", "red"), ("girl", "brown"), ("boy", "grey"),
+    ("elephant", "orange"), ("pig", "purple"),
+})  # fmt: skip
+"""Kinds of subjects in colours that no training shows, though it shows each kind and each colour."""
 
-def sample_scene(rng: random.Random) -> Scene:
-    """A random legal scene in which every value of every attribute is frequent enough to be learned."""
-    values = {name: rng.choices(ATTRIBUTES[name], _SHARES[name])[0] for name in ATTRIBUTES}
+HELD_OUT_OUTFITS: frozenset[tuple[str, str]] = frozenset({
+    ("top hat", "lantern"), ("party hat", "guitar"), ("straw hat", "book"), ("wizard hat", "ball"),
+    ("cowboy hat", "flower"), ("woolly hat", "ice cream"), ("cap", "flag"), ("crown", "umbrella"),
+})  # fmt: skip
+"""Headwear with things held that no training shows together on one subject."""
+
+HELD_OUT_HOURS: frozenset[tuple[str, str]] = frozenset({("desert", "sunset"), ("harbour", "night"), ("farm", "sunset")})
+"""Settings at times of day that no training shows."""
+
+
+def is_held_out(scene: Scene) -> bool:
+    """Whether the scene shows a combination that is kept from all training."""
+    return bool(
+        (scene.subject, scene.colour) in HELD_OUT_KINDS
+        or (scene.other, scene.other_colour) in HELD_OUT_KINDS
+        or (scene.headwear, scene.holds) in HELD_OUT_OUTFITS
+        or (scene.other_headwear, scene.other_holds) in HELD_OUT_OUTFITS
+        or (scene.setting, scene.time) in HELD_OUT_HOURS
+    )
+
+
+def _draw(rng: random.Random, names: Mapping[str, object]) -> dict[str, str]:
+    return {name: rng.choices(ATTRIBUTES[name], _SHARES[name])[0] for name in names}
+
+
+def sample_plain_scene(rng: random.Random) -> Scene:
+    """A random legal scene of one kind of subject without fine detail."""
+    values = _draw(rng, PLAIN_ATTRIBUTES)
     if values["setting"] in WEATHERLESS:
         values["weather"] = "clear"
     return Scene(**values, seed=rng.getrandbits(31))
+
+
+def sample_scene(rng: random.Random, *, held_out: bool = False) -> Scene:
+    """A random legal scene in which every value of every attribute is frequent enough to be learned.
+
+    Never one that `is_held_out`; with `held_out`, always one.
+    """
+    while True:
+        values = _draw(rng, ATTRIBUTES)
+        if values["other"] in (values["subject"], NONE):
+            values["other"] = NONE
+        else:
+            values["count"] = "one"
+        scene = Scene(**settled(values), seed=rng.getrandbits(31))
+        if is_held_out(scene) == held_out:
+            return scene
 
 
 def sample_scenes(n: int, seed: int) -> list[Scene]:
@@ -58,23 +123,43 @@ def sample_scenes(n: int, seed: int) -> list[Scene]:
 def neighbour(scene: Scene, attribute: str, rng: random.Random) -> Scene:
     """The scene with one attribute changed to another value, seed and all else kept.
 
-    Where setting and weather exclude each other, the one not asked for gives way: a rainy forest that becomes a room
-    turns clear, a room in which it shall rain turns into an open setting. Raises UsageError for an unknown attribute.
+    What the new value excludes gives way: a rainy forest that becomes a room turns clear, a room in which it shall
+    rain turns into an open setting, a second subject leaves when there shall be three of the first, and a detail of
+    something absent brings it in. Raises UsageError for an unknown attribute.
     """
     if attribute not in ATTRIBUTES:
         raise UsageError(f"attribute {attribute!r} of a scene is not one of {', '.join(ATTRIBUTES)}")
-    current = getattr(scene, attribute)
-    value = rng.choice([value for value in ATTRIBUTES[attribute] if value != current])
-    changed = {attribute: value}
-    if attribute == "setting" and value in WEATHERLESS:
-        changed["weather"] = "clear"
-    if attribute == "weather" and scene.setting in WEATHERLESS:
-        changed["setting"] = rng.choice([place for place in ATTRIBUTES["setting"] if place not in WEATHERLESS])
-    return replace(scene, **changed)  # type: ignore[arg-type]  # every attribute is a str; seed is not among them
+    values = scene.attributes()
+    _make_room(values, attribute, rng)
+    while True:
+        changed = values | {
+            attribute: rng.choice([value for value in ATTRIBUTES[attribute] if value != values[attribute]])
+        }
+        if attribute == "count":
+            changed["other"] = NONE if changed["count"] != "one" else changed["other"]
+        if attribute == "other" and values["other"] == NONE:
+            changed |= {name: rng.choice(ATTRIBUTES[name]) for name in DETAILS if name.startswith("other_")}
+        changed = settled(changed)
+        if not fault(changed) and changed[attribute] != values[attribute]:
+            return replace(scene, **changed)  # type: ignore[arg-type]  # every attribute is a str; seed is not among them
+
+
+def _make_room(values: dict[str, str], attribute: str, rng: random.Random) -> None:
+    """Changes what would keep the attribute from changing: a setting without weather, a crowd without room."""
+    if attribute in ("weather", "season") and values["setting"] in WEATHERLESS:
+        values["setting"] = rng.choice([place for place in ATTRIBUTES["setting"] if place not in WEATHERLESS])
+    if attribute == "season" and values["weather"] == "snow":
+        values["weather"] = "clear"
+    if attribute == "companion_place" and values["companion"] == NONE:
+        values["companion"] = rng.choice(ATTRIBUTES["companion"][1:])
+    if attribute == "other" or (attribute in DETAILS and attribute.startswith(("other_", "relation"))):
+        values["count"] = "one"
+    if attribute.startswith(("other_", "relation")) and values["other"] == NONE:
+        values["other"] = rng.choice([kind for kind in ATTRIBUTES["other"][1:] if kind != values["subject"]])
 
 
 def labels(scene: Scene) -> tuple[int, ...]:
-    """The index of each attribute's value, in the order of ATTRIBUTES: twelve ints, the targets of attribute heads."""
+    """The index of each attribute's value, in the order of ATTRIBUTES: the targets of attribute heads."""
     return tuple(index[getattr(scene, name)] for name, index in _INDEX.items())
 
 

@@ -1,6 +1,6 @@
 """The words of the scenes: how English names each value of each attribute.
 
-Plain tables and three small word-form functions; knows nothing about sentences, edits or pictures.
+Plain tables and a few small word-form functions; knows nothing about sentences, edits or pictures.
 The first word of every tuple is the plain one.
 """
 
@@ -53,6 +53,73 @@ NOUNS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 """Things, without article, that an attribute may add to a scene."""
+
+PROPS: dict[str, tuple[str, ...]] = {
+    "bench": ("bench", "park bench", "wooden bench"),
+    "tent": ("tent", "camping tent"),
+    "campfire": ("campfire", "fire"),
+    "signpost": ("signpost", "sign", "wooden sign"),
+    "barrel": ("barrel", "wooden barrel"),
+    "bicycle": ("bicycle", "bike"),
+}
+"""Things that stand about, without article."""
+
+PATTERNS: dict[str, tuple[str, ...]] = {
+    "plain": ("plain", "unpatterned"),
+    "striped": ("striped", "stripy", "stripey"),
+    "spotted": ("spotted", "dotted", "spotty"),
+    "checked": ("checked", "checkered", "chequered"),
+}
+"""Patterns as adjectives: of fur, feathers and metal, of a person's clothes."""
+PATTERN_TAILS: dict[str, tuple[str, ...]] = {
+    "plain": ("without a pattern", "with no pattern"),
+    "striped": ("with stripes", "with a striped pattern"),
+    "spotted": ("with spots", "with dots", "with a spotted pattern"),
+    "checked": ("with a checked pattern", "with checks", "with a check pattern"),
+}
+
+POSES: dict[str, tuple[str, ...]] = {
+    "standing": ("standing", "standing up", "standing upright"),
+    "sitting": ("sitting", "sitting down", "seated"),
+    "jumping": ("jumping", "leaping", "in mid-air", "jumping up"),
+    "waving": ("waving", "with an arm raised", "waving hello", "with a raised arm"),
+}
+POSE_VERBS: dict[str, str] = {"standing": "stand", "sitting": "sit", "jumping": "jump", "waving": "wave"}
+
+EXPRESSIONS: dict[str, tuple[str, ...]] = {
+    "smiling": ("smiling", "looking happy", "with a smile", "looking cheerful"),
+    "sad": ("looking sad", "frowning", "with a sad face", "looking unhappy"),
+    "surprised": ("looking surprised", "looking astonished", "with an open mouth", "astonished"),
+    "asleep": ("asleep", "sleeping", "with closed eyes", "fast asleep"),
+}
+EXPRESSION_ADJECTIVES: dict[str, tuple[str, ...]] = {
+    "smiling": ("happy", "smiling", "cheerful"),
+    "sad": ("sad", "unhappy"),
+    "surprised": ("surprised", "astonished"),
+    "asleep": ("sleeping",),
+}
+
+SEASONS: dict[str, tuple[str, ...]] = {
+    "summer": ("in summer", "in summertime", "in the summer"),
+    "autumn": ("in autumn", "in fall", "in the autumn"),
+    "winter": ("in winter", "in wintertime", "in the winter"),
+    "spring": ("in spring", "in springtime", "in the spring"),
+}
+
+SIZES: dict[str, tuple[str, ...]] = {
+    "same": ("of the same size", "of equal size"),
+    "smaller": ("smaller", "small", "little"),
+    "bigger": ("bigger", "larger", "big"),
+}
+"""How big the other subject is beside the main one: "of the same size" follows its noun, the others precede it."""
+
+SIDES: dict[str, tuple[str, ...]] = {
+    "left": ("to {their} left", "on {their} left", "on the left", "to the left of {them}", "left of {them}"),
+    "right": ("to {their} right", "on {their} right", "on the right", "to the right of {them}", "right of {them}"),
+    "behind": ("behind {them}", "just behind {them}", "in back of {them}"),
+    "on top": ("on {their} head", "on top of {them}", "on top of {their} head"),
+}
+"""Where a companion or another subject is seen from the main one, {them}: values of companion_place and relation."""
 
 COLOURS: dict[str, tuple[str, ...]] = {
     colour: ("grey", "gray") if colour == "grey" else (colour,) for colour in ATTRIBUTES["colour"]
@@ -170,6 +237,13 @@ def pronoun(subject: str, many: bool) -> str:
     if many:
         return "them"
     return {"girl": "her", "boy": "him"}.get(subject, "it")
+
+
+def possessive(subject: str, many: bool) -> str:
+    """The possessive: its, her, his or their."""
+    if many:
+        return "their"
+    return {"girl": "her", "boy": "his"}.get(subject, "its")
 
 
 def night_words(setting: str) -> tuple[str, ...]:

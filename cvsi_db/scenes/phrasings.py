@@ -2,7 +2,8 @@
 
 The slots in braces are filled by `edits`; knows nothing about scenes, captions or pictures. For things: `item` is the
 wanted one ("a top hat"), `old` and `an_old` the present one ("the cap", "a cap"). For the subject: `the_subject` is
-"the cat", `them` and `they` its pronouns, `s` the ending of its verb, `has` and `is` that verb.
+"the cat",
+is "the dog", `who` whichever of the two is meant.
 """
 
 from __future__ import annotations
@@ -38,17 +39,47 @@ HAND_OVER: Templates = (
     "add {item}", "give {them} {item}", "give {the_subject} {item}", "hand {them} {item}", "plus {item}", "and {item}",
     "put {item} in {their} hands", "also holding {item}", "let {them} have {item}",
 )  # fmt: skip
-BESIDE: Templates = (
-    "with {item}", "with {item} next to {them}", "with {item} beside {them}", "next to {item}", "beside {item}",
-    "together with {item}", "{item}", "{item} next to {them}", "now with {item}", "but with {item}",
-    "same but with {item}", "same picture with {item}", "accompanied by {item}", "{the_subject} with {item}",
-    "{the_subject} and {item}", "there is {item} next to {them}", "there is {item} beside {them}",
-    "next to {them} is {item}", "this but with {item}", "with {item} at {their} side",
+JOINED: Templates = (
+    "with {item}", "together with {item}", "{item}", "now with {item}", "but with {item}", "same but with {item}",
+    "same picture with {item}", "accompanied by {item}", "{the_subject} with {item}", "{the_subject} and {item}",
+    "this but with {item}",
 )  # fmt: skip
-BRING: Templates = (
-    "add {item}", "put {item} next to {them}", "put {item} beside {them}", "give {them} {item} for company",
-    "add {item} next to {the_subject}", "plus {item}", "and {item}", "bring in {item}",
+BRING: Templates = ("add {item}", "give {them} {item} for company", "plus {item}", "and {item}", "bring in {item}")
+PLACED: Templates = (
+    "with {item} {where}", "{item} {where}", "add {item} {where}", "put {item} {where}", "there is {item} {where}",
+    "now with {item} {where}", "but with {item} {where}", "{where} is {item}", "same but with {item} {where}",
+    "place {item} {where}", "there should be {item} {where}", "i want {item} {where}",
 )  # fmt: skip
+WHERE: Mapping[str, Templates] = {
+    "beside": ("next to {them}", "beside {them}", "at {their} side", "next to {the_subject}"),
+    "left": ("on the left", "to the left of {them}", "to {their} left", "to the left of {the_subject}"),
+    "right": ("on the right", "to the right of {them}", "to {their} right", "to the right of {the_subject}"),
+    "behind": ("behind {them}", "behind {the_subject}"),
+    "on top": ("on {their} head", "on top of {them}", "on top of {the_subject}"),
+}  # fmt: skip
+WHERE_TO: Mapping[str, Templates] = {
+    "left": ("to the left", "to the left side", "to the left of {the_subject}"),
+    "right": ("to the right", "to the right side", "to the right of {the_subject}"),
+    "behind": ("behind {them}", "behind {the_subject}", "to the back"),
+    "on top": ("on top of {them}", "onto {their} head"),
+}  # fmt: skip
+STANDS: Templates = (
+    "{old} {where}", "with {old} {where}", "{old} {where} instead", "with {old} {where} instead", "put {old} {where}",
+    "now {old} is {where}", "{old} should be {where}", "but with {old} {where}", "same but with {old} {where}",
+    "place {old} {where}",
+)  # fmt: skip
+MOVE: Templates = ("move {old} {to}", "shift {old} {to}", "bring {old} {to}", "now move {old} {to}")
+
+PROP_THERE: Templates = (
+    "with {item}", "with {item} in the background", "{item} in the background", "now with {item}", "but with {item}",
+    "same but with {item}", "same picture with {item}", "this but with {item}", "there is {item} in the background",
+    "with {item} nearby", "in front of {item}", "{item}", "there should be {item}", "now there is {item}",
+)  # fmt: skip
+PROP_ADD: Templates = (
+    "add {item}", "add {item} in the background", "add {item} to the scene", "put {item} in the background",
+    "plus {item}", "and {item}", "add {item} to the picture", "put {item} there",
+)  # fmt: skip
+
 SWAP: Templates = (
     "{item} instead", "with {item} instead", "{item} instead of {old}", "with {item} instead of {old}",
     "{item} instead of {an_old}", "with {item} instead of {an_old}", "replace {old} with {item}",
@@ -64,8 +95,10 @@ SWAP_HELD: Templates = (
     "instead of {an_old} {they} hold{s} {item}", "holding {item} instead of {an_old}", "holding {item} instead",
     "holds {item} instead of {an_old}", "carrying {item} instead of {an_old}",
 )  # fmt: skip
-SWAP_BESIDE: Templates = (
-    "instead of {an_old} there is {item}", "next to {item} instead of {an_old}", "next to {item} instead",
+SWAP_BESIDE: Templates = ("instead of {an_old} there is {item}", "with {item} in place of {old}")
+SWAP_PROP: Templates = (
+    "in the background {item} instead of {an_old}", "instead of {an_old} there is {item}",
+    "with {item} where {old} is now",
 )  # fmt: skip
 REMOVE: Templates = (
     "without {old}", "without {an_old}", "no {noun}", "remove {old}", "but without {old}", "same but without {old}",
@@ -76,12 +109,15 @@ REMOVE: Templates = (
 )  # fmt: skip
 TAKE_OFF: Templates = ("take off {old}", "take {old} off", "not wearing {an_old}", "no longer wearing {old}")
 PUT_DOWN: Templates = ("put {old} down", "not holding {an_old}", "no longer holding {old}", "let go of {old}")
+SEND_OFF: Templates = ("send {old} away", "{old} is gone")
+CLEAR_PROP: Templates = ("no {noun} in the background", "clear {old} away", "{old} is gone")
 BARE: Mapping[str, Templates] = {
     "headwear": ("bare-headed", "with nothing on {their} head", "with a bare head", "hatless"),
     "wears": ("without accessories", "no accessories"),
     "holds": ("empty-handed", "with empty hands", "holding nothing", "with nothing in {their} hands"),
     "companion": ("alone", "on {their} own", "all alone", "by {themself}", "without company"),
-}
+    "prop": ("with nothing in the background", "with an empty background"),
+}  # fmt: skip
 OTHER_HAT: Templates = (
     "with another hat", "with a different hat", "another hat", "a different hat", "wearing a different hat",
     "change the hat", "swap the hat for another", "wearing another hat",
@@ -99,7 +135,7 @@ COLOUR: Templates = (
 COLOUR_ANIMAL: Templates = (
     "{new_subject}", "a {new} one", "as {new_subject}", "{new_subject} instead",
     "{new_subject} instead of {was_subject}",
-    "but with {new_subject}", "show me {new_subject}",
+    "show me {new_subject}",
 )  # fmt: skip
 COLOUR_PERSON: Templates = (
     "dressed in {new}", "wearing {new}", "in {new} clothes", "with {new} clothes", "make the clothes {new}",
@@ -110,11 +146,69 @@ OTHER_COLOUR: Templates = (
     "not {was}", "any colour but {was}",
 )  # fmt: skip
 
+NOT_SO: Templates = (
+    "no longer {was}",
+    "not {was}",
+    "{they} {is} no longer {was}",
+    "not {was} any more",
+    "anything but {was}",
+)
+INSTEAD: Templates = (
+    "{new} instead of {was}", "{new} rather than {was}", "change {was} to {new}", "not {was} but {new}",
+    "{new}, not {was}", "{new} in place of {was}", "replace {was} with {new}",
+)  # fmt: skip
+
+PATTERN: Templates = (
+    "{new}", "but {new}", "now {new}", "same but {new}", "make {them} {new}", "make {the_subject} {new}",
+    "turn {them} {new}", "{they} {is} {new}", "now {they} {is} {new}", "{the_subject} should be {new}",
+    "{new} instead", "this but {new}", "with {a_new} pattern", "in a {new} version",
+)  # fmt: skip
+PATTERN_ANIMAL: Templates = ("the same {subject} but {new}", "as {a_new} one", "{a_new} one")
+PATTERN_PERSON: Templates = (
+    "in {new} clothes", "with {new} clothes", "dressed in {new} clothes", "make the clothes {new}",
+)  # fmt: skip
+MARKED: Templates = (
+    "with {marks}", "but with {marks}", "now with {marks}", "same but with {marks}", "give {them} {marks}",
+    "add {marks}", "covered in {marks}", "has {marks}", "give {the_subject} {marks}", "put {marks} on {them}",
+)  # fmt: skip
+UNMARKED: Templates = (
+    "without {marks}", "no {marks}", "remove the {marks}", "without the {marks}", "but without the {marks}",
+    "no more {marks}", "get rid of the {marks}", "lose the {marks}", "without any {marks}",
+)  # fmt: skip
+
+POSE: Templates = (
+    "{doing}", "but {doing}", "now {doing}", "same but {doing}", "{doing} instead", "{the_subject} {doing}",
+    "{they} {is} {doing}", "now {they} {is} {doing}", "show {them} {doing}", "i want {them} {doing}",
+    "this but {doing}", "the same {subject} {doing}", "{they} should be {doing}", "is {doing}",
+)  # fmt: skip
+POSE_VERB: Templates = (
+    "make {them} {do}", "let {them} {do}", "have {them} {do}", "{the_subject} should {do}", "make {the_subject} {do}",
+    "let {the_subject} {do}",
+)  # fmt: skip
+MOOD: Templates = (
+    "{mood}", "but {mood}", "now {mood}", "same but {mood}", "make {them} {mood}", "make {the_subject} {mood}",
+    "{they} {is} {mood}", "now {they} {is} {mood}", "{the_subject} should be {mood}", "{mood} instead",
+)  # fmt: skip
+LOOKING: Templates = (
+    "{look}", "but {look}", "now {look}", "same but {look}", "{the_subject} {look}", "show {them} {look}",
+    "this but {look}", "the same {subject} {look}", "i want {them} {look}",
+)  # fmt: skip
+MOOD_WORDS: Mapping[str, Templates] = {
+    "smiling": ("with a happy face", "make {them} smile", "cheer {them} up", "let {them} smile"),
+    "sad": ("with a sad look", "make {them} look sad", "let {them} look sad"),
+    "surprised": ("with a look of surprise", "surprise {them}", "make {them} look surprised"),
+    "asleep": ("with {their} eyes closed", "let {them} sleep", "put {them} to sleep", "make {them} sleep"),
+}  # fmt: skip
+MOOD_SHIFT: Mapping[str, Templates] = {
+    "smiling": ("happier", "looking happier", "make {them} happier", "{they} should look happier", "in a better mood"),
+    "sad": ("sadder", "looking sadder", "make {them} sadder", "{they} should look sadder", "in a worse mood"),
+}  # fmt: skip
+
 SUBJECT: Templates = (
     "as {item}", "{item} instead", "{item} instead of {an_old}", "{item} instead of {old}", "replace {old} with {item}",
     "replace {old} by {item}", "make {them} {item}", "change {old} into {item}", "change {old} to {item}",
-    "turn {old} into {item}", "turn {them} into {item}", "swap {old} for {item}", "but with {item}",
-    "the same with {item}", "same but with {item}", "with {item} instead of {old}", "with {item} instead of {an_old}",
+    "turn {old} into {item}", "turn {them} into {item}", "swap {old} for {item}",
+    "with {item} instead of {old}", "with {item} instead of {an_old}",
     "with {item} instead", "but as {item}", "same but as {item}", "not {an_old} but {item}", "{item}",
     "but {item} instead", "show {item} instead", "it should be {item}", "{item} rather than {an_old}", "is {item}",
 )  # fmt: skip
@@ -145,7 +239,11 @@ TIME_WORDS: Mapping[str, Templates] = {
     "day": ("make it day", "daytime", "in broad daylight", "turn on the daylight", "now it is day", "make it daytime"),
     "sunset": ("make it sunset", "sunset", "with a sunset", "now the sun is setting", "evening", "make it evening"),
     "night": ("make it night", "nighttime", "under the stars", "now it is night", "make it dark", "turn it to night"),
-}
+}  # fmt: skip
+TIME_SHIFT: Mapping[str, Templates] = {
+    "later": ("later in the day", "darker", "make it darker", "later", "at a later hour", "when it is darker"),
+    "earlier": ("earlier in the day", "brighter", "make it brighter", "earlier", "at an earlier hour"),
+}  # fmt: skip
 INSTEAD_OF_TIME: Templates = (
     "{new} instead of {was}",
     "change {was} to {new}",
@@ -156,8 +254,7 @@ INSTEAD_OF_TIME: Templates = (
 WEATHER_WORDS: Mapping[str, Templates] = {
     "clear": (
         "in good weather", "better weather", "clear weather", "with a clear sky", "under a clear sky",
-        "now the sky is clear", "make the weather fine", "stop the {was}", "no {was}", "without the {was}",
-        "without {was}", "remove the {was}", "but without the {was}", "no more {was}",
+        "now the sky is clear", "make the weather fine",
     ),
     "rain": (
         "make it rain", "rainy", "with rain", "add rain", "let it rain", "rain", "on a rainy day", "but rainy",
@@ -172,6 +269,10 @@ WEATHER_WORDS: Mapping[str, Templates] = {
         "in dense fog", "foggy weather", "but it is foggy",
     ),
 }  # fmt: skip
+STOP_WEATHER: Templates = (
+    "stop the {was}", "no {was}", "without the {was}", "without {was}", "remove the {was}", "but without the {was}",
+    "no more {was}", "get rid of the {was}",
+)  # fmt: skip
 WEATHER_CLAUSE: Templates = ("{clause}", "now {clause}", "{clause} now", "same but {clause}")
 INSTEAD_OF_WEATHER: Templates = (
     "{new} instead of {was}",
@@ -179,20 +280,31 @@ INSTEAD_OF_WEATHER: Templates = (
     "replace the {was} with {new}",
 )
 
+SEASON: Templates = (
+    "make it {new}", "{new}", "now it is {new}", "but it is {new}", "change the season to {new}", "it is {new} now",
+    "turn it to {new}", "as a {new} scene", "a {new} scene", "{new} instead of {was}", "not {was} but {new}",
+    "the season is {new}",
+)  # fmt: skip
+
 COUNT: Templates = (
     "{number} of them", "{number} {nouns}", "{number}", "make it {number}", "{number} instead of {was}", "but {number}",
     "{number} of them instead of {was}", "{number} {nouns} instead of {was}", "now {number}", "now {number} {nouns}",
     "same but {number}", "same but with {number} {nouns}", "with {number} {nouns}", "show {number} of them",
     "there should be {number}", "{number} of these", "but with {number} of them", "i want {number} {nouns}",
 )  # fmt: skip
+COUNT_WORDS: Mapping[str, Templates] = {
+    "one": ("just a single {subject}", "a single {subject}", "not more than one {subject}"),
+    "two": ("a pair of {nouns}", "a couple of {nouns}", "but a pair of {nouns}"),
+    "three": ("three times", "a group of three {nouns}", "but a group of three"),
+}  # fmt: skip
 MORE: Mapping[tuple[str, str], Templates] = {
-    ("one", "two"): ("add another {subject}", "with a second {subject}", "one more", "a pair of {nouns}"),
-    ("one", "three"): ("with two more {nouns}", "two more", "three times", "add two more {nouns}"),
+    ("one", "two"): ("add another {subject}", "with a second {subject}", "one more", "one more {subject}"),
+    ("one", "three"): ("with two more {nouns}", "two more", "add two more {nouns}", "two more of them"),
     ("two", "three"): ("add another {subject}", "one more", "with a third {subject}", "add one more {subject}"),
-    ("three", "two"): ("one less", "remove one of them", "one fewer", "a pair of {nouns}"),
-    ("two", "one"): ("one less", "remove one of them", "only one", "just one", "just a single {subject}"),
-    ("three", "one"): ("only one", "just one", "just a single {subject}", "remove two of them"),
-}
+    ("three", "two"): ("one less", "remove one of them", "one fewer", "one {subject} less", "one {subject} fewer"),
+    ("two", "one"): ("one less", "remove one of them", "one fewer", "one {subject} less", "one {subject} fewer"),
+    ("three", "one"): ("two less", "remove two of them", "two fewer", "two {nouns} fewer"),
+}  # fmt: skip
 
 VIEW_WORDS: Mapping[str, Templates] = {
     "close-up": (
@@ -210,8 +322,16 @@ VIEW_WORDS: Mapping[str, Templates] = {
         "from further away",
     ),
 }  # fmt: skip
-ZOOM_IN: Templates = ("zoom in", "zoom in on {them}", "closer", "come closer", "zoomed in", "same but closer", "bigger")
-ZOOM_OUT: Templates = ("zoom out", "further away", "zoomed out", "smaller", "step back")
+ZOOM_IN: Templates = (
+    "zoom in",
+    "zoom in on {them}",
+    "closer",
+    "come closer",
+    "zoomed in",
+    "same but closer",
+    "from closer by",
+)
+ZOOM_OUT: Templates = ("zoom out", "further away", "zoomed out", "step back", "same but further away")
 
 STYLE: Templates = (
     "{style}", "but {style}", "now {style}", "same but {style}", "{style} instead", "the same {style}",
@@ -223,9 +343,140 @@ STYLE_NOUNS: Mapping[str, Templates] = {
     "watercolour": ("a watercolour", "a watercolor", "a watercolour painting"),
     "pixel art": ("pixel art", "a pixel art picture"),
     "paper cut": ("a paper cut", "a paper-cut picture", "a paper collage"),
-}
+}  # fmt: skip
 STYLE_NOUN: Templates = (
     "as {new}", "make it {new}", "turn it into {new}", "{new}", "{new} instead of {was}", "drawn as {new}",
     "like {new}",
     "in the style of {new}", "change it to {new}", "convert it to {new}", "{new} instead", "{new} of {the_subject}",
 )  # fmt: skip
+
+ADD_OTHER: Templates = (
+    "add {item}", "add {item} to the picture", "add {item} to the scene", "let {item} join {them}", "plus {item}",
+    "and {item} too", "bring in {item}", "give {them} {item} as a friend", "also show {item}", "with {item} as well",
+    "with {item} too", "{the_subject} together with {item}", "there is also {item}", "{the_subject} and {item}",
+)  # fmt: skip
+SWAP_OTHER: Templates = (
+    "{item} instead of {old}", "with {item} instead of {old}", "replace {old} with {item}", "replace {old} by {item}",
+    "swap {old} for {item}", "change {old} to {item}", "change {old} into {item}", "turn {old} into {item}",
+    "exchange {old} for {item}", "{item} rather than {an_old}", "{item} instead of {an_old}",
+    "{the_subject} with {item} instead of {old}",
+    "make {old} {item}",
+)  # fmt: skip
+REMOVE_OTHER: Templates = (
+    "without {old}", "without {an_old}", "no {noun}", "remove {old}", "but without {old}", "same but without {old}",
+    "lose {old}", "get rid of {old}", "take {old} away", "with no {noun}", "no more {noun}", "send {old} away",
+    "{the_subject} without {old}", "leave out {old}", "minus {old}", "delete {old}", "{old} is gone",
+)  # fmt: skip
+ALONE: Templates = (
+    "just {the_subject}", "only {the_subject}", "{the_subject} alone", "alone", "all alone",
+    "{the_subject} on {their} own",
+    "nobody but {the_subject}",
+)  # fmt: skip
+
+MAIN_NAMES: Templates = ("{the_subject}",)
+OTHER_NAMES: Templates = ("{the_other}", "{the_other}", "the other one")
+OTHER_NAMES_AT: Mapping[str, Templates] = {
+    "left": ("the one on the left", "{the_other} on the left"),
+    "right": ("the one on the right", "{the_other} on the right"),
+    "behind": ("the one behind", "{the_other} behind {them}"),
+}  # fmt: skip
+OTHER_NAMES_SIZED: Mapping[str, Templates] = {
+    "same": (),
+    "smaller": ("the smaller one",),
+    "bigger": ("the bigger one",),
+}  # fmt: skip
+TELL_WORN: Templates = (
+    "give {who} {item}", "put {item} on {who}", "{who} with {item}", "{who} wearing {item}", "{who} should wear {item}",
+    "let {who} wear {item}", "{who} has {item}", "now {who} wears {item}", "{who} in {item}", "{item} for {who}",
+    "add {item} to {who}", "with {item} on {who}", "make {who} wear {item}", "{who} wears {item}",
+)  # fmt: skip
+TELL_HELD: Templates = (
+    "give {who} {item}", "hand {who} {item}", "{who} with {item}", "{who} holding {item}", "{who} should hold {item}",
+    "{who} should be holding {item}", "let {who} hold {item}", "now {who} holds {item}", "{item} for {who}",
+    "make {who} hold {item}", "{who} carrying {item}", "{who} holds {item}",
+)  # fmt: skip
+TELL_SWAP: Templates = (
+    "{who} with {item} instead of {an_old}", "{who} with {item} instead of {old}", "give {who} {item} instead of {old}",
+    "{who} should have {item} instead of {an_old}", "swap {old} of {who} for {item}",
+    "for {who}, {item} instead of {old}",
+    "replace {old} of {who} with {item}", "change {old} of {who} to {item}", "{who} has {item}, not {an_old}",
+)  # fmt: skip
+TELL_REMOVE: Templates = (
+    "{who} without {old}", "{who} without {an_old}", "no {noun} for {who}", "take {old} away from {who}",
+    "remove {old} from {who}", "{who} with no {noun}", "{who} no longer has {old}", "{who} loses {old}",
+    "{who} should have no {noun}", "remove {old} of {who}",
+)  # fmt: skip
+TELL_COLOUR: Templates = (
+    "make {who} {new}", "{who} in {new}", "{who} should be {new}", "{who} is {new}", "paint {who} {new}",
+    "turn {who} {new}", "now {who} is {new}", "{who} is {new} now", "colour {who} {new}", "change {who} to {new}",
+)  # fmt: skip
+
+WHERE_NAMED: Mapping[str, Templates] = {
+    "left": ("on the left of {the_subject}", "left of {the_subject}"),
+    "right": ("on the right of {the_subject}", "right of {the_subject}"),
+    "behind": ("at the back of {the_subject}",),
+}  # fmt: skip
+INVERSE: Mapping[str, Templates] = {
+    "left": ("{the_subject} to the right of {the_other}", "put {the_subject} to the right of {the_other}"),
+    "right": ("{the_subject} to the left of {the_other}", "put {the_subject} to the left of {the_other}"),
+    "behind": ("{the_subject} in front of {the_other}", "put {the_subject} in front of {the_other}"),
+}  # fmt: skip
+SIZE: Mapping[str, Templates] = {
+    "same": (
+        "{the_other} as big as {the_subject}", "both of the same size", "make them the same size",
+        "{the_other} should be as big as {the_subject}",
+    ),
+    "smaller": (
+        "{the_other} smaller than {the_subject}", "make {the_other} smaller than {the_subject}",
+        "{the_other} should be smaller than {the_subject}", "with {the_subject} bigger than {the_other}",
+    ),
+    "bigger": (
+        "{the_other} bigger than {the_subject}", "make {the_other} bigger than {the_subject}",
+        "{the_other} should be bigger than {the_subject}", "with {the_subject} smaller than {the_other}",
+    ),
+}  # fmt: skip
+RESIZE: Mapping[str, Templates] = {
+    "bigger": (
+        "a bigger {other}", "make {the_other} bigger", "{the_other} should be bigger", "with a bigger {other}",
+        "a larger {other}", "{the_other} is bigger now", "make {the_other} larger", "let {the_other} grow",
+    ),
+    "smaller": (
+        "a smaller {other}", "make {the_other} smaller", "{the_other} should be smaller", "with a smaller {other}",
+        "a littler {other}", "{the_other} is smaller now", "shrink {the_other}", "let {the_other} shrink",
+    ),
+}  # fmt: skip
+EXCHANGE: Mapping[str, Templates] = {
+    "hats": (
+        "swap their hats", "exchange their hats", "swap the hats", "with their hats swapped",
+        "{the_subject} and {the_other} swap hats", "the hats the other way round",
+    ),
+    "headwear": ("swap what they have on their heads", "exchange their headwear", "swap their headwear"),
+    "holds": (
+        "swap what they hold", "exchange what they are holding", "swap the things they hold",
+        "{the_subject} and {the_other} swap what they hold",
+    ),
+    "colour": (
+        "swap their colours", "exchange their colours", "with their colours swapped",
+        "the colours the other way round",
+    ),
+    "places": (
+        "swap their places", "let them change places", "{the_subject} and {the_other} swap places",
+        "exchange {the_subject} and {the_other}", "swap sides",
+    ),
+}  # fmt: skip
+TRANSFER_WORN: Templates = (
+    "{old} on {taker} instead of {giver}", "put {old} on {taker} instead of {giver}",
+    "{old} on {taker}, not on {giver}",
+    "{taker} with {old} instead of {giver}", "move {old} from {giver} to {taker}",
+    "{taker} wears {old} instead of {giver}",
+    "take {old} off {giver} and put it on {taker}",
+)  # fmt: skip
+TRANSFER_HELD: Templates = (
+    "{taker} holding {old} instead of {giver}", "{taker} with {old} instead of {giver}",
+    "move {old} from {giver} to {taker}", "{taker} holds {old} instead of {giver}", "{giver} gives {old} to {taker}",
+    "take {old} from {giver} and give it to {taker}", "let {taker} hold {old} instead of {giver}",
+)  # fmt: skip
+
+JOINTS: Templates = (" and ", " and ", ", ", ", and ", " but ")
+SHARED: Templates = ("with ", "wearing ", "holding ", "in ", "add ", "make it ", "same but ", "now ", "but ")
+"""Openings that two joined edits say only once: "with a hat and a scarf"."""

@@ -17,8 +17,8 @@ import click
 from PIL.Image import Dither, Image, Quantize
 
 from cvsi_db.scenes.edits import Edit, apply_edit, find_edit, is_match
-from cvsi_db.scenes.grammar import neighbour, sample_scene
-from cvsi_db.scenes.scene import ATTRIBUTES, NONE, Scene
+from cvsi_db.scenes.grammar import neighbour, sample_plain_scene
+from cvsi_db.scenes.scene import NONE, PLAIN_ATTRIBUTES, Scene
 
 PICTURES = 120
 """How many pictures the gallery holds."""
@@ -121,7 +121,7 @@ def _reseeded(scene: Scene, rng: random.Random) -> Scene:
 
 def _fillers(rng: random.Random) -> Iterator[Scene]:
     for _ in range(PICTURES):
-        scene = sample_scene(rng)
+        scene = sample_plain_scene(rng)
         yield replace(scene, style=rng.choice(("cartoon", "watercolour", "paper cut", scene.style)))
 
 
@@ -152,7 +152,7 @@ def _named(scenes: Iterable[Scene]) -> Iterator[Sample]:
 
 def _name(scene: Scene) -> str:
     facts = [scene.colour, scene.subject, scene.setting]
-    for name in ATTRIBUTES:
+    for name in PLAIN_ATTRIBUTES:
         value = getattr(scene, name)
         if name not in ("colour", "subject", "setting") and value not in (NONE, _UNSAID.get(name)):
             facts.append(value)

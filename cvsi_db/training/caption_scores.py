@@ -11,9 +11,14 @@ from dataclasses import dataclass
 from functools import cache
 
 from cvsi_db.scenes import lexicon
-from cvsi_db.scenes.scene import ATTRIBUTES, Scene
+from cvsi_db.scenes.scene import ATTRIBUTES, Scene, applies
 
 _NUMBER_WORDS = {"two": ("two", "2", "pair of"), "three": ("three", "3")}
+_OURS = frozenset({"colour", "headwear", "wears", "holds", "pattern", "pose", "expression"})
+_THEIRS = frozenset({"other", "other_colour", "other_headwear", "other_holds", "other_size"})
+_SIDES = frozenset({"companion_place", "relation"})
+_ALIKE = {"other": "subject", "other_colour": "colour", "other_headwear": "headwear", "other_holds": "holds"}
+"""Attributes of the main subject, of the other one, of how they stand; and those that have the words of others."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,36 @@ def true_share(captions: Sequence[Sequence[str]], scenes: Sequence[Scene]) -> fl
 
 
 def read_caption(text: str) -> dict[str, str]:
-    """The attributes that a caption states, with the values it states: the first one named where there are several."""
+    """The attributes that a caption states, with the values it states: the first one named where there are several.
+
+    What is named before another subject belongs to the main one, what is named after it to the other.
+    """
+    ours, theirs = _split(text)
     read = {"count": next((n for n, words in _NUMBER_WORDS.items() if _pattern(words).search(text)), "one")}
-    for name in ATTRIBUTES:
-        if name != "count" and (found := _finder(name).search(text)):
+    for name in ATTRIBUTES.keys() - _SIDES - {"count"}:
+        part = ours if name in _OURS else theirs if name in _THEIRS else text
+        if found := _finder(name).search(part):
             read[name] = _values(name)[found.group()]
-    return read
+    sides = {"companion_place": _companion_side().search(text), "relation": _other_side(ours, theirs)}
+    return read | {name: _values(name)[_side_in(found)] for name, found in sides.items() if found}
+
+
+def _split(text: str) -> tuple[str, str]:
+    """The text before and from the first noun phrase of another kind than the first."""
+    kinds, phrases = _values("subject"), list(_noun_phrase().finditer(text))
+    for phrase in phrases:
+        if kinds[phrase["noun"]] != kinds[phrases[0]["noun"]]:
+            return text[: phrase.start()], text[phrase.start() :]
+    return text, ""
+
+
+def _other_side(ours: str, theirs: str) -> re.Match[str] | None:
+    """Where the other subject is: said just before its noun phrase or anywhere after."""
+    return _side_before("$").search(ours) or _finder("relation").search(theirs) if theirs else None
+
+
+def _side_in(found: re.Match[str]) -> str:
+    return next((side for side in found.groups() if side), found.group())
 
 
 def _score(name: str, said: Sequence[Sequence[Mapping[str, str]]], scenes: Sequence[Scene]) -> AttributeScore:
@@ -62,7 +91,7 @@ def _score(name: str, said: Sequence[Sequence[Mapping[str, str]]], scenes: Seque
         values = [reading[name] for reading in readings if name in reading]
         everywhere += len(values)
         right += values.count(truth)
-        if truth in _values(name).values():
+        if applies(vars(scene), name) and truth in _values(name).values():
             pictures += 1
             shown += len(readings)
             stated += len(values)
@@ -81,20 +110,45 @@ def _values(name: str) -> dict[str, str]:
 
 
 def _wordings(name: str) -> dict[str, tuple[str, ...]]:
-    if name in lexicon.NOUNS:
-        return {value: (*nouns, *map(lexicon.plural, nouns)) for value, nouns in lexicon.NOUNS[name].items()}
-    times = lexicon.TIMES | {"night": lexicon.TIMES["night"] + lexicon.MOONLIGHT}
+    name = _ALIKE.get(name, name)
+    nouns = lexicon.NOUNS | {"prop": lexicon.PROPS, "subject": {value: (value,) for value in ATTRIBUTES["subject"]}}
+    if name in nouns:
+        return {value: (*words, *map(lexicon.plural, words)) for value, words in nouns[name].items()}
+    if name in _SIDES:
+        return {value: _sides(value) for value in ATTRIBUTES[name]}
+    verbs = {pose: (verb, f"{verb}s") for pose, verb in lexicon.POSE_VERBS.items()}
     tables: dict[str, dict[str, tuple[str, ...]]] = {
-        "subject": {value: (value, lexicon.plural(value)) for value in ATTRIBUTES["subject"]},
         "colour": lexicon.COLOURS,
         "setting": lexicon.PLACES,
-        "time": times,
+        "time": lexicon.TIMES | {"night": lexicon.TIMES["night"] + lexicon.MOONLIGHT},
         "weather": _joined(lexicon.WEATHERS, lexicon.WEATHER_CLAUSES),
         "count": {value: _NUMBER_WORDS.get(value, ("one",)) for value in ATTRIBUTES["count"]},
         "viewpoint": _joined(lexicon.VIEWS, _opening(lexicon.VIEW_LEADS)),
         "style": _joined(lexicon.STYLES, _opening(lexicon.STYLE_LEADS)),
+        "pattern": _joined(lexicon.PATTERNS, _owned(lexicon.PATTERN_TAILS)),
+        "pose": _joined(_owned(lexicon.POSES), verbs),
+        "expression": _joined(_owned(lexicon.EXPRESSIONS), lexicon.EXPRESSION_ADJECTIVES),
+        "season": lexicon.SEASONS,
+        "other_size": lexicon.SIZES,
     }
     return tables[name]
+
+
+def _owned(tails: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Tails without "with": "a smile" is had in "with a smile" and in "it has a smile" alike."""
+    return {value: tuple(tail.removeprefix("with ") for tail in of_value) for value, of_value in tails.items()}
+
+
+def _sides(value: str) -> tuple[str, ...]:
+    """Every wording of a side, of every subject."""
+    of = [
+        (lexicon.pronoun(kind, many), lexicon.possessive(kind, many))
+        for kind in ("cat", "girl", "boy")
+        for many in (False, True)
+    ]
+    return tuple(
+        dict.fromkeys(form.format(them=them, their=their) for form in lexicon.SIDES[value] for them, their in of)
+    )
 
 
 def _opening(leads: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
@@ -112,7 +166,30 @@ def _finder(name: str) -> re.Pattern[str]:
 
 
 @cache
+def _noun_phrase() -> re.Pattern[str]:
+    """A subject's noun with a size and a colour before it."""
+    size, colour, noun = (_any(tuple(_values(name))) for name in ("other_size", "colour", "subject"))
+    return re.compile(rf"(?<![\w-])(?:{size} )?(?:{colour} )?(?P<noun>{noun})(?![\w-])")
+
+
+@cache
+def _side_before(noun: str, sides: str = "relation") -> re.Pattern[str]:
+    """A side that introduces a noun: "to its left is a bird", "to its left, a bird"."""
+    return re.compile(rf"({_any(tuple(_values(sides)))})(?:,| is| there is) (?:an?|one|a single) {noun}")
+
+
+@cache
+def _companion_side() -> re.Pattern[str]:
+    noun, side = (_any(tuple(_values(name))) for name in ("companion", "companion_place"))
+    return re.compile(rf"{noun} (?:is )?({side})(?!\w)|{_side_before(noun, 'companion_place').pattern}")
+
+
+@cache
 def _pattern(wordings: tuple[str, ...]) -> re.Pattern[str]:
-    """Matches any of the wordings as whole words, the longest first."""
-    longest_first = sorted(wordings, key=len, reverse=True)
-    return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w-])")
+    """Matches any of the wordings as whole words."""
+    return re.compile(rf"(?<![\w-]){_any(wordings)}(?![\w-])")
+
+
+def _any(wordings: tuple[str, ...]) -> str:
+    """Any of the wordings, the longest first."""
+    return f"(?:{'|'.join(map(re.escape, sorted(wordings, key=len, reverse=True)))})"

@@ -69,8 +69,9 @@ def feet(pen: Pen, colour: Colour, gap: float = 10, width: float = 8.5) -> None:
 
 
 def left_arm(pen: Pen, colour: Colour, width: float = 9, shoulder: float = 15) -> None:
-    """The arm that never holds anything."""
-    pen.stroke(f"M {-shoulder} -36 Q {-shoulder - 9} -28 {-shoulder - 9} -21", colour, width, line=True)
+    """The arm that never holds anything, as it hangs; a raised one is drawn by `manner`."""
+    if not pen.arm_raised:
+        pen.stroke(f"M {-shoulder} -36 Q {-shoulder - 9} -28 {-shoulder - 9} -21", colour, width, line=True)
 
 
 def furry_body(pen: Pen, coat: Colour, width: float = 19) -> None:

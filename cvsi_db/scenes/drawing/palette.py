@@ -62,10 +62,33 @@ FOG: dict[str, Colour] = {"day": (222, 227, 230), "sunset": (238, 196, 172), "ni
 SNOW: Colour = (246, 249, 255)
 
 
-def backdrop_tint(time: str, weather: str) -> Tint:
-    """How the light changes what stands behind the figures: strongly."""
+def _autumn(colour: Colour) -> Colour:
+    leaves = multiply((1.9 * colour[1], 0.78 * colour[1], 0.5 * colour[2]), (1, 1, 1))
+    return mix(multiply(colour, (1, 0.93, 0.8)), leaves, _leafy(colour))
+
+
+def _winter(colour: Colour) -> Colour:
+    return mix(colour, SNOW, 0.35 + 0.4 * _leafy(colour))
+
+
+def _spring(colour: Colour) -> Colour:
+    return mix(colour, (190, 236, 120), 0.55 * _leafy(colour))
+
+
+def _leafy(colour: Colour) -> float:
+    """How much a colour is that of leaves and grass, 0..1."""
+    return min(1.0, max(0.0, (colour[1] - max(colour[0], colour[2])) / 24))
+
+
+SEASONS: dict[str, Tint] = {"summer": lambda colour: colour, "autumn": _autumn, "winter": _winter, "spring": _spring}
+"""What a season does to the colours of the land."""
+
+
+def backdrop_tint(time: str, weather: str, season: str = "summer") -> Tint:
+    """How season and light change what stands behind the figures: strongly."""
 
     def tint(colour: Colour) -> Colour:
+        colour = SEASONS[season](colour)
         if weather == "rain":
             colour = multiply(mix(colour, grey(colour), 0.4), (0.80, 0.83, 0.88))
         if weather == "snow":

@@ -75,6 +75,7 @@ class Pen:
         self.ink = ink
         self.tint: Tint = plain_tint
         self.line_weight = 1.0
+        self.arm_raised = False  # whether the figure being drawn lifts the arm that holds nothing
         self._surface = skia.Surface(pixels, pixels)
         self._canvas = self._surface.getCanvas()
         self._canvas.scale(pixels / 100, pixels / 100)
