@@ -23,6 +23,7 @@ from PIL import Image
 
 from cvsi_db.errors import ModelError
 from cvsi_db.models.hub import OPEN_CLIP_FILES, cached_file, require_hub
+from cvsi_db.models.text_tower import crop, encode_tokens, is_causal
 from cvsi_db.models.torchvision_shim import ensure_torchvision
 from cvsi_db.records import FloatArray, PseudoText
 
@@ -90,7 +91,11 @@ class OpenClipEncoder:
             return np.empty((0, self.dim), np.float32)
         tokens = self.tokenizer([text.text if isinstance(text, PseudoText) else text for text in texts])
         with self._lock, self._words_in_place(texts, tokens):
-            return _as_numpy(self.model.encode_text(tokens.to(self.device)))
+            return _as_numpy(self._encode(tokens.to(self.device)))
+
+    def _encode(self, tokens: torch.Tensor) -> torch.Tensor:
+        """The text forward; most texts fill a fraction of the context, and a causal tower need not see the rest."""
+        return encode_tokens(self.model, crop(tokens)) if is_causal(self.model) else self.model.encode_text(tokens)
 
     @property
     def _text_tower(self) -> Any:

@@ -21,16 +21,21 @@ from cvsi_db.training.towers import tokenize
 
 
 @dataclass(frozen=True)
-class Batch:
-    """B pairs: first all A's, then all B's, so that row i + B is the hard negative of row i.
-
-    `pictures` (2B, 3, size, size) · `labels` (2B, attributes) · `captions` (2B, length) token ids ·
-    `stated` (2B, attributes) what each caption states · `composed` (B, length) token ids of sentences that lead from
-    A to B · `composed_stated` (B, attributes) the attributes of B they settle.
-    """
+class PictureBatch:
+    """B pairs: first all A's, then all B's. `pictures` (2B, 3, size, size) · `labels` (2B, attributes)."""
 
     pictures: torch.Tensor
     labels: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Batch(PictureBatch):
+    """The same with sentences, so that row i + B is the hard negative of row i.
+
+    `captions` (2B, length) token ids · `stated` (2B, attributes) what each caption states · `composed` (B, length)
+    token ids of sentences that lead from A to B · `composed_stated` (B, attributes) the attributes of B they settle.
+    """
+
     captions: torch.Tensor
     stated: torch.Tensor
     composed: torch.Tensor
@@ -47,8 +52,11 @@ def batches(
     pairs_each: int = 64,
     large_from: int = 0,
     small: int = 64,
-) -> Iterator[Batch]:
+    sentences_from: int = 0,
+) -> Iterator[PictureBatch]:
     """The batches of these steps, the same for the same seed; before step `large_from` pictures are `small` pixels.
+
+    From step `sentences_from` on they are `Batch`es, with sentences.
 
     Every epoch is a new order of all pairs, less the few that do not fill a batch.
     """
@@ -57,21 +65,30 @@ def batches(
         epoch, place = divmod(step, per_epoch)
         order = np.random.default_rng((seed, epoch)).permutation(len(pairs))
         rows = np.sort(order[place * pairs_each : (place + 1) * pairs_each])
-        yield make_batch(pairs, rows, tokenizer, small if step < large_from else size, seed=seed, step=step)
+        pictures = picture_batch(pairs, rows, small if step < large_from else size, seed=seed, step=step)
+        yield (
+            pictures if step < sentences_from else add_sentences(pictures, pairs, rows, tokenizer, seed=seed, step=step)
+        )
 
 
-def make_batch(
-    pairs: PairSet, rows: npt.NDArray[np.int64], tokenizer: Any, size: int, *, seed: int, step: int
+def picture_batch(pairs: PairSet, rows: npt.NDArray[np.int64], size: int, *, seed: int, step: int) -> PictureBatch:
+    """The pictures of these rows, with jitter drawn for this step."""
+    pictures = np.concatenate([pairs.pictures[rows, 0], pairs.pictures[rows, 1]])
+    label = np.concatenate([pairs.labels[rows, 0], pairs.labels[rows, 1]])
+    jittered = augment(pictures, size, np.random.default_rng((seed, step)))
+    return PictureBatch(jittered, torch.from_numpy(label.astype(np.int64)))
+
+
+def add_sentences(
+    batch: PictureBatch, pairs: PairSet, rows: npt.NDArray[np.int64], tokenizer: Any, *, seed: int, step: int
 ) -> Batch:
-    """The batch of these rows, with captions and jitter drawn for this step."""
+    """The batch of these rows with captions and composed sentences drawn for this step."""
     rng = random.Random(f"{seed}/{step}")
     told = [caption(pairs.scene(int(row), side), rng) for side in (0, 1) for row in rows]
     composed, settled = zip(*(composed_sentence(pairs, int(row), rng) for row in rows), strict=True)
-    pictures = np.concatenate([pairs.pictures[rows, 0], pairs.pictures[rows, 1]])
-    label = np.concatenate([pairs.labels[rows, 0], pairs.labels[rows, 1]])
     return Batch(
-        pictures=augment(pictures, size, np.random.default_rng((seed, step))),
-        labels=torch.from_numpy(label.astype(np.int64)),
+        pictures=batch.pictures,
+        labels=batch.labels,
         captions=tokenize(tokenizer, [sentence.text for sentence in told]),
         stated=torch.tensor([states_mask(sentence.states) for sentence in told]),
         composed=tokenize(tokenizer, list(composed)),

@@ -30,8 +30,11 @@ from cvsi_db.training.vocabulary import scene_sentences, train_tokenizer
 
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 0.05
 CHECKPOINT, LOG = "clip.pt", "clip.jsonl"
-SMALL_SHARE = 0.4
+SMALL_SHARE = 0.25
 """The share of steps, at the start, that see pictures of 64 pixels: cheaper, and it learns as well at first."""
+
+PICTURES_SHARE = 0.45
+"""The share of steps, at the start, that learn to read pictures alone, at half the price."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class ClipRun:
 
     work: Path
     out: Path
-    steps: int = 2700
+    steps: int = 3200
     seed: int = 0
     train_pairs: int = 40_000
     val_pairs: int = 1_000
@@ -100,6 +103,7 @@ def fit(run: ClipRun, trainee: Trainee, tokenizer: Any, train: PairSet, val: Pai
         steps=range(first, run.steps),
         pairs_each=run.pairs_each,
         large_from=int(SMALL_SHARE * run.steps),
+        sentences_from=int(PICTURES_SHARE * run.steps),
     )
     for batch in source:
         losses = clip_losses(trainee.model, trainee.heads, batch)

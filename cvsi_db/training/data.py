@@ -26,7 +26,7 @@ import torch
 from PIL import Image
 
 from cvsi_db.scenes.edits import Edit, apply_edit, sample_edit
-from cvsi_db.scenes.grammar import labels, sample_scene, scene_of
+from cvsi_db.scenes.grammar import is_held_out, labels, sample_scene, scene_of
 from cvsi_db.scenes.renderer import render
 from cvsi_db.scenes.scene import ATTRIBUTES, Scene
 
@@ -120,10 +120,13 @@ def _draw_chunk(folder: Path, start: int, stop: int, seed: int) -> list[tuple[st
 
 
 def sample_pair(rng: random.Random) -> tuple[Scene, Edit, Scene]:
-    """A random scene, an edit of it, and a scene the edit leads to."""
-    before = sample_scene(rng)
-    edit = sample_edit(before, rng)
-    return before, edit, apply_edit(before, edit, rng)
+    """A random scene, an edit of it, and a scene the edit leads to: none of both shows what training must not see."""
+    while True:
+        before = sample_scene(rng)
+        edit = sample_edit(before, rng)
+        after = apply_edit(before, edit, rng)
+        if not is_held_out(after):
+            return before, edit, after
 
 
 def fixed_by(edit: Edit, after: Scene) -> list[bool]:
@@ -137,16 +140,16 @@ def shrink(picture: Image.Image, size: int = PICTURE_SIZE) -> Image.Image:
 
 
 def augment(pictures: npt.NDArray[np.uint8], size: int, rng: np.random.Generator) -> torch.Tensor:
-    """(n, 3, size, size) float32 in -1..1: randomly mirrored, shifted, scaled, brightened pictures.
+    """(n, 3, size, size) float32 in -1..1: randomly shifted, scaled, brightened pictures.
 
-    Small enough to leave every attribute readable: scale 0.95 to 1.1, shift 4 %, brightness and contrast 10 %.
+    Small enough to leave every attribute readable: scale 0.95 to 1.1, shift 4 %, brightness and contrast 10 %. Never
+    mirrored: left and right mean something.
     """
     n = len(pictures)
     images = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
     scale = rng.uniform(0.95, 1.1, n)
-    mirror = rng.choice((-1.0, 1.0), n)
     transform = np.zeros((n, 2, 3), np.float32)
-    transform[:, 0, 0], transform[:, 1, 1] = scale * mirror, scale
+    transform[:, 0, 0] = transform[:, 1, 1] = scale
     transform[:, :, 2] = rng.uniform(-0.08, 0.08, (n, 2))  # in half widths
     grid = torch.nn.functional.affine_grid(torch.from_numpy(transform), [n, 3, size, size], align_corners=False)
     shrunk = torch.nn.functional.interpolate(images, size, mode="area") if size < images.shape[-1] else images

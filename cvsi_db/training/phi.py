@@ -24,8 +24,9 @@ from torch.nn import functional as F  # noqa: N812  # torch's own convention
 from cvsi_db.models.clip import OpenClipEncoder
 from cvsi_db.models.phi import MappingNetwork, save_phi
 from cvsi_db.models.starter import FOLDER
+from cvsi_db.models.text_tower import crop, encode_tokens
 from cvsi_db.training.keywords import NO_KEYWORD, mask_keywords
-from cvsi_db.training.towers import crop, encode_tokens, mixed_precision
+from cvsi_db.training.towers import mixed_precision
 
 
 @dataclass(frozen=True)

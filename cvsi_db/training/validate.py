@@ -15,11 +15,12 @@ from typing import Any
 import torch
 from torch.nn import functional as F  # noqa: N812  # torch's own convention
 
+from cvsi_db.models.text_tower import encode_tokens
 from cvsi_db.scenes.captions import caption
 from cvsi_db.scenes.scene import ATTRIBUTES
 from cvsi_db.training.data import PairSet, plain
 from cvsi_db.training.losses import AttributeHeads
-from cvsi_db.training.towers import encode_tokens, mixed_precision, tokenize
+from cvsi_db.training.towers import mixed_precision, tokenize
 
 PhiModule = Callable[[torch.Tensor], torch.Tensor]
 

@@ -8,23 +8,34 @@ from typing import Any
 import numpy as np
 
 from cvsi_db.scenes.scene import ATTRIBUTES
-from cvsi_db.training.batches import batches, compose, composed_sentence, make_batch, states_mask
+from cvsi_db.training.batches import Batch, batches, compose, composed_sentence, states_mask
 from cvsi_db.training.data import PairSet
 
 
 def test_batch_shapes(pairs: PairSet, tokenizer: Any) -> None:
-    batch = make_batch(pairs, np.arange(4), tokenizer, 64, seed=0, step=0)
+    batch = next(batches(pairs, tokenizer, 64, seed=0, steps=range(1), pairs_each=4))
+    assert isinstance(batch, Batch)
+    rows = np.sort(np.random.default_rng((0, 0)).permutation(len(pairs))[:4])
     assert batch.pictures.shape == (8, 3, 64, 64)
     assert batch.labels.shape == batch.stated.shape == (8, len(ATTRIBUTES))
     assert len(batch.captions) == 8
     assert len(batch.composed) == len(batch.composed_stated) == 4
-    assert batch.labels[1].tolist() == pairs.labels[1, 0].tolist()
-    assert batch.labels[5].tolist() == pairs.labels[1, 1].tolist()
+    assert batch.labels[1].tolist() == pairs.labels[rows[1], 0].tolist()
+    assert batch.labels[5].tolist() == pairs.labels[rows[1], 1].tolist()
+
+
+def test_the_first_steps_see_pictures_alone(pairs: PairSet, tokenizer: Any) -> None:
+    alone, told = batches(pairs, tokenizer, 32, seed=0, steps=range(2), pairs_each=4, sentences_from=1)
+    assert not isinstance(alone, Batch)
+    assert isinstance(told, Batch)
+    assert alone.pictures.shape == told.pictures.shape
 
 
 def test_steps_repeat_and_epochs_cover_every_pair(pairs: PairSet, tokenizer: Any) -> None:
     epoch = list(batches(pairs, tokenizer, 32, seed=3, steps=range(4), pairs_each=4, large_from=2, small=16))
     again = list(batches(pairs, tokenizer, 32, seed=3, steps=range(3, 4), pairs_each=4))
+    assert isinstance(again[0], Batch)
+    assert isinstance(epoch[3], Batch)
     assert again[0].captions.equal(epoch[3].captions)
     assert [batch.pictures.shape[-1] for batch in epoch] == [16, 16, 32, 32]
     seen = sorted(row for batch in epoch for row in batch.labels[:4].tolist())

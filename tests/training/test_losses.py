@@ -7,8 +7,9 @@ import math
 import pytest
 import torch
 
-from cvsi_db.scenes.scene import ATTRIBUTES
-from cvsi_db.training.losses import WEIGHTS, AttributeHeads, composed_contrast, contrast, total
+from cvsi_db.scenes.grammar import labels
+from cvsi_db.scenes.scene import ATTRIBUTES, DEPENDENTS, Scene
+from cvsi_db.training.losses import WEIGHTS, AttributeHeads, applicable, composed_contrast, contrast, total
 
 
 def test_contrast_of_nothing_known_is_log_n() -> None:
@@ -36,6 +37,18 @@ def test_unstated_attributes_cost_nothing() -> None:
     stated[1, 2] = True
     expected = torch.nn.functional.cross_entropy(heads(embeddings)[2][1:2], labels[1:2, 2])
     assert heads.loss(embeddings, labels, stated).item() == pytest.approx(expected.item())
+
+
+def test_details_of_what_is_absent_cost_nothing() -> None:
+    scenes = [Scene("cat", "red"), Scene("cat", "red", companion="duck"), Scene("cat", "red", other="dog")]
+    means = applicable(torch.tensor([labels(scene) for scene in scenes]))
+    told = [{name for name, known in zip(ATTRIBUTES, row, strict=True) if known} for row in means.tolist()]
+    assert [set(DEPENDENTS) & names for names in told] == [
+        set(),
+        {"companion_place"},
+        set(DEPENDENTS) - {"companion_place"},
+    ]
+    assert all(set(ATTRIBUTES) - set(DEPENDENTS) <= names for names in told)
 
 
 def test_total_weighs_by_name() -> None:

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from cvsi_db.models.clip import OpenClipEncoder
+from cvsi_db.models.text_tower import crop, encode_tokens
 from cvsi_db.records import PseudoText
-from cvsi_db.training.towers import crop, encode_tokens, load_clip, new_clip, save_clip, tokenize
+from cvsi_db.training.towers import load_clip, new_clip, save_clip, tokenize
 
 TEXTS = ["a red cat", "three blue penguins on the beach at night, each wearing a hat", "$"]
 
