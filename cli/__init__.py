@@ -18,7 +18,7 @@ from cvsi_db.errors import CvsiError
 
 from .common import debugging
 
-COMMANDS = ("ingest", "search", "explain", "stats", "list", "check", "optimize", "migrate", "models")
+COMMANDS = ("ingest", "search", "explain", "stats", "list", "check", "optimize", "migrate", "models", "eval")
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 

@@ -1,0 +1,128 @@
+"""`cvsi-db eval`: how well a bundle and the methods rank, on benchmarks with known answers."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from platformdirs import user_cache_path
+
+from cvsi_db.settings import APP
+
+from .common import common_options, emit, model_options, settings_for, warn
+
+SECONDS_BETWEEN_LINES = 15
+"""How often progress is told where stderr is no terminal."""
+
+
+@click.group("eval")
+def command() -> None:
+    """Measure how well a bundle ranks, on a benchmark."""
+
+
+@command.command("scenes")
+@click.option("--split", type=click.Choice(["val", "test"]), default="val", show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed makes another benchmark.")
+@click.option("--queries", type=click.IntRange(min=1), default=1000, show_default=True)
+@click.option("--gallery", "images", type=click.IntRange(min=1), default=10_000, show_default=True)
+@click.option("--method", "names", multiple=True, metavar="NAME", help="Only this method; may be given several times.")
+@click.option("--tune", is_flag=True, help="Find the best weights on val instead.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--chart", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.svg", help="Also draw mAP@10.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where to keep what models computed.",
+)
+@click.option("--no-cache", is_flag=True, help="Keep nothing, and compute everything.")
+@model_options
+@common_options
+def scenes(
+    split: str,
+    seed: int,
+    queries: int,
+    images: int,
+    names: tuple[str, ...],
+    tune: bool,
+    form: str,
+    chart: Path | None,
+    cache: Path | None,
+    no_cache: bool,
+    model: str | None,
+    device: str | None,
+    db: Path | None,
+    quiet: bool,
+) -> None:
+    """Run Scenes-CIR: find what an edit of a drawn scene asks for.
+
+    The benchmark is made anew from split and seed, and drawn, which takes the scenes extra. The first run takes
+    minutes; later ones with the same model take seconds.
+    """
+    from cvsi_db.evaluation.baselines import METHODS, choose_methods
+    from cvsi_db.evaluation.cache import Cache
+    from cvsi_db.evaluation.chart import draw_chart
+    from cvsi_db.evaluation.features import models_of
+    from cvsi_db.evaluation.report import evaluate, tables
+    from cvsi_db.evaluation.scenes import make_benchmark
+    from cvsi_db.evaluation.tuning import tune_weights
+    from cvsi_db.models.bundle import load_bundle
+    from cvsi_db.models.rewriter import make_rewriter
+
+    if chart and chart.suffix != ".svg":
+        raise click.UsageError(f"the chart is an SVG: {str(chart)!r} must end in .svg")
+    if tune and (split != "val" or names or chart):
+        raise click.UsageError("--tune finds all weights on val: leave --split, --method and --chart out")
+    settings = settings_for(db, model, device)
+    bundle = load_bundle(settings.model, settings.device)
+    methods = choose_methods(names, has_phi=bundle.spec.phi is not None)
+    if not names and len(methods) < len(METHODS):
+        warn(("this bundle has no phi: methods with a pseudo-token are left out",), quiet)
+    benchmark = make_benchmark(split, seed, queries=queries, gallery=images)
+    models = models_of(bundle, make_rewriter(settings.rewriter))
+    kept = Cache(None if no_cache else cache or user_cache_path(APP) / "eval")
+    with _progress(quiet) as on_progress:
+        if tune:
+            emit(json.dumps(tune_weights(benchmark, models, kept, on_progress), indent=2))
+            return
+        report = evaluate(benchmark, methods, models, kept, on_progress)
+    emit(json.dumps(report, indent=2) if form == "json" else tables(report))
+    if chart:
+        emit(draw_chart(report), chart)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar per stage on stderr while it is a terminal, else a line now and then."""
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield (lambda stage, done, total: None) if quiet else _lines()
+        return
+    with Progress(console=console, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield show
+
+
+def _lines() -> Callable[[str, int, int], None]:
+    told = time.monotonic()
+
+    def show(stage: str, done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= SECONDS_BETWEEN_LINES:
+            told = time.monotonic()
+            click.echo(f"{stage}: {done} of {total}", err=True)
+
+    return show

@@ -1,0 +1,108 @@
+"""The methods that are put side by side: the product's presets, their ablations, and the baselines of the literature.
+
+A method is a set of weights of terms and a γ, and its scores are linear: Σ weight · <term, (1-γ)·image + γ·captions>.
+So all of them rank the same features of the same models. Knows nothing about how terms are made or rankings measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from cvsi_db.errors import UsageError
+from cvsi_db.evaluation.features import Features
+from cvsi_db.records import FloatArray, Preset
+from cvsi_db.search.query import PRESETS
+
+TEXT_WEIGHT = 0.5
+"""The share of the text in `image+text`, the rest being the image's; `cvsi-db eval scenes --tune` finds it."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """Weights of terms by name, and the share γ of the captions in what they are scored against."""
+
+    weights: Mapping[str, float]
+    gamma: float = 0.0
+
+    def query(self, terms: Mapping[str, FloatArray]) -> FloatArray:
+        """(queries, dim) the weighted sum of the terms."""
+        return np.asarray(sum(weight * terms[name] for name, weight in self.weights.items()), dtype=np.float32)
+
+    def scores(self, terms: Mapping[str, FloatArray], features: Features) -> FloatArray:
+        """(queries, images) the score of every image, see the module."""
+        return np.asarray(self.query(terms) @ features.column(self.gamma).T, dtype=np.float32)
+
+
+def _of(preset: Preset) -> Method:
+    return Method({name: weight for name, weight in preset.weights.items() if weight}, preset.gamma)
+
+
+def image_and_text(share: float) -> Method:
+    """Image and text embedding, the text weighing `share` of 1."""
+    return Method({"image": 1 - share, "text": share})
+
+
+def without(method: Method, term: str) -> Method:
+    """The method without one of its terms."""
+    return replace(method, weights={name: weight for name, weight in method.weights.items() if name != term})
+
+
+def without_objects(method: Method) -> Method:
+    """The method without added objects: neither their term, nor their words in the sentence of the pseudo-token."""
+    weights = without(method, "objects").weights
+    renamed = {"pseudo_token": "pseudo_token_alone"}
+    return replace(method, weights={renamed.get(name, name): weight for name, weight in weights.items()})
+
+
+CVSI = _of(PRESETS["default"])
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {
+        "image": Method({"image": 1.0}),
+        "text": Method({"text": 1.0}),
+        "image+text": image_and_text(TEXT_WEIGHT),
+        "pseudo_token": Method({"pseudo_token": 1.0}),
+        "edited_caption": Method({"edited_caption": 1.0}),
+        "edited_captions": Method({"edited_captions": 1.0}),
+        "cvsi_paper": _of(PRESETS["cirr"]),
+        "cvsi": CVSI,
+        "cvsi-pseudo_token": without(CVSI, "pseudo_token"),
+        "cvsi-edited_captions": without(CVSI, "edited_captions"),
+        "cvsi-image": without(CVSI, "image"),
+        "cvsi-objects": without_objects(CVSI),
+        "cvsi-gamma": replace(CVSI, gamma=0.0),
+        "ceiling": Method({"true_captions": 1.0}, CVSI.gamma),
+    }
+)
+"""By name, in the order in which they are reported.
+
+`pseudo_token` ranks as SEARLE and LinCIR do (Baldrati et al., ICCV 2023; Gu et al., CVPR 2024), `edited_caption` as
+CIReVL (Karthik et al., ICLR 2024), `edited_captions` as LDRE (Yang et al., SIGIR 2024) without its weighting,
+`cvsi_paper` with the weights of CVSI (Ye et al., ICDM 2025), `cvsi` with the `default` preset. `cvsi-X` is `cvsi`
+without X. `ceiling` is no method: it embeds true captions of the edited scene, as a flawless captioner and rewriter
+would give.
+"""
+
+
+def choose_methods(names: Sequence[str], *, has_phi: bool) -> dict[str, Method]:
+    """The methods of these names, or all that the bundle can run when there are none.
+
+    Raises UsageError for an unknown name, and for one that takes phi where there is none.
+    """
+    possible = {name: method for name, method in METHODS.items() if has_phi or not _takes_phi(method.weights)}
+    for name in names:
+        if name not in METHODS:
+            raise UsageError(f"unknown method {name!r}: choose among {', '.join(METHODS)}")
+        if name not in possible:
+            raise UsageError(
+                f"method {name!r} takes a phi, and this bundle has none: choose among {', '.join(possible)}"
+            )
+    return {name: method for name, method in possible.items() if not names or name in names}
+
+
+def _takes_phi(weights: Collection[str]) -> bool:
+    return any(name.startswith("pseudo_token") for name in weights)

@@ -1,0 +1,51 @@
+"""`cvsi-db eval scenes` on a benchmark of five queries, with the real starter models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Cli
+
+pytest.importorskip("skia")
+
+TINY = ("eval", "scenes", "--queries", "5", "--gallery", "60", "--device", "cpu")
+
+
+@pytest.mark.slow
+def test_tuning_starts_from_the_preset(cli: Cli, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    report = json.loads(cli(*TINY, "--cache", cache, "--method", "cvsi", "--format", "json").stdout)
+    tuned = json.loads(cli(*TINY, "--cache", cache, "--tune").stdout)
+    assert tuned["cvsi"]["map10"] >= report["methods"]["cvsi"]["map@10"]["value"] - 0.5  # its weights are rounded
+
+
+def test_the_same_numbers_twice(cli: Cli, tmp_path: Path) -> None:
+    cache, chart = tmp_path / "cache", tmp_path / "chart.svg"
+    methods = ("--method", "text", "--method", "cvsi")
+    first = cli(*TINY, *methods, "--cache", cache, "--format", "json", "--chart", chart)
+    assert first.returncode == 0, first.stderr
+    report = json.loads(first.stdout)
+    assert report["methods"]["cvsi"]["map@10"]["value"] > report["methods"]["text"]["map@10"]["value"]
+    assert chart.read_text("utf-8").startswith("<svg ")
+    again = cli(*TINY, "--cache", cache, "--method", "cvsi")
+    assert again.stderr == ""
+    assert f"{report['methods']['cvsi']['map@10']['value']:.1f}" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--method", "clip"), "unknown method 'clip'"),
+        (("--tune", "--split", "test"), "--tune finds all weights"),
+        (("--chart", "chart.png"), "'chart.png' must end in .svg"),
+        (("--queries", "50"), "has no room for 50 queries"),
+    ],
+)
+def test_wrong_usage(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
+    done = cli(*TINY, *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stdout == ""

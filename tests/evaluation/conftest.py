@@ -1,0 +1,58 @@
+"""A small benchmark of each split, and models and features of it that need neither drawing nor weights."""
+
+from __future__ import annotations
+
+import pytest
+
+from cvsi_db.evaluation.cache import Cache
+from cvsi_db.evaluation.features import Features, Models, caption_means
+from cvsi_db.evaluation.report import Prepared
+from cvsi_db.evaluation.scenes import SceneBenchmark, make_benchmark
+from cvsi_db.evaluation.terms import TERMS, TermSource, make_terms
+from tests.fakes import COLOURS, FakeCaptioner, FakeEncoder, FakePhi, FakeRewriter, make_picture
+
+QUERIES, GALLERY = 54, 600
+
+
+@pytest.fixture(scope="session")
+def val() -> SceneBenchmark:
+    return make_benchmark("val", seed=3, queries=QUERIES, gallery=GALLERY)
+
+
+@pytest.fixture(scope="session")
+def test() -> SceneBenchmark:
+    return make_benchmark("test", seed=3, queries=QUERIES, gallery=GALLERY)
+
+
+@pytest.fixture(scope="session")
+def small() -> SceneBenchmark:
+    """A benchmark to run models over."""
+    return make_benchmark("val", seed=3, queries=9, gallery=100)
+
+
+@pytest.fixture
+def models() -> Models:
+    return Models(FakeEncoder(), "fake-1", FakeCaptioner(), FakeRewriter(), FakePhi())
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+@pytest.fixture
+def source(small: SceneBenchmark, models: Models) -> TermSource:
+    """The small benchmark with plain coloured pictures in place of its drawings."""
+    colours = list(COLOURS)
+    sizes = [(64, 48), (48, 64), (50, 50)]
+    pictures = [
+        make_picture(colours[row % 9], sizes[row % 3], dot=colours[row // 9 % 9]) for row in range(len(small.gallery))
+    ]
+    captions = models.captioner.caption(pictures, [str(row) for row in range(len(pictures))])
+    told = caption_means(captions, models, Cache(None), silent)
+    features = Features(models.encoder.encode_images(pictures), tuple(captions), told)
+    return TermSource(small, features, models, Cache(None), silent)
+
+
+@pytest.fixture
+def prepared(source: TermSource) -> Prepared:
+    return Prepared(source.benchmark, source.features, make_terms(tuple(TERMS), source))

@@ -1,0 +1,56 @@
+"""The report keeps its contract, and its numbers come again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cvsi_db.evaluation.baselines import Method, choose_methods
+from cvsi_db.evaluation.cache import Cache
+from cvsi_db.evaluation.features import Models
+from cvsi_db.evaluation.report import Prepared, evaluate, tables
+from cvsi_db.evaluation.scenes import SceneBenchmark
+from cvsi_db.scenes.aspects import ASPECTS
+from tests.evaluation.conftest import silent
+
+METRICS = ["map@5", "map@10", "map@25", "map@50", "recall@1", "recall@5", "recall@10", "recall@50"]
+
+
+def test_rankings_leave_out_the_own_reference(prepared: Prepared) -> None:
+    method = Method({"image": 1.0})
+    scores = method.scores(prepared.terms, prepared.features)
+    ranked = prepared.rank(method, k=5)
+    for row, query in enumerate(prepared.benchmark.queries):
+        order = [image for image in np.argsort(-scores[row], kind="stable").tolist() if image != query.reference]
+        assert ranked[row].tolist() == [image in query.targets for image in order[:5]]
+
+
+def test_report_and_tables(tmp_path: Path, small: SceneBenchmark, models: Models) -> None:
+    pytest.importorskip("cvsi_db.scenes.renderer", exc_type=Exception)
+    methods = choose_methods(("image", "cvsi", "ceiling"), has_phi=True)
+    report = evaluate(small, methods, models, Cache(tmp_path), silent)
+    assert list(report) == [
+        "benchmark", "split", "seed", "queries", "gallery", "model", "captioner", "rewriter", "methods", "seconds",
+    ]  # fmt: skip
+    assert [report[name] for name in ("benchmark", "split", "seed", "queries", "gallery")] == [
+        "Scenes-CIR", "val", 3, 9, 100,
+    ]  # fmt: skip
+    assert list(report["methods"]) == ["image", "cvsi", "ceiling"]
+    for found in report["methods"].values():
+        assert list(found) == [*METRICS, "aspects"]
+        assert list(found["aspects"]) == list(ASPECTS)
+        assert all(0 <= one["low"] <= one["value"] <= one["high"] <= 100 for one in map(found.get, METRICS))
+        mean = sum(one["value"] for one in found["aspects"].values()) / 9
+        assert mean == pytest.approx(found["map@10"]["value"], abs=0.02)
+    for cache in (Cache(tmp_path), Cache(None)):
+        assert evaluate(small, methods, models, cache, silent)["methods"] == report["methods"]
+    lines = tables(report).splitlines()
+    assert lines[0].startswith("Scenes-CIR val, seed 3: 9 queries, gallery of 100; model fake-1")
+    assert lines[2].split() == [
+        "method", "mAP@5", "mAP@10", "mAP@25", "mAP@50", "R@1", "R@5", "R@10", "R@50", "mAP@10", "from", "to",
+    ]  # fmt: skip
+    assert lines[4].split()[:3] == ["cvsi", *(f"{report['methods']['cvsi'][f'map@{k}']['value']:.1f}" for k in (5, 10))]
+    assert lines[9].startswith("method   cardinality  addition")
+    assert len(lines) == 13

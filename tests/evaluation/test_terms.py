@@ -1,0 +1,76 @@
+"""Terms are what a search embeds, and the ceiling's captions state all of the edited scene."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from cvsi_db.evaluation.cache import Cache
+from cvsi_db.evaluation.features import Features, Models
+from cvsi_db.evaluation.scenes import SceneBenchmark
+from cvsi_db.evaluation.terms import TERMS, TRUE_CAPTIONS, TermSource, make_terms, true_captions
+from cvsi_db.records import TERM_NAMES, ComposedQuery
+from cvsi_db.search import SearchContext
+from cvsi_db.search.compiler import compile_query
+from tests.evaluation.conftest import silent
+from tests.fakes import DIM, FakeCaptioner, FakeRewriter, make_picture
+
+if TYPE_CHECKING:
+    from cvsi_db.catalog import Catalog
+    from cvsi_db.store import Store
+
+
+def test_terms_are_those_of_a_search(store: Store, catalog: Catalog, small: SceneBenchmark, models: Models) -> None:
+    context = SearchContext(store, catalog, models.encoder, models.phi, models.captioner, models.rewriter)
+    picture = make_picture("red", dot="blue")
+    edit = replace(small.queries[0].edit, text="with a top hat")
+    compiled = compile_query(ComposedQuery(picture, edit.text), context)
+    query = replace(small.queries[0], reference=0, edit=edit)
+    features = Features(models.encoder.encode_images([picture]), (compiled.captions,), np.zeros((1, DIM), np.float32))
+    source = TermSource(replace(small, queries=(query,)), features, models, Cache(None), silent)
+    found = make_terms(TERM_NAMES, source)
+    assert [term.name for term in compiled.logical.terms] == list(TERM_NAMES)
+    for term in compiled.logical.terms:
+        assert found[term.name][0] == pytest.approx(term.vector, abs=1e-6)
+
+
+def test_every_term_has_a_row_per_query(source: TermSource) -> None:
+    terms = make_terms(tuple(TERMS), source)
+    assert {term.shape for term in terms.values()} == {(9, DIM)}
+    first = source.features.captions[source.benchmark.queries[0].reference][0]
+    rewriter = source.models.rewriter
+    assert isinstance(rewriter, FakeRewriter)
+    assert ((first,), source.edit_texts[0]) in rewriter.calls  # one caption, edited on its own
+    assert not np.allclose(terms["edited_caption"], terms["edited_captions"])
+
+
+def test_objects_are_zero_where_the_edit_adds_none(source: TermSource) -> None:
+    added = [bool(rewrite.added_objects) for rewrite in source.rewrites()]
+    lengths = np.linalg.norm(make_terms(["objects"], source)["objects"], axis=1)
+    assert lengths == pytest.approx(np.array(added, float), abs=1e-6)
+    terms = make_terms(["pseudo_token", "pseudo_token_alone"], source)
+    same = (np.abs(terms["pseudo_token"] - terms["pseudo_token_alone"]) < 1e-6).all(axis=1)
+    assert same.tolist() == [not adds for adds in added]
+
+
+def test_only_what_is_asked_for_runs(source: TermSource) -> None:
+    make_terms(["image", "text"], source)
+    rewriter, captioner = source.models.rewriter, source.models.captioner
+    assert isinstance(rewriter, FakeRewriter)
+    assert isinstance(captioner, FakeCaptioner)
+    assert rewriter.calls == []
+    assert len(captioner.batches) == 1  # the fixture's own
+
+
+def test_true_captions_together_state_the_edited_scene(val: SceneBenchmark) -> None:
+    query = next(query for query in val.queries if query.edit.changes.keys() == {"headwear"})
+    said = true_captions(val.gallery[query.reference], query, random.Random(1))
+    assert len(said) == TRUE_CAPTIONS
+    assert len(set(said)) == TRUE_CAPTIONS
+    assert said == true_captions(val.gallery[query.reference], query, random.Random(1))
+    place = val.gallery[query.reference].setting
+    assert sum(place in text for text in said) >= 1
