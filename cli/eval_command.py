@@ -34,6 +34,12 @@ def command() -> None:
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--chart", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.svg", help="Also draw mAP@10.")
 @click.option(
+    "--examples",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.png",
+    help="Also draw queries of the two aspects that cvsi does worst on.",
+)
+@click.option(
     "--cache",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
@@ -51,6 +57,7 @@ def scenes(
     tune: bool,
     form: str,
     chart: Path | None,
+    examples: Path | None,
     cache: Path | None,
     no_cache: bool,
     model: str | None,
@@ -66,8 +73,9 @@ def scenes(
     from cvsi_db.evaluation.baselines import METHODS, choose_methods
     from cvsi_db.evaluation.cache import Cache
     from cvsi_db.evaluation.chart import draw_chart
+    from cvsi_db.evaluation.examples import EXAMPLES_OF, draw_examples, weakest
     from cvsi_db.evaluation.features import models_of
-    from cvsi_db.evaluation.report import evaluate, tables
+    from cvsi_db.evaluation.report import evaluate, prepare, tables
     from cvsi_db.evaluation.scenes import make_benchmark
     from cvsi_db.evaluation.tuning import tune_weights
     from cvsi_db.models.bundle import load_bundle
@@ -75,8 +83,11 @@ def scenes(
 
     if chart and chart.suffix != ".svg":
         raise click.UsageError(f"the chart is an SVG: {str(chart)!r} must end in .svg")
-    if tune and (split != "val" or names or chart):
-        raise click.UsageError("--tune finds all weights on val: leave --split, --method and --chart out")
+    if examples and names and EXAMPLES_OF not in names:
+        raise click.UsageError(f"--examples shows what {EXAMPLES_OF} finds: leave --method out, or name it too")
+    if tune and (split != "val" or names or chart or examples):
+        raise click.UsageError("--tune finds all weights on val: leave --split, --method, --chart and --examples out")
+    started = time.perf_counter()
     settings = settings_for(db, model, device)
     bundle = load_bundle(settings.model, settings.device)
     methods = choose_methods(names, has_phi=bundle.spec.phi is not None)
@@ -89,10 +100,13 @@ def scenes(
         if tune:
             emit(json.dumps(tune_weights(benchmark, models, kept, on_progress), indent=2))
             return
-        report = evaluate(benchmark, methods, models, kept, on_progress)
+        prepared = prepare(benchmark, methods.values(), models, kept, on_progress)
+    report = evaluate(prepared, methods, models, started)
     emit(json.dumps(report, indent=2) if form == "json" else tables(report))
     if chart:
         emit(draw_chart(report), chart)
+    if examples:
+        draw_examples(prepared, methods[EXAMPLES_OF], weakest(report["methods"][EXAMPLES_OF])).save(examples)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Runs methods over Scenes-CIR and tells the outcome: a report as plain values, and as tables to read.
 
-`evaluate` is the pipeline; its report is what `cvsi-db eval scenes --format json` prints. Knows nothing about where
-models come from or how a report is drawn.
+`prepare` runs the models, `evaluate` measures; its report is what `cvsi-db eval scenes --format json` prints. Knows
+nothing about where models come from or how a report is drawn.
 """
 
 from __future__ import annotations
@@ -15,7 +15,16 @@ from cvsi_db.evaluation.baselines import Method
 from cvsi_db.evaluation.cache import Cache
 from cvsi_db.evaluation.drawing import Progress
 from cvsi_db.evaluation.features import Features, Models, compute_features
-from cvsi_db.evaluation.metrics import BoolArray, Estimate, by_group, estimates, measure, ranked_relevance, top
+from cvsi_db.evaluation.metrics import (
+    BoolArray,
+    Estimate,
+    IntArray,
+    by_group,
+    estimates,
+    measure,
+    ranked_relevance,
+    top,
+)
 from cvsi_db.evaluation.scenes import NAME, SceneBenchmark
 from cvsi_db.evaluation.terms import TermSource, make_terms
 from cvsi_db.records import FloatArray
@@ -34,10 +43,13 @@ class Prepared:
     features: Features
     terms: Mapping[str, FloatArray]
 
+    def rankings(self, method: Method, k: int = DEPTH) -> IntArray:
+        """(queries, k) the indices of the images that a method puts first; a query's own reference is not ranked."""
+        return top(method.scores(self.terms, self.features), self.benchmark.references, k)
+
     def rank(self, method: Method, k: int = DEPTH) -> BoolArray:
-        """(queries, k) the ranked relevance of a method; each query's own reference is not ranked."""
-        rankings = top(method.scores(self.terms, self.features), self.benchmark.references, k)
-        return ranked_relevance(rankings, [query.targets for query in self.benchmark.queries])
+        """(queries, k) the ranked relevance of a method."""
+        return ranked_relevance(self.rankings(method, k), [query.targets for query in self.benchmark.queries])
 
 
 def prepare(
@@ -50,12 +62,9 @@ def prepare(
     return Prepared(benchmark, features, terms)
 
 
-def evaluate(
-    benchmark: SceneBenchmark, methods: Mapping[str, Method], models: Models, cache: Cache, on_progress: Progress
-) -> Report:
-    """Prepares the benchmark, ranks and measures every method: the report, see docs/scenes-cir.md."""
-    started = time.perf_counter()
-    prepared = prepare(benchmark, methods.values(), models, cache, on_progress)
+def evaluate(prepared: Prepared, methods: Mapping[str, Method], models: Models, started: float) -> Report:
+    """Ranks and measures every method: the report, see docs/scenes-cir.md. `started` is a time.perf_counter()."""
+    benchmark = prepared.benchmark
     measured = {name: _measured(prepared.rank(method), benchmark) for name, method in methods.items()}
     return {
         "benchmark": NAME,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +12,16 @@ import pytest
 from cvsi_db.evaluation.baselines import Method, choose_methods
 from cvsi_db.evaluation.cache import Cache
 from cvsi_db.evaluation.features import Models
-from cvsi_db.evaluation.report import Prepared, evaluate, tables
+from cvsi_db.evaluation.report import Prepared, Report, evaluate, prepare, tables
 from cvsi_db.evaluation.scenes import SceneBenchmark
 from cvsi_db.scenes.aspects import ASPECTS
 from tests.evaluation.conftest import silent
 
 METRICS = ["map@5", "map@10", "map@25", "map@50", "recall@1", "recall@5", "recall@10", "recall@50"]
+
+
+def run(benchmark: SceneBenchmark, methods: Mapping[str, Method], models: Models, cache: Cache) -> Report:
+    return evaluate(prepare(benchmark, methods.values(), models, cache, silent), methods, models, time.perf_counter())
 
 
 def test_rankings_leave_out_the_own_reference(prepared: Prepared) -> None:
@@ -30,7 +36,7 @@ def test_rankings_leave_out_the_own_reference(prepared: Prepared) -> None:
 def test_report_and_tables(tmp_path: Path, small: SceneBenchmark, models: Models) -> None:
     pytest.importorskip("cvsi_db.scenes.renderer", exc_type=Exception)
     methods = choose_methods(("image", "cvsi", "ceiling"), has_phi=True)
-    report = evaluate(small, methods, models, Cache(tmp_path), silent)
+    report = run(small, methods, models, Cache(tmp_path))
     assert list(report) == [
         "benchmark", "split", "seed", "queries", "gallery", "model", "captioner", "rewriter", "methods", "seconds",
     ]  # fmt: skip
@@ -45,7 +51,7 @@ def test_report_and_tables(tmp_path: Path, small: SceneBenchmark, models: Models
         mean = sum(one["value"] for one in found["aspects"].values()) / 9
         assert mean == pytest.approx(found["map@10"]["value"], abs=0.02)
     for cache in (Cache(tmp_path), Cache(None)):
-        assert evaluate(small, methods, models, cache, silent)["methods"] == report["methods"]
+        assert run(small, methods, models, cache)["methods"] == report["methods"]
     lines = tables(report).splitlines()
     assert lines[0].startswith("Scenes-CIR val, seed 3: 9 queries, gallery of 100; model fake-1")
     assert lines[2].split() == [

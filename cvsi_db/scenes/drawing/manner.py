@@ -36,7 +36,7 @@ def draw_pattern(pen: Pen, coat: Colour, pattern: str) -> None:
         for x, y, radius in _SPOTS:
             pen.dot(x, y, radius, ink, line=False)
     elif pattern == "checked":
-        for row, y in enumerate((-45.0, -36.0, -27.0, -18.0, -9.0)):
+        for row, y in enumerate((-45, -36, -27, -18, -9)):
             for left in range(-18 + 9 * (row % 2), 18, 18):
                 pen.box(left, y, 9, 9, ink, line=False)
 
