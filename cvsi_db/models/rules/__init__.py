@@ -1,14 +1,17 @@
 """The offline rewriter: rewrites captions by rules of ordinary English.
 
-Takes captions and an edit text, returns a `Rewrite`; deterministic, needs no model and no network. Knows English word
-lists and a little grammar (words, inflect, idioms, nouns, phrases, reader), what edits do (operations, appearance,
-agreement, located) and how people word them (clauses, edits, and the readings in things, aspects and described);
-knows nothing about pictures or any particular gallery.
+Takes captions and an edit text, returns a `Rewrite`; deterministic, needs no model and no network. Knows English
+word lists and a little grammar (words, tables, inflect, idioms, adjectives, nouns, phrases, subjects, reader), what
+edits do (operations, becoming, actions, appearance, qualities, agreement, located, company) and how people word them
+(wording, clauses, edits, and the readings in things, addressed, aspects, described and statements); knows nothing
+about pictures or any particular gallery.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 from cvsi_db.errors import RewriteError
 from cvsi_db.models.rules.clauses import joints, split_clauses, strip_fillers, strip_openings
@@ -18,7 +21,7 @@ from cvsi_db.models.rules.phrases import Caption, NounPhrase, joined, render, re
 from cvsi_db.models.rules.reader import read
 from cvsi_db.records import Rewrite
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Part of the name, hence of the rewrite cache's key: raise it whenever a rule changes what it answers."""
 
 
@@ -46,7 +49,8 @@ class RulesRewriter:
         return Rewrite(edited, _objects(edits), self.name, fallback=bool(unknown))
 
 
-def _understand_all(edit_text: str) -> tuple[list[Edit], list[str]]:
+@lru_cache(maxsize=1024)
+def _understand_all(edit_text: str) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
     """The edits of all clauses in order, and the clauses that make no sense."""
     edits: list[Edit] = []
     unknown: list[str] = []
@@ -54,7 +58,11 @@ def _understand_all(edit_text: str) -> tuple[list[Edit], list[str]]:
         found = _understand_parts(clause)
         edits += found
         unknown += [] if found else [strip_fillers(clause)]
-    return edits, unknown if edits or unknown else [edit_text.strip(" .,;:") or edit_text]
+    if not edits and not unknown and "same" in edit_text.lower():
+        return (Edit(lambda caption: caption),), ()
+    if not edits and not unknown:
+        unknown = [edit_text.strip(" .,;:") or edit_text]
+    return tuple(edits), tuple(unknown)
 
 
 def _understand_parts(clause: str) -> list[Edit]:
@@ -79,8 +87,18 @@ def _edit(caption: str, edits: Sequence[Edit], unknown: Sequence[str]) -> str:
 def _objects(edits: Sequence[Edit]) -> str:
     things: list[NounPhrase] = []
     for edit in edits:
-        things += [thing for thing in edit.objects if thing not in things]
+        things += [thing for thing in map(_plain, edit.objects) if thing and thing not in things]
     return joined(things)
+
+
+def _plain(thing: NounPhrase) -> NounPhrase | None:
+    """The thing without "more"; None where there shall be less of it."""
+    if _FEWER & set(thing.det.split(" ")):
+        return None
+    return replace(thing, det="") if "more" in thing.det.split(" ") else thing
+
+
+_FEWER = frozenset({"less", "fewer", "no"})
 
 
 def _distinct(texts: Sequence[str]) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def _agree_phrase(phrase: Phrase, many: bool) -> Phrase:
     words = [phrase.lead] if phrase.lead in table else phrase.lead.split(" ")
     tail = phrase.tail
     if many:
-        tail = " ".join(OBJECT_TO_MANY.get(word, word) for word in tail.split(" "))
+        tail = " ".join({**OBJECT_TO_MANY, "its": "their"}.get(word, word) for word in tail.split(" "))
     else:
         tail = " ".join(TO_ONE.get(word, word) for word in tail.split(" "))
         words = [word for word in words if word not in {"each", "both"}]

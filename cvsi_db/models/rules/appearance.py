@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cvsi_db.models.rules.agreement import head_index, head_of, replaced, with_head
+from cvsi_db.models.rules.inflect import MASS, is_plural
 from cvsi_db.models.rules.operations import add, attached_things, find
 from cvsi_db.models.rules.phrases import Caption, Kind, NounPhrase, Phrase
-from cvsi_db.models.rules.words import WORN_SLOTS
+from cvsi_db.models.rules.qualities import group_of, without
+from cvsi_db.models.rules.subjects import friends, of_friend
+from cvsi_db.models.rules.words import BEINGS, WORN_SLOTS
 
 
 def recolour(caption: Caption, colour: str) -> Caption:
@@ -43,6 +46,14 @@ def uncolour(caption: Caption) -> Caption:
     return with_head(kept, _colourless(head))
 
 
+def colour_of(caption: Caption) -> str:
+    """The colour of the head, or of a person's clothes; "" where none is told."""
+    head, worn = head_of(caption), _clothes(caption)
+    thing = caption[worn[0]].things[worn[1]] if head and head.slot == "person" and worn else head
+    start, stop = (thing and thing.colour_span) or (0, 0)
+    return " ".join(thing.words[start:stop]) if thing else ""
+
+
 def _colourless(thing: NounPhrase) -> NounPhrase:
     start, stop = thing.colour_span or (0, 0)
     return replace(thing, words=(*thing.words[:start], *thing.words[stop:]) or thing.words)
@@ -60,10 +71,22 @@ def _clothes(caption: Caption) -> tuple[int, int] | None:
 def recolour_thing(caption: Caption, asked: NounPhrase, colour: str) -> Caption:
     """One named thing in another colour; a thing the caption does not mention is left out."""
     place = find(caption, asked)
+    head = head_of(caption)
+    if place is None and head is not None and head.slot == asked.slot == "garment":
+        return recolour(caption, colour)
+    if (
+        place is None
+        and (index := next((i for i in friends(caption) if find(caption[i].about, asked)), None)) is not None
+    ):
+        return of_friend(caption, index, lambda inner: recolour_thing(inner, asked, colour))
+    if place is not None and caption[place[0]].kind == "friend":
+        return of_friend(caption, place[0], lambda inner: recolour(inner, colour))
     if place is None and asked.slot in WORN_SLOTS | {"held"}:
         return add(
             caption, Phrase(*_HAD.get(asked.slot, ("worn", "wearing")), (replace(asked, det="a").coloured(colour),))
         )
+    if place is None and asked.slot not in BEINGS | {"garment"} and asked.noun not in {"it", "one", "rest"}:
+        return add(caption, Phrase("with", "with", (_mentioned(asked).coloured(colour),)))
     if place is None or caption[place[0]].kind == "head":
         return recolour(caption, colour)
     return _recolour_at(caption, *place, colour)
@@ -80,7 +103,9 @@ def _recolour_at(caption: Caption, i: int, j: int, colour: str) -> Caption:
 
 
 def describe(caption: Caption, adjectives: Sequence[str]) -> Caption:
-    """The head (or, on a person, what is worn) with further describing words before its noun."""
+    """The head (or, on a person, what is worn) with further describing words, in place of those they contradict."""
+    for group in filter(None, map(group_of, adjectives)):
+        caption = without(caption, group)
     head = head_of(caption)
     if head is None:
         return caption
@@ -96,11 +121,23 @@ def describe(caption: Caption, adjectives: Sequence[str]) -> Caption:
 def describe_thing(caption: Caption, asked: NounPhrase, adjectives: Sequence[str]) -> Caption:
     """One named thing with further describing words; what the caption does not mention is added with them."""
     place = find(caption, asked)
+    if place is not None and caption[place[0]].kind == "friend":
+        return of_friend(caption, place[0], lambda inner: describe(inner, adjectives))
+    if (
+        place is None
+        and (index := next((i for i in friends(caption) if find(caption[i].about, asked)), None)) is not None
+    ):
+        return of_friend(caption, index, lambda inner: describe_thing(inner, asked, adjectives))
     if place is None:
-        return add(caption, Phrase("with", "with", (_described(replace(asked, det="a"), adjectives),)))
+        return add(caption, Phrase("with", "with", (_described(_mentioned(asked), adjectives),)))
     part = caption[place[0]]
     fresh = _described(part.things[place[1]], adjectives)
     return replaced(caption, place[0], part.keeping((*part.things[: place[1]], fresh, *part.things[place[1] + 1 :])))
+
+
+def _mentioned(asked: NounPhrase) -> NounPhrase:
+    """A thing as it is first mentioned."""
+    return replace(asked, det="" if is_plural(asked.noun) or asked.noun in MASS else "a")
 
 
 def _described(thing: NounPhrase, adjectives: Sequence[str]) -> NounPhrase:

@@ -8,14 +8,18 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from cvsi_db.models.rules import appearance
+from cvsi_db.models.rules import appearance, located
 from cvsi_db.models.rules import operations as do
 from cvsi_db.models.rules import words as w
+from cvsi_db.models.rules.adjectives import DEGREES, adjective_words
 from cvsi_db.models.rules.agreement import count as counted
 from cvsi_db.models.rules.agreement import head_of
+from cvsi_db.models.rules.becoming import become
 from cvsi_db.models.rules.edit import Edit, as_new, bringing, moving, one_thing, preposition
-from cvsi_db.models.rules.inflect import singular
-from cvsi_db.models.rules.phrases import Caption, NounPhrase, Phrase
+from cvsi_db.models.rules.idioms import SEASONS
+from cvsi_db.models.rules.inflect import PAIRED, singular
+from cvsi_db.models.rules.phrases import Caption, NounPhrase, Phrase, is_colour
+from cvsi_db.models.rules.qualities import quality_of, set_quality
 from cvsi_db.models.rules.reader import read
 
 ASPECTS = {
@@ -46,16 +50,19 @@ def count(match: re.Match[str]) -> Edit | None:
     text = match["number"]
     number = _number(text)
     named = one_thing(f"{w.NUMBER_WORDS.get(number, number)} {match['noun']}") if match["noun"] else None
-    if match["noun"] and (named is None or named.post):
+    if match["noun"] and (named is None or named.post or (text == "a pair" and named.noun in PAIRED)):
         return None
     more = number if match["more"] or text == "another" else 0
+    adds = re.match(r"(?:add|plus|put)\b", match[0]) is not None
 
     def apply(caption: Caption) -> Caption:
         head = head_of(caption)
+        if named and head and head.named(named) and len(named.words) > 1 and not more and not adds:
+            return become(caption, named)
         if named is None or head is None or head.named(named) or named.one in {"animal", "subject", "figure"}:
             return counted(caption, lambda now: now + more if more else number)
-        if not more and (named.slot in w.BEINGS or not named.slot):
-            return do.become(caption, named)
+        if not more and (named.slot in w.BEINGS or not named.slot) and not adds:
+            return become(caption, named)
         return do.add(caption, bringing((named,)))
 
     return Edit(apply, (named,) if named and named.slot not in w.BEINGS | {""} else ())
@@ -84,6 +91,12 @@ def move(match: re.Match[str]) -> Edit | None:
 def background(match: re.Match[str]) -> Edit | None:
     """ "a beach background": another place; None for backgrounds that are no place."""
     thing = one_thing(match["what"])
+    if thing and thing.noun in w.OBJECTS and thing.det in {"a", "an", "some"}:
+        new = Phrase("thing", "with", (thing,), "in the background")
+        return Edit(lambda caption: located.add_scenery(caption, new), (thing,))
+    if thing and match[0].endswith(("in the background", "in the back")) and not _is_place(thing):
+        new = Phrase("thing", "with", (as_new(thing),), "in the background")
+        return Edit(lambda caption: located.add_scenery(caption, new), (as_new(thing),))
     if thing is None or not (thing.noun in w.PLACES or singular(thing.noun) in w.PLACES):
         return None
     fitting = (
@@ -92,9 +105,27 @@ def background(match: re.Match[str]) -> Edit | None:
     return moving(Phrase("place", preposition(thing), (fitting,)))
 
 
+def _is_place(thing: NounPhrase) -> bool:
+    return bool(w.PLACES & {thing.noun, thing.one})
+
+
+def backdrop(match: re.Match[str]) -> Edit | None:
+    """ "add a blue background": a background that is no place."""
+    thing = one_thing(match["what"])
+    if thing is None or thing.noun not in {"background", "backdrop"} or thing.det == "the":
+        return None
+    new = Phrase("thing", "with", (as_new(thing),), "")
+    return Edit(lambda caption: located.add_scenery(caption, new))
+
+
 def weather(match: re.Match[str]) -> Edit | None:
     """ "now it is raining": that weather instead of any other."""
     return moving(Phrase("weather", w.WEATHER_WORDS.get(match["what"], "in fine weather")))
+
+
+def season(match: re.Match[str]) -> Edit | None:
+    """ "in autumn", "make it summer": that season instead of any other."""
+    return moving(Phrase("season", f"in {SEASONS[match['what']]}"))
 
 
 def time_of_day(match: re.Match[str]) -> Edit | None:
@@ -159,40 +190,31 @@ def weather_noun(what: str) -> Edit | None:
 
 def adjectives(match: re.Match[str]) -> Edit | None:
     """ "darker and more elegant": describing words for the head; None when any word may be a noun."""
+    if quality_of(match[0]):
+        return Edit(lambda caption: set_quality(caption, match[0]))
     words = adjective_words(match[0])
-    return Edit(lambda caption: appearance.describe(caption, words)) if words else None
+    colours = [word for word in words if is_colour(word) or word in w.SHADES]
+    if not words or not any(map(is_colour, colours)):
+        return Edit(lambda caption: appearance.describe(caption, words)) if words else None
+    rest = [word for word in words if word not in {*colours, "and", "with", "all", "only", "mostly"}]
+    colour = " ".join(colours)
+    if not re.fullmatch(w.COLOUR_LIST, colour):
+        colour = " and ".join(filter(is_colour, colours))
 
+    def apply(caption: Caption) -> Caption:
+        return appearance.describe(appearance.recolour(caption, colour), rest)
 
-_DEGREES = frozenset({"more", "less", "much", "very", "and", "a", "bit", "slightly", "as", "too", "most"})
-
-
-def adjective_words(text: str) -> tuple[str, ...]:
-    """The words of `text` when all of them describe; else none."""
-    words = tuple(text.replace(",", " and").split())
-    plain = [word for word in words if word not in _DEGREES]
-    describing = all(_ADJECTIVE.fullmatch(word) or word in w.SHADES or word in w.COLOURS for word in plain)
-    nouns = any(word in w.SLOT_OF or word in w.PLACES or word in w.IMPERATIVES for word in plain)
-    return words if plain and describing and not nouns and not {"hatless", "alone"} & set(plain) else ()
-
-
-_ADJECTIVE = re.compile(
-    r"""(?:long|short|loos|tight|dark|light|bright|big|larg|small|tall|thin|thick|young|old|wid|narrow|low|high|plain|simpl|
-    dress|fanc|sex|soft|sleek|bold|flow|bagg|slim|warm|cool|deep|fluff|furr|happ|sad|cut|wet|dirt|clean|dens|shin|tini)(?:i?er|e?|y|ier)
-    |[\w-]{3,}(?:ful|less|ive|ous|able|ible|ish|ic|ical|ual|ed|etic)|transparent|floral|natural|colorful|casual|formal|plain|solid|floral|striped|sheer|tiny|huge|
-    asleep|awake|elegant|feminine|masculine|modern|vintage|fluffy|furry|pretty|fancy|flowy|sexy|edgy|girly|dressy|baggy|
-    multicolou?red|sleeveless|strapless|short-sleeved|long-sleeved|v-neck|shiny|lacy|silky|sleeved|fitted|modest|flared""",
-    re.VERBOSE,
-)
+    return None if not [word for word in rest if word not in DEGREES] else Edit(apply)
 
 
 def looks(thing: NounPhrase) -> Edit | None:
     """The edit of a "noun phrase" that is in truth a colour or an adjective: "black" in "is black with stripes"."""
-    if thing.det not in {"", "more", "all"} or thing.post:
+    plain = thing.det in {"", "more", "all"} or (thing.det == "a" and is_colour(thing.noun))
+    if not plain or thing.post:
         return None
-    words = " ".join((thing.det, *thing.words)).strip()
-    colour = re.fullmatch(
-        rf"(?:solid |plain |matte? |all |much |more )*({w.COLOUR_LIST})(?: in)?(?: colou?r(?:ed)?)?", words
-    )
+    words = " ".join((thing.det.removeprefix("a "), *thing.words)).removeprefix("a ").strip()
+    degrees = "(?:(?:solid|plain|matte?|all|much|more|mostly|entirely|completely|only) )*"
+    colour = re.fullmatch(rf"{degrees}({w.COLOUR_LIST})(?: in)?(?: colou?r(?:ed)?)?", words)
     if colour:
         return Edit(lambda caption: appearance.recolour(caption, colour[1]))
     match = re.fullmatch(r".+", words)

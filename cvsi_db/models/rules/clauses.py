@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from cvsi_db.models.rules.wording import plain_wording
 from cvsi_db.models.rules.words import (
     COLOUR_LIST,
     COLOURS,
@@ -27,7 +28,7 @@ _STARTER = re.compile(
       |make|change|changes|turn|swap|replace|switch|exchange|give|put|take|move|set|place|show|shows|zoom|let|recolou?r
       |lose|drop|get|paint|colou?r|drawn|draw|painted|seen|viewed|dressed|indoors|outdoors|instead|bring|increase|reduce
       |only\ one|just\ one|(?:{NUMBER})\ (?:of|more|less|fewer)|there\ (?:is|are)|more|less|fewer|another\ one
-      |doesn't|far|close
+      |doesn't|far|close|comes\ in|covers|exposes|says|looks?|fewer|focus|open|close|fill|hang|keep|leave|does\ not
       |raining|snowing|foggy|up\ close|(?:the|its|his|her)\ [\w ]{{2,20}}?\ (?:is|are|has|should)|delete|include|exclude
       |stop|redraw|come|step|closer$|zoomed|any\ colou?r|(?:another|a\ different|a\ new)\ (?:colou?r|hat)|cut\ out
       |(?:the\ )?same\ (?:but|with|in|at|on|as|and|picture|image|photo|scene)|this\ (?:but|picture|with)
@@ -49,6 +50,8 @@ _OPEN = re.compile(
 _CONTRAST = re.compile(r"(?:not|no longer|any|all|every|nothing|everything)\b")
 _BETWEEN = re.compile(r"\b(?:replace|swap|change|switch|exchange|turn)\b(?!.*\b(?:with|for|to|into|by)\b|.*\bcolou?r$)")
 
+_WISH = re.compile(r"(?:add|remove|make|have|put|change|zoom|show|give|turn|place|move)\b")
+
 _SAME = r"(?:(?:exactly\ |almost\ )?(?:the\ )?(?:very\ )?(?:same|identical)(?:\ (?!(?:in|at|on|with|but|as)\b)\w+)?)"
 _THING = (
     r"(?:it|him|her|them|this|that|everything"
@@ -56,7 +59,8 @@ _THING = (
 )
 _FILLER = re.compile(
     rf"""^(?:
-      (?:please|now|just|also|then|but|and|so|maybe|ok|okay|hey|well|yes|similar|simply|somehow|still|with\ it)\b
+      (?:please|now|just(?!\ the\b)|also|then|but|and|so|maybe|ok|okay|hey|well|yes|similar|simply|somehow|still
+      |with\ it)\b
       |i(?:'d|\ would|\ do)?\ (?:really\ )?(?:want|like|need|wish|prefer)(?:\ to\ (?:see|have))?\b
       |(?:can|could|would|will)\ you\b(?:\ please)?
       |{_SAME}(?=,|\ but|\ with|\ in\b|\ at\b|\ on\b|\ and|\ wearing|\ holding|\ as\b|\ without|\ \w+ing\b|\ now)
@@ -79,7 +83,8 @@ _FILLER = re.compile(
 
 _OPENING = re.compile(
     rf"""^(?:
-      (?:please|now|just|also|then|but|(?:and|plus)(?!\ (?:an?|some)\ )|so|maybe|instead,|still|somehow|simply
+      (?:please|now|just(?!\ the\b)|also|then|but|(?:and|plus)(?!\ (?:an?|some)\ )|so|maybe|instead,|still|somehow
+      |simply
       |but\ now|yet
       |only\ now)\b(?!\ one\b)
       |{_SAME}(?:\ (?:picture|image|photo|scene|one))?(?=,|$|\ (?:but|with|in|at|on|and|wearing|holding|as|without
@@ -111,7 +116,7 @@ def joints(clause: str) -> list[tuple[str, str]]:
 
 def split_clauses(edit_text: str) -> list[str]:
     """The clauses of an edit text in order; a joint parts two clauses only where a new wish begins after it."""
-    text = " ".join(edit_text.lower().replace("’", "'").split())
+    text = plain_wording(" ".join(edit_text.lower().replace("’", "'").split()))
     clauses: list[str] = []
     start = 0
     for joint in _JOINT.finditer(text):
@@ -129,7 +134,7 @@ def _parts(left: str, joint: str, right: str) -> bool:
         return True
     if "but" in joint.split():
         return not _CONTRAST.match(strip_openings(left))
-    if _OPEN.search(left) or _BETWEEN.search(left):
+    if _OPEN.search(left) or (_BETWEEN.search(left) and not _WISH.match(right)):
         return False
     if re.match(r"not (?!wear|hold|carry|in\b|on\b|at\b)", right):
         return False

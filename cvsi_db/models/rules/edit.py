@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from cvsi_db.models.rules import located
 from cvsi_db.models.rules import operations as do
 from cvsi_db.models.rules import words as w
-from cvsi_db.models.rules.inflect import is_plural, singular
-from cvsi_db.models.rules.phrases import Caption, NounPhrase, Phrase
+from cvsi_db.models.rules.inflect import MASS, is_plural, singular
+from cvsi_db.models.rules.phrases import Caption, NounPhrase, Operation, Phrase
 from cvsi_db.models.rules.reader import read
 
 
@@ -22,7 +22,7 @@ from cvsi_db.models.rules.reader import read
 class Edit:
     """An operation on captions, and the noun phrases it adds."""
 
-    apply: do.Operation
+    apply: Operation
     objects: tuple[NounPhrase, ...] = ()
 
 
@@ -46,11 +46,16 @@ def one_thing(text: str) -> NounPhrase | None:
 def several_things(text: str) -> tuple[NounPhrase, ...]:
     """`text` when it is a list of noun phrases."""
     phrases = read(f"with {text}")
-    return phrases[0].things if len(phrases) == 1 and phrases[0].lead == "with" and not phrases[0].tail else ()
+    plain = len(phrases) == 1 and phrases[0].lead == "with" and not phrases[0].tail and not phrases[0].about
+    return phrases[0].things if plain else ()
 
 
 def as_new(thing: NounPhrase) -> NounPhrase:
     """A thing as it is first mentioned: "the hat" becomes "a hat"."""
+    if thing.det in {"one of the", "only one", "just one"}:
+        return replace(thing, det="a", words=(*thing.words[:-1], thing.one))
+    if thing.det in {"its", "his", "her", "their"} and not thing.slot:
+        return thing  # "with its mouth open"
     if thing.det in {
         "",
         "the",
@@ -59,14 +64,21 @@ def as_new(thing: NounPhrase) -> NounPhrase:
         "her",
         "another",
         "some other",
-        "a different",
-        "different",
         "one",
         "their",
     }:
-        bare = "" if is_plural(thing.noun) or (thing.det == "" and not thing.slot) else "a"
+        bare = "" if is_plural(thing.noun) or (thing.det == "" and not _countable(thing)) else "a"
         return replace(thing, det=bare)
     return thing
+
+
+def _countable(thing: NounPhrase) -> bool:
+    return bool(thing.slot) or (thing.noun in w.PLACES and thing.noun not in MASS and thing.noun not in _UNCOUNTED)
+
+
+_UNCOUNTED = frozenset(
+    {"space", "mud", "surf", "countryside", "downtown", "underwater", "mars", "outdoors", "construction"}
+)
 
 
 def bringing(things: tuple[NounPhrase, ...], lead: str = "") -> Phrase:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from cvsi_db.models.rules import words as w
 from cvsi_db.models.rules.inflect import singular
+from cvsi_db.models.rules.tables import QUALITIES
 
 _TOKEN = re.compile(r"[^\W_][\w'’&/%-]*|[^\w\s]")
 
@@ -29,8 +30,71 @@ HAVE = frozenset({"has", "have", "having", "with"})
 
 BESIDE = frozenset({
     "next to", "beside", "near", "alongside", "close to", "together with", "along with", "accompanied by", "by",
-    "behind", "in front of", "and",
+    "behind", "in front of", "in back of", "and", "to the left of", "to the right of", "on the left of",
+    "on the right of",
 })  # fmt: skip
+
+
+def _relations() -> frozenset[str]:
+    """ "to its left", "on the right of him", "behind it", "on its head": where a thing is, seen from another."""
+    pronouns, owners = ("it", "him", "her", "them"), ("its", "his", "her", "their", "the")
+    sides = {f"{at} {whose} {side}" for at in ("to", "on", "at") for whose in owners for side in ("left", "right")}
+    sides |= {
+        f"{at} {whose} {side} side" for at in ("to", "on", "at") for whose in owners for side in ("left", "right")
+    }
+    sided = {f"{at} the {side} of {it}" for at in ("to", "on") for side in ("left", "right") for it in pronouns}
+    near = {f"{where} {it}" for where in (*sorted(BESIDE - {"and", "together with", "along with", "by"}), "on top of",
+            "above", "right behind", "just behind", "left of", "right of", "right next to", "right beside", "atop")
+            for it in pronouns}  # fmt: skip
+    bodily = ("on {} head", "on top of {} head", "on {} back", "on {} shoulder", "on {} shoulders", "by {} side",
+              "at {} side", "at {} feet", "in {} arms", "on {} lap", "around {} neck", "in {} hands",
+              "in {} hand")  # fmt: skip
+    fixed = {
+        "on it",
+        "to it",
+        "on the front",
+        "on front",
+        "on the chest",
+        "across the front",
+        "across the chest",
+        "down the front",
+        "at the waist",
+        "around the waist",
+        "on the sleeves",
+        "on the shoulders",
+        "on the bottom",
+        "around the neck",
+        "in its mouth",
+        "on the collar",
+        "in the middle",
+        "in the center",
+        "in the centre",
+        "in the mouth",
+        "on top",
+        "at the bottom",
+        "at the top",
+        "around it",
+        "on the side",
+        "underneath it",
+        "under it",
+        "inside it",
+        "in it",
+        "in the background",
+        "in the foreground",
+        "in the backdrop",
+        "in the back",
+        "on either side",
+        "on both sides",
+    }
+    return frozenset(sides | sided | near | fixed | {form.format(whose) for form in bodily for whose in owners[:-1]})
+
+
+RELATIONS = _relations()
+
+
+SEASONS = {"spring": "spring", "springtime": "spring", "summer": "summer", "summertime": "summer",
+           "autumn": "autumn", "fall": "autumn", "autumnal": "autumn", "winter": "winter", "wintertime": "winter",
+           "wintry": "winter", "summery": "summer"}  # fmt: skip
 
 
 TIME_PHRASES = frozenset({
@@ -49,6 +113,8 @@ VIEWS = frozenset({
     "seen from the side", "seen from the front", "zoomed in", "zoomed out", "head-on", "full-length", "as a close-up",
     "in a close-up", "in closeup", "from close up", "seen in close-up", "full length", "shown in full", "in full",
     "shown up close", "shown from afar", "as a close up", "seen from close up", "from very far away", "in profile",
+    "from a different angle", "from another angle", "seen from a different angle", "from a different perspective",
+    "from a different view", "from a low angle", "from a high angle", "from a side angle", "from a different viewpoint",
     "further away", "farther away", "closer up", "from up close", "as a closeup", "seen closely", "from head to toe",
 })  # fmt: skip
 
@@ -82,9 +148,10 @@ ADVERB_PLACES = frozenset({"indoors", "outdoors", "outside", "inside", "downtown
 _MERGED = frozenset(
     phrase
     for phrases in (
-        TIME_PHRASES, VIEWS, WEATHER_CLAUSES, ABSENCES, ADVERB_PLACES, w.PREPOSITIONS, w.DETERMINERS, w.PLACES,
+        TIME_PHRASES, VIEWS, WEATHER_CLAUSES, ABSENCES, RELATIONS, ADVERB_PLACES, w.PREPOSITIONS, w.DETERMINERS,
+        w.PLACES,
         w.STYLES - {"black and white"}, w.MEDIA, w.TIME_WORDS, WORN_VERBS, HELD_VERBS, BESIDE,
-        *w.SLOTS.values(), ("there is", "there are", "hot air balloon"),
+        QUALITIES, *w.SLOTS.values(), ("there is", "there are", "hot air balloon"),
     )
     for phrase in phrases
     if " " in phrase

@@ -25,7 +25,7 @@ PAIRED = frozenset({
     "headphones", "pajamas", "pyjamas", "overalls", "leggings", "eyeglasses", "scissors", "specs",
 })  # fmt: skip
 """Nouns that are plural whatever their number and take no article."""
-_MASS = frozenset({
+MASS = frozenset({
     "grass", "snow", "water", "sand", "clothing", "hair", "fur", "food", "headwear", "eyewear", "rain", "fog", "ice",
     "dress", "glass", "moss", "eyeglass", "cross", "bus", "harness", "octopus", "walrus", "lens", "circus", "news",
     "tennis", "cactus", "mattress", "mess", "brass", "pass", "lotus", "hibiscus", "compass", "iris", "canvas",
@@ -43,7 +43,7 @@ def singular(noun: str) -> str:
 def _singular(word: str) -> str:
     if word in _SINGULAR:
         return _SINGULAR[word]
-    if word in PAIRED or word in _MASS or len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+    if word in PAIRED or word in MASS or len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
@@ -77,7 +77,7 @@ def is_plural(noun: str) -> bool:
 
 def article(words: str) -> str:
     """ "a" or "an", by the first letter; good enough for nouns that name what pictures show."""
-    if words.startswith(("uni", "eu", "one", "us")):
+    if words.startswith(("uni", "eu", "one", "us", "u ", "u-")):
         return "a"
     return "an" if words[:1] in "aeiou" or words.startswith(("hour", "honest")) else "a"
 

@@ -5,6 +5,8 @@ Works on the phrases of `phrases.py`; knows nothing about how an edit text is wo
 
 from __future__ import annotations
 
+import re
+
 from cvsi_db.models.rules.agreement import head_index
 from cvsi_db.models.rules.phrases import Caption, Kind, Phrase
 from cvsi_db.models.rules.words import WEATHERLESS
@@ -17,6 +19,8 @@ def set_phrase(caption: Caption, phrase: Phrase) -> Caption:
     """
     if phrase.kind == "place" and _weatherless(phrase):
         caption = drop_kind(caption, "weather")
+    if phrase.kind == "season" and re.search(r"summer|autumn|spring", phrase.text()):
+        caption = tuple(part for part in caption if part.kind != "weather" or "snow" not in part.text())
     kinds = _KINDS_REPLACED.get(phrase.kind, {phrase.kind})
     old = [i for i, part in enumerate(caption) if part.kind in kinds and not _clause(part)]
     if not any(caption[i].kind == phrase.kind for i in old) and phrase.kind == "place":
@@ -25,7 +29,7 @@ def set_phrase(caption: Caption, phrase: Phrase) -> Caption:
     if old:
         caption = (*caption[: old[0]], phrase, *caption[old[0] + 1 :])
     kept = tuple(part for i, part in enumerate(caption) if i not in rest)
-    return _unlead(kept if old else _close(kept, phrase), phrase)
+    return _unlead(kept if old else close_with(kept, phrase), phrase)
 
 
 def _weatherless(phrase: Phrase) -> bool:
@@ -38,7 +42,15 @@ _KINDS_REPLACED: dict[Kind, set[Kind]] = {"place": {"place", "where"}}
 
 
 def _clause(part: Phrase) -> bool:
-    return part.kind == "weather" and part.lead.split(" ")[0] in {"it", "it's", "rain", "snow", "the", "there", "while"}
+    return part.kind in {"weather", "season"} and part.lead.split(" ")[0] in {
+        "it",
+        "it's",
+        "rain",
+        "snow",
+        "the",
+        "there",
+        "while",
+    }
 
 
 def _unlead(caption: Caption, phrase: Phrase) -> Caption:
@@ -71,8 +83,8 @@ def lead_kind(lead: str) -> Kind:
     return "lead" if words <= plain else "style"
 
 
-def _close(caption: Caption, phrase: Phrase) -> Caption:
-    """`phrase` at the end of the head's sentence, before a closing remark on style or companion."""
+def close_with(caption: Caption, phrase: Phrase) -> Caption:
+    """The caption with `phrase` at the end of the head's sentence, before a closing remark on style or companion."""
     head = head_index(caption) or 0
     ends = [i for i, part in enumerate(caption) if i > head and part.kind == "joint" and part.lead in ".;"]
     stop = ends[0] if ends else len(caption)
@@ -80,10 +92,24 @@ def _close(caption: Caption, phrase: Phrase) -> Caption:
         return (*caption[:stop], Phrase("joint", ","), phrase, *caption[stop:])
     commas = [i for i in range(head, stop) if caption[i].text() == "," and i + 1 < stop]
     closing = [i for i in commas if caption[i + 1].kind in {"style", "view", "friend"}]
-    stop = closing[0] if closing else stop
+    closing += [i for i in range(head, stop) if caption[i].kind == "friend" and caption[i].lead[:1] == ","]
+    stop = min(closing, default=stop)
     return (*caption[:stop], phrase, *caption[stop:])
 
 
 def drop_kind(caption: Caption, kind: Kind) -> Caption:
     """The caption without its phrases of one kind."""
     return tuple(phrase for phrase in caption if phrase.kind != kind)
+
+
+def add_scenery(caption: Caption, phrase: Phrase) -> Caption:
+    """Another thing in the background, in place of the one that stood there."""
+    old = [i for i, part in enumerate(caption) if part.kind in {"thing", "with"} and _in_background(part)]
+    if old:
+        return (*caption[: old[0]], phrase, *caption[old[0] + 1 :])
+    return close_with(caption, phrase)
+
+
+def _in_background(part: Phrase) -> bool:
+    told = part.things and part.things[0].noun in {"background", "backdrop"}
+    return bool(told) or re.match(r"in the back|behind ", part.tail) is not None

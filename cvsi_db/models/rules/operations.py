@@ -6,16 +6,16 @@ Works on the phrases of `phrases.py`; knows nothing about how an edit text is wo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from cvsi_db.models.rules.agreement import agree, count, head_index, head_of, replaced, with_head
-from cvsi_db.models.rules.inflect import is_plural
+from cvsi_db.models.rules.becoming import become, keep_cut
+from cvsi_db.models.rules.inflect import is_plural, plural
 from cvsi_db.models.rules.phrases import ATTACHED, Caption, Kind, NounPhrase, Phrase
-from cvsi_db.models.rules.words import ACCESSORIES, BEINGS, EXCLUSIVE, SMALL
-
-Operation = Callable[[Caption], Caption]
-
+from cvsi_db.models.rules.qualities import without
+from cvsi_db.models.rules.subjects import friends, of_friend, relation
+from cvsi_db.models.rules.words import ACCESSORIES, BEINGS, EXCLUSIVE, SMALL, WORN_SLOTS
 
 _OWNERS: frozenset[Kind] = frozenset({"head", "worn", "held", "with", "friend", "doing", "thing", "where", "place"})
 
@@ -31,6 +31,8 @@ def _is_many(caption: Caption) -> bool:
 def add(caption: Caption, phrase: Phrase) -> Caption:
     """The caption with what `phrase` brings: worn, held, beside or otherwise had; one of a kind where one fits."""
     cleared = _clear_absences(caption, phrase)
+    if any(thing.one == "sleeve" for thing in phrase.things):
+        cleared = without(cleared, "sleeves")
     if phrase.kind == "friend":
         return _add_friend(cleared, phrase)
     for thing in phrase.things:
@@ -39,17 +41,37 @@ def add(caption: Caption, phrase: Phrase) -> Caption:
 
 
 def _add_thing(caption: Caption, phrase: Phrase, thing: NounPhrase) -> Caption:
+    head = head_of(caption)
+    if (
+        head is not None
+        and head.slot in {*WORN_SLOTS, "held"}
+        and phrase.kind in {"worn", "held"}
+        and thing.slot != "garment"
+    ):
+        phrase = replace(phrase, kind="with", lead="with")  # a dress wears no collar
+    if head is not None and head.slot == thing.slot == "garment":
+        return become(caption, thing)
     slot = "held" if phrase.kind == "held" else thing.slot
     rivals = [place for place in attached_things(caption) if _rivals(caption, place, slot, thing)]
     if rivals:
         return _take_place(caption, rivals, phrase, thing)
     kind = phrase.kind if phrase.kind in ATTACHED else "with"
-    host = next((i for i, part in enumerate(caption) if part.kind == kind and not part.things[0].is_colour), None)
-    if host is not None and kind == "worn":
+    host = next((i for i, part in enumerate(caption) if part.kind == kind and _hosts(part, phrase)), None)
+    if host is not None and kind in {"worn", "with"}:
         part = caption[host]
         fitting = _agreeing(part, thing, _is_many(caption))
         return replaced(caption, host, part.keeping((*part.things, fitting)))
-    return _insert(caption, phrase.keeping((_agreeing(phrase, thing, _is_many(caption)),)))
+    return insert(caption, phrase.keeping((_agreeing(phrase, thing, _is_many(caption)),)))
+
+
+def _hosts(part: Phrase, phrase: Phrase) -> bool:
+    """Whether a phrase of the caption may take in one more thing."""
+    return (
+        not part.things[0].is_colour
+        and not part.tail
+        and not phrase.tail
+        and (part.kind != "with" or part.lead == "with")
+    )
 
 
 def _agreeing(part: Phrase, thing: NounPhrase, many: bool) -> NounPhrase:
@@ -80,7 +102,7 @@ def _take_place(caption: Caption, rivals: Sequence[tuple[int, int]], phrase: Phr
             swapped = (*part.things[:j], _agreeing(part, thing, many), *part.things[j + 1 :])
             caption = replaced(caption, i, replace(part, lead=lead, things=swapped))
         else:
-            caption = _drop_thing(caption, i, j)
+            caption = drop_thing(caption, i, j)
     return caption
 
 
@@ -93,7 +115,7 @@ def _neutral(part: Phrase, phrase: Phrase) -> str:
     return each + (phrase.lead if phrase.lead.endswith("ing") else "holding")
 
 
-def _insert(caption: Caption, phrase: Phrase) -> Caption:
+def insert(caption: Caption, phrase: Phrase) -> Caption:
     """`phrase` after the head and what is attached to it already."""
     head = head_index(caption)
     if head is None:
@@ -111,17 +133,22 @@ def _add_friend(caption: Caption, phrase: Phrase) -> Caption:
     """Another being; where one stands beside the head already, the new one takes its place."""
     head_thing = head_of(caption)
     if head_thing and (same := next((thing for thing in phrase.things if thing.one == head_thing.one), None)):
+        if "more" in same.det.split(" "):
+            number = same.count
+            return with_more(caption, head_thing) if number is None else count(caption, lambda now: now + number)
         if _ORDINALS & {*same.words, *same.det.split(" ")}:
             return count(caption, lambda now: _ordinal(same) or now + 1)
         if not phrase.tail:
             return become(caption, same)
     if head_thing and not phrase.tail and _like_kind(head_thing, phrase.things):
         return become(caption, phrase.things[0])
-    old = [i for i, part in enumerate(caption) if part.kind == "friend" and _beside(part)]
+    old = [i for i in friends(caption) if _beside(caption[i]) and _alike(caption[i], phrase)]
     if old and _beside(phrase):
         part = caption[old[0]]
-        return replaced(caption, old[0], part.keeping(phrase.things))
-    tail = re.sub(r" it$", f" {_pronoun(head_of(caption))}", phrase.tail)
+        said = part.about if part.things[0].one == phrase.things[0].one else phrase.about
+        lead, tail = ("with", pronounced(caption, phrase.tail)) if side_of(phrase) else (part.lead, part.tail)
+        return replaced(caption, old[0], replace(part, lead=lead, things=phrase.things, tail=tail, about=said))
+    tail = pronounced(caption, phrase.tail)
     at_end = next((i for i, part in enumerate(caption) if part.kind == "joint" and part.lead in ".;"), len(caption))
     head = head_index(caption)
     at_end = at_end if head is None or at_end > head else len(caption)
@@ -130,6 +157,12 @@ def _add_friend(caption: Caption, phrase: Phrase) -> Caption:
 
 
 _ORDINALS = frozenset({"another", "additional", "second", "third", "fourth", "fifth", "extra"})
+
+
+def with_more(caption: Caption, head: NounPhrase) -> Caption:
+    """The caption with more of its head than it tells of."""
+    det = "several" if head.count in {1, None} else "many"
+    return agree(with_head(caption, replace(head, det=det, words=(*head.words[:-1], plural(head.noun)))), True)
 
 
 def _ordinal(thing: NounPhrase) -> int | None:
@@ -162,6 +195,9 @@ _PRONOUNS = {
 }  # fmt: skip
 
 
+_OWNERS_PRONOUN = {"him": "his", "her": "her", "them": "their"}
+
+
 def _closing(caption: Caption, index: int, head: int) -> bool:
     """Whether the caption ends from here with a remark on style or view after a comma."""
     return (
@@ -170,6 +206,28 @@ def _closing(caption: Caption, index: int, head: int) -> bool:
         and index + 1 < len(caption)
         and caption[index + 1].kind in {"style", "view"}
     )
+
+
+def pronounced(caption: Caption, tail: str) -> str:
+    """ "on its head" with the pronoun that fits the head: "on her head"."""
+    if tail == "on it":
+        return tail
+    pronoun = _pronoun(head_of(caption))
+    tail = re.sub(r" it$", f" {pronoun}", tail)
+    return re.sub(r"\bits\b", _OWNERS_PRONOUN.get(pronoun, "its"), tail)
+
+
+def side_of(part: Phrase) -> str:
+    """On which side another subject is: "left", "right", "behind", "front", "on"; "" where that is left open."""
+    found = re.search(r"left|right|behind|front|\bon\b", relation(part))
+    return found[0] if found else ""
+
+
+def _alike(old: Phrase, new: Phrase) -> bool:
+    """Whether a new companion takes the place of an old one: of its size, and on no other side."""
+    small = [part.things[0].one in SMALL or "small" in part.things[0].words for part in (old, new)]
+    sides = side_of(old), side_of(new)
+    return small[0] == small[1] and (small[0] or not all(sides) or sides[0] == sides[1])
 
 
 def _beside(part: Phrase) -> bool:
@@ -192,13 +250,20 @@ def _absent_slots(part: Phrase) -> set[str]:
 
 
 def remove(caption: Caption, asked: NounPhrase) -> Caption:
-    """The caption without what `asked` names, and without the words that governed it."""
+    """The caption without what `asked` names, and without the words that governed it.
+
+    What the main subject does not have is sought with the others.
+    """
+    if find(caption, asked) is None:
+        holder = next((i for i in friends(caption) if find(caption[i].about, asked)), None)
+        if holder is not None:
+            return of_friend(caption, holder, lambda inner: remove(inner, asked))
     kept: list[Phrase] = []
     for phrase in caption:
         if phrase.kind == "absent":
             continue
         if phrase.kind == "head" or not phrase.things or phrase.kind not in _OWNERS:
-            gone = phrase.kind in {"weather", "time"} and asked.one in phrase.text()
+            gone = phrase.kind in {"weather", "time", "season"} and asked.one in phrase.text()
             kept += [] if gone else [phrase]
             continue
         things = [thing for thing in phrase.things if not _means(asked, thing, phrase)]
@@ -210,12 +275,15 @@ def remove(caption: Caption, asked: NounPhrase) -> Caption:
 def _means(asked: NounPhrase, thing: NounPhrase, phrase: Phrase) -> bool:
     if asked.one in {"background", "backdrop"} and phrase.kind == "place":
         return True
+    if asked.one in {"background", "backdrop"} and phrase.tail == "in the background":
+        return True
     if asked.one in {"companion", "friend"} and phrase.kind == "friend":
         return True
     return thing.named(asked) or (bool(thing.post) and asked.one in thing.post.split())
 
 
-def _drop_thing(caption: Caption, i: int, j: int) -> Caption:
+def drop_thing(caption: Caption, i: int, j: int) -> Caption:
+    """The caption without one thing of one phrase, nor the phrase where that was its only one."""
     part = caption[i]
     rest = (*part.things[:j], *part.things[j + 1 :])
     return replaced(caption, i, part.keeping(rest)) if rest else replaced(caption, i)
@@ -243,62 +311,25 @@ def swap(caption: Caption, old: NounPhrase, new: Phrase) -> Caption:
     ):
         return become(caption, thing)
     if place is None:
-        return add(caption, new)
+        holder = next((i for i in friends(caption) if find(caption[i].about, old)), None)
+        return add(caption, new) if holder is None else of_friend(caption, holder, lambda inner: swap(inner, old, new))
     part = caption[place[0]]
+    if part.kind == "friend" and thing.slot in BEINGS:
+        return of_friend(caption, place[0], lambda inner: become(inner, thing))
     if part.kind == "head":
         return become(caption, thing)
     if part.kind in ATTACHED and thing.slot and thing.slot != part.things[place[1]].slot:
-        return add(_drop_thing(caption, *place), new)
+        return add(drop_thing(caption, *place), new)
     return _take_place(caption, [place], new, thing)
 
 
-def become(caption: Caption, new: NounPhrase) -> Caption:
-    """Another head noun. Colour and number stay unless `new` brings its own; attachments stay."""
-    head = head_of(caption)
-    if head is None:
-        return (*caption, Phrase("head", "", (new,)))
-    caption, thing = _keep_colour(caption, head, new)
-    if head.many and thing.det in {"a", "an", "the", "", "another"}:
-        thing = replace(thing, det=head.det, words=(*thing.words[:-1], thing.counted(2).noun))
-        return with_head(caption, thing)
-    if thing.det in {"the", "", "another", "different", "a different"} and not is_plural(thing.noun):
-        thing = replace(thing, det=head.det if not head.many else "a")
-    changed = with_head(caption, thing)
-    return agree(changed, thing.many) if thing.many != head.many else changed
-
-
-def _keep_colour(caption: Caption, head: NounPhrase, new: NounPhrase) -> tuple[Caption, NounPhrase]:
-    """The head's colour for `new`: a person has it on the clothes, any other being on itself."""
-    if new.colour_span is not None or new.slot not in BEINGS:
-        return caption, new
-    dressed = next((i for i, part in enumerate(caption) if part.kind == "worn" and _is_dress(part)), None)
-    if head.slot == "person" and new.slot == "animal" and dressed is not None:
-        worn = caption[dressed].things[0]
-        return replaced(caption, dressed), new.coloured(_colour(worn))
-    if head.colour_span is None or head.slot == new.slot == "person":
-        return caption, new
-    if head.slot == new.slot:
-        return caption, new.coloured(_colour(head))
-    if head.slot == "animal":
-        index = head_index(caption) or 0
-        return replaced(caption, index, caption[index], Phrase("worn", "in", (_plain(_colour(head)),))), new
-    return caption, new
-
-
-def _is_dress(part: Phrase) -> bool:
-    """Whether a phrase tells nothing but the colour of the clothes."""
-    thing = part.things[0]
-    plain = len(part.things) == 1 and (thing.is_colour or thing.noun in {"clothes", "clothing", "outfit"})
-    return plain and thing.colour_span is not None
-
-
-def _colour(thing: NounPhrase) -> str:
-    start, stop = thing.colour_span or (0, 0)
-    return " ".join(thing.words[start:stop])
-
-
-def _plain(colour: str) -> NounPhrase:
-    return NounPhrase("", tuple(colour.split(" ")))
+def dress(caption: Caption, garment: NounPhrase) -> Caption:
+    """The caption with one garment in place of what garments its head wears."""
+    worn = [place for place in attached_things(caption) if caption[place[0]].things[place[1]].slot == "garment"]
+    if worn:
+        garment = keep_cut(caption[worn[0][0]].things[worn[0][1]], garment)
+    phrase = Phrase("worn", "wearing", (garment,))
+    return _take_place(caption, worn, phrase, garment) if worn else add(caption, phrase)
 
 
 def displace(caption: Caption, new: NounPhrase) -> Caption:
@@ -307,18 +338,4 @@ def displace(caption: Caption, new: NounPhrase) -> Caption:
     slots = [caption[i].things[j].slot for i, j in places]
     if new.slot not in ACCESSORIES or new.slot in slots or len(places) != 1:
         return caption
-    return _drop_thing(caption, *places[0])
-
-
-def set_action(caption: Caption, phrase: Phrase) -> Caption:
-    """What the head does: in place of what it did, else after what is attached to it."""
-    head = head_index(caption)
-    old = [i for i, part in enumerate(caption) if head is not None and i > head and _action(part)]
-    if not old:
-        return _insert(caption, phrase)
-    fitting = replace(phrase, kind="doing") if phrase.things else phrase
-    return replaced(caption, old[0], fitting)
-
-
-def _action(part: Phrase) -> bool:
-    return part.kind in {"doing", "words"} and part.lead.split(" ")[0].endswith("ing")
+    return drop_thing(caption, *places[0])

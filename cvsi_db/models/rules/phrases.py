@@ -7,7 +7,7 @@ number and colour change; knows nothing about how text is parsed, nor about edit
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, TypeAlias
@@ -17,7 +17,7 @@ from cvsi_db.models.rules.words import COLOURS, HYPERNYMS, NUMBER_WORDS, NUMBERS
 
 Kind = Literal[
     "lead", "head", "thing", "worn", "held", "with", "friend", "doing", "absent",
-    "place", "where", "time", "weather", "style", "view", "joint", "words",
+    "place", "where", "time", "weather", "season", "style", "view", "relation", "joint", "words",
 ]  # fmt: skip
 ATTACHED: frozenset[Kind] = frozenset({"worn", "held", "with"})
 
@@ -147,16 +147,21 @@ def is_colour(word: str) -> bool:
 
 @dataclass(frozen=True)
 class Phrase:
-    """One piece of a caption: what governs it, its noun phrases, what ends it ("with · a dog · next to it")."""
+    """One piece of a caption: what governs it, its noun phrases, what ends it ("with · a dog · next to it").
+
+    `about` is what a caption says of a second subject: the phrases that speak of this one's things.
+    """
 
     kind: Kind
     lead: str
     things: tuple[NounPhrase, ...] = ()
     tail: str = ""
+    about: tuple[Phrase, ...] = ()
 
     def text(self) -> str:
         """As it reads."""
-        return " ".join(part for part in (self.lead, joined(self.things), self.tail) if part)
+        said = " ".join(part.text() for part in self.about)
+        return " ".join(part for part in (self.lead, joined(self.things), self.tail, said) if part)
 
     def keeping(self, things: Sequence[NounPhrase]) -> Phrase:
         """The same with other noun phrases."""
@@ -164,6 +169,7 @@ class Phrase:
 
 
 Caption: TypeAlias = tuple[Phrase, ...]
+Operation: TypeAlias = Callable[[Caption], Caption]
 
 
 def joined(things: Sequence[NounPhrase]) -> str:
@@ -222,7 +228,7 @@ def _drop_empty_sentences(caption: Caption) -> Caption:
 def _trim_joints(caption: Caption) -> Caption:
     kept: list[Phrase] = []
     for phrase in caption:
-        if phrase.kind == "joint" and (not kept or kept[-1].kind == "joint"):
+        if phrase.kind == "joint" and (not kept or kept[-1].kind == "joint" or kept[-1].lead[-1:] == ":"):
             stronger = kept and phrase.lead in {".", ";"} and kept[-1].lead not in {".", ";"}
             if stronger:
                 kept[-1] = phrase

@@ -5,6 +5,7 @@ Takes a caption (or a piece of an edit text), returns a `Caption` of `phrases.py
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -15,6 +16,8 @@ from cvsi_db.models.rules.idioms import (
     BESIDE,
     HAVE,
     HELD_VERBS,
+    RELATIONS,
+    SEASONS,
     TIME_PHRASES,
     VIEWS,
     WEATHER_CLAUSES,
@@ -22,11 +25,10 @@ from cvsi_db.models.rules.idioms import (
     tokens_of,
 )
 from cvsi_db.models.rules.inflect import singular
-from cvsi_db.models.rules.nouns import goes_on, noun_phrase, things
-from cvsi_db.models.rules.phrases import Caption, Kind, NounPhrase, Phrase
-
-_PRONOUNS = frozenset({"it", "them", "him", "her", "itself", "themselves"})
-
+from cvsi_db.models.rules.nouns import acts, noun_phrase, things
+from cvsi_db.models.rules.phrases import ATTACHED, Caption, Kind, NounPhrase, Phrase
+from cvsi_db.models.rules.subjects import grouped
+from cvsi_db.models.rules.tables import PREDICATIVE, QUALITIES
 
 _PLACE_LEADS = w.PREPOSITIONS - {"with", "without", "of", "from", "for", "as", "like", "until"}
 
@@ -38,12 +40,16 @@ _LEAD_ENDS = frozenset({"of", "showing", "depicting", ":"})
 
 
 _Read = tuple[Phrase, int]
-_BEFORE_HEAD: frozenset[Kind] = frozenset({"lead", "weather", "time", "joint"})
+_BEFORE_HEAD: frozenset[Kind] = frozenset({"lead", "weather", "time", "season", "joint"})
 
 
 @lru_cache(maxsize=2048)
 def read(text: str) -> Caption:
-    """The phrases of `text`, lower case; every word of it is in one of them."""
+    """The phrases of `text`, lower case; every word of it is in one of them, a second subject with all said of it."""
+    return grouped(_flat(text))
+
+
+def _flat(text: str) -> Caption:
     tokens = tokens_of(text)
     phrases: list[Phrase] = []
     place = 0
@@ -60,13 +66,19 @@ def _next(tokens: Sequence[str], place: int, headless: bool, bare: bool) -> _Rea
     for reader in _READERS:
         found = reader(tokens, place)
         # "it is raining and a dog sits there": beside nothing, the dog is the head
-        if found and not (bare and found[0].kind == "friend" and found[0].lead == "and"):
+        if found and not (bare and found[0].kind in {"friend", "thing"} and _JOINING.search(found[0].lead)):
             return found
     thing = noun_phrase(tokens, place)
+    if thing and headless:
+        return Phrase("head", "", (thing[0],)), thing[1]
     if thing:
-        return Phrase("head" if headless else "thing", "", (thing[0],)), thing[1]
+        tail, stop = _tail(tokens, thing[1])
+        return Phrase("thing", "", (thing[0],), tail), stop
     kind: Kind = "words" if tokens[place][0].isalnum() or tokens[place] not in ",.;:" else "joint"
     return Phrase("joint" if tokens[place] == "and" else kind, tokens[place]), place + 1
+
+
+_JOINING = re.compile(r"\band$|there (?:is|are)")
 
 
 def _read_lead(tokens: Sequence[str], place: int) -> _Read | None:
@@ -94,10 +106,16 @@ def _medium(token: str) -> bool:
 def _read_fixed(tokens: Sequence[str], place: int) -> _Read | None:
     """Expressions that are one token by now: times, views, weather clauses, absences, adverbs of place."""
     token = tokens[place]
+    if token in QUALITIES or token in PREDICATIVE:
+        return Phrase("words", token), place + 1
     if token in ABSENCES:
         return Phrase("absent", token, tail=""), place + 1
+    if token == "it" and tokens[place + 1 : place + 2] == ("is",) and tokens[place + 2 : place + 3]:
+        season = tokens[place + 2]
+        return (Phrase("season", f"it is {season}"), place + 3) if season in SEASONS else None
     kinds: tuple[tuple[Kind, frozenset[str]], ...] = (
-        ("time", TIME_PHRASES), ("view", VIEWS), ("weather", WEATHER_CLAUSES), ("place", ADVERB_PLACES),
+        ("relation", RELATIONS), ("time", TIME_PHRASES), ("view", VIEWS), ("weather", WEATHER_CLAUSES),
+        ("place", ADVERB_PLACES),
     )  # fmt: skip
     for kind, phrases in kinds:
         if token in phrases:
@@ -118,41 +136,53 @@ def _read_absent(tokens: Sequence[str], place: int) -> _Read | None:
         lead, start = f"not {following}", place + 2
     else:
         return None
-    start += start < len(tokens) and tokens[start] in WORN_VERBS | HELD_VERBS
+    if start < len(tokens) and tokens[start] in WORN_VERBS | HELD_VERBS:
+        lead, start = f"{lead} {tokens[start]}", start + 1
     found, stop = things(tokens, start)
     return (Phrase("absent", lead, found), stop) if found else None
 
 
 def _read_beside(tokens: Sequence[str], place: int) -> _Read | None:
-    """ "next to it is a bird", "and a dog"."""
-    if tokens[place] not in BESIDE:
+    """ "next to it is a bird", "to its left, a dog", "and a dog"."""
+    start = place
+    while tokens[place] in {"and", ",", "while"} and place + 1 < len(tokens):
+        place += 1
+    if tokens[place] in RELATIONS or (start > 0 and tokens[place] in {"there is", "there are"}):
+        return _read_related(tokens, start, place)
+    if tokens[place - 1 : place] != ("and",) or place == start:
         return None
-    if tokens[place] == "and":
-        found = noun_phrase(tokens, place + 1)
-        if (
-            not found
-            or place == 0
-            or found[0].slot not in w.BEINGS
-            or goes_on(tokens, found[1]) > _tailed(tokens, found[1])
-        ):
-            return None
-        tail, stop = _tail(tokens, found[1])
-        return Phrase("friend", "and", (found[0],), tail), stop
-    if place + 3 < len(tokens) and tokens[place + 1] in _PRONOUNS and tokens[place + 2] in {"is", "are"}:
-        listed, stop = things(tokens, place + 3)
-        if listed:
-            return Phrase("friend", " ".join(tokens[place : place + 3]), listed), stop
-    return None
+    found = noun_phrase(tokens, place)
+    if not found or start == 0 or found[0].slot not in w.BEINGS or found[0].det in {"the", "its", "his", "her"}:
+        return None
+    tail, stop = _tail(tokens, found[1])
+    return Phrase("friend", " ".join(tokens[start:place]), (found[0],), tail), stop
 
 
-def _tailed(tokens: Sequence[str], place: int) -> bool:
-    return bool(_tail(tokens, place)[0])
+_THERE = frozenset(
+    {",", "is", "are", "there is", "there are", "stands", "sits", "waits", "stand", "sit", "lies", "also"}
+)
+
+
+def _read_related(tokens: Sequence[str], start: int, place: int) -> _Read | None:
+    """ "and, to its left, a dog", "behind it stands a bicycle"."""
+    stop = place + 1
+    while stop < len(tokens) and tokens[stop] in _THERE:
+        stop += 1
+    listed, end = things(tokens, stop)
+    if not listed or (stop == place + 1 and listed[0].det == "" and tokens[place] in RELATIONS):
+        return None
+    lead = " ".join(tokens[start:stop]).replace(" ,", ",")
+    return Phrase("friend" if listed[0].slot in w.BEINGS else "thing", lead, listed), end
 
 
 def _tail(tokens: Sequence[str], place: int) -> tuple[str, int]:
-    """ "next to it", "by its side"."""
-    if place + 1 < len(tokens) and tokens[place] in BESIDE and tokens[place + 1] in _PRONOUNS:
-        return f"{tokens[place]} {tokens[place + 1]}", place + 2
+    """ "next to it", "on its head", "to the left of the cat"."""
+    if place < len(tokens) and tokens[place] in RELATIONS:
+        return tokens[place], place + 1
+    if place + 1 < len(tokens) and tokens[place] in BESIDE - {"and", "by"}:
+        other = noun_phrase(tokens, place + 1)
+        if other and other[0].det == "the" and other[0].slot in w.BEINGS:
+            return f"{tokens[place]} {other[0].text()}", other[1]
     return "", place
 
 
@@ -172,7 +202,7 @@ def _read_governed(tokens: Sequence[str], place: int) -> _Read | None:
     if tokens[place] in _STYLE_VERBS and place + 1 < len(tokens) and tokens[place + 1] in w.PREPOSITIONS:
         place += 1
     token = tokens[place]
-    verb = _verb(token)
+    verb = _verb(token) or (place > 0 and token.endswith("s") and acts(tokens[place - 1], (*tokens, ".")[place + 1]))
     if not verb and token not in w.PREPOSITIONS:
         return None
     if verb and place + 1 < len(tokens) and tokens[place + 1] in {"with", "on", "at"} and token not in HAVE:
@@ -187,13 +217,15 @@ def _read_governed(tokens: Sequence[str], place: int) -> _Read | None:
         return None
     lead = " ".join(tokens[start : place + 1])
     kind = _kind_of_verb(token, found) if verb else _kind_of_preposition(lead, token, found)
-    if kind in {"friend", "with"} and (tail := _tail(tokens, stop))[0]:
-        return Phrase("friend", lead, found, tail[0]), tail[1]
+    if kind in {"friend", "with", *ATTACHED} and (tail := _tail(tokens, stop))[0] and _fits(kind, tail[0]):
+        kind = "place" if "ground" in tail[0] and _is_scenery(found) else kind
+        return Phrase(kind, lead, found, tail[0]), tail[1]
     if (kind in {"worn", "held", "with"} and len(found) == 1) or kind not in {
         "place",
         "where",
         "time",
         "weather",
+        "season",
         "style",
     }:
         return Phrase(kind, lead, found), stop
@@ -202,6 +234,16 @@ def _read_governed(tokens: Sequence[str], place: int) -> _Read | None:
         assert first is not None
         return Phrase(kind, lead, (first[0],)), first[1]
     return Phrase(kind, lead, found), stop
+
+
+def _fits(kind: Kind, tail: str) -> bool:
+    """Whether the tail speaks of what is worn or held, and not of who wears or holds it."""
+    return kind in {"friend", "with"} or bool(re.search(r"(?:head|neck|back|hands?|shoulders?|arms)$", tail))
+
+
+def _is_scenery(found: Sequence[NounPhrase]) -> bool:
+    """Whether things in the background tell the place: mountains do, a bench does not."""
+    return all(w.PLACES & {thing.noun, thing.one} and not w.OBJECTS & {thing.noun, thing.one} for thing in found)
 
 
 def _verb(token: str) -> bool:
@@ -235,6 +277,8 @@ def _kind_of_preposition(lead: str, token: str, found: Sequence[NounPhrase]) -> 
         return "style"
     if token == "in" and (thing.is_colour or thing.slot in w.WORN_SLOTS):
         return "worn"
+    if _seasonal(thing) and token in {"in", "during", "on", "at"}:
+        return "season"
     if thing.noun in w.TIME_WORDS and token in _PLACE_LEADS:
         return "weather" if _WEATHERED & set(thing.words) else "time"
     if _WEATHERED & {thing.noun} and token in {"in", "through", "under", "during", "amid"}:
@@ -243,11 +287,18 @@ def _kind_of_preposition(lead: str, token: str, found: Sequence[NounPhrase]) -> 
         return "weather"
     if token == "with":
         return _kind_of_with(found)
+    if token in BESIDE and {thing.noun, thing.one} & w.OBJECTS:
+        return "where"
     if token in _PLACE_LEADS and (thing.noun in w.PLACES or singular(thing.noun) in w.PLACES):
         return "place"
     if token in BESIDE and thing.slot in w.BEINGS:
         return "friend"
     return "where" if token in _PLACE_LEADS else "with"
+
+
+def _seasonal(thing: NounPhrase) -> bool:
+    times = {"day", "morning", "evening", "afternoon", "night", "season", "time", "weather", "scene", "landscape"}
+    return thing.noun in SEASONS or (thing.noun in times and bool(SEASONS.keys() & set(thing.words)))
 
 
 _WEATHERED = frozenset(w.WEATHER_WORDS) - {"clear", "wet"} | {"weather", "storm", "rainstorm", "snowfall", "snowstorm"}
@@ -264,5 +315,5 @@ def _is_style(thing: NounPhrase, token: str) -> bool:
 
 
 _READERS: tuple[Callable[[Sequence[str], int], _Read | None], ...] = (
-    _read_lead, _read_fixed, _read_while, _read_absent, _read_beside, _read_governed,
+    _read_lead, _read_beside, _read_fixed, _read_while, _read_absent, _read_governed,
 )  # fmt: skip

@@ -11,8 +11,11 @@ from dataclasses import replace
 from cvsi_db.models.rules import located
 from cvsi_db.models.rules import operations as do
 from cvsi_db.models.rules import words as w
-from cvsi_db.models.rules.appearance import describe_thing, recolour_thing, uncolour
-from cvsi_db.models.rules.aspects import ASPECTS, adjective_words, weather_noun
+from cvsi_db.models.rules.actions import stop_action
+from cvsi_db.models.rules.adjectives import adjective_words
+from cvsi_db.models.rules.appearance import describe, describe_thing, recolour_thing, uncolour
+from cvsi_db.models.rules.aspects import ASPECTS, weather_noun
+from cvsi_db.models.rules.becoming import become
 from cvsi_db.models.rules.clauses import strip_fillers
 from cvsi_db.models.rules.described import named, read_all
 from cvsi_db.models.rules.edit import (
@@ -28,7 +31,9 @@ from cvsi_db.models.rules.edit import (
     preposition,
     several_things,
 )
+from cvsi_db.models.rules.idioms import SEASONS
 from cvsi_db.models.rules.phrases import Caption, Kind, NounPhrase, Phrase
+from cvsi_db.models.rules.qualities import group_of, quality_of, set_quality, without
 
 
 def swap(match: re.Match[str]) -> Edit | None:
@@ -43,6 +48,8 @@ def swap(match: re.Match[str]) -> Edit | None:
     told = not old_text or old_text.split()[-1] in ASPECTS or old_text.split()[-1] in MOMENTS
     if old is None or old.is_colour or told or new_text.split()[-1] in MOMENTS:
         return _aspect(old_text, new_text)
+    if quality_of(new_text):
+        return Edit(lambda caption: set_quality(caption, new_text))
     if new_text in {"another", "another one", "a different one", "something else"}:
         return adding((replace(old, det="a"),))
     if re.fullmatch(w.COLOUR_LIST, new_text):
@@ -59,7 +66,7 @@ def swap(match: re.Match[str]) -> Edit | None:
         return again(strip_fillers(new_text))
     verb = re.match(r"(?:(?:it|he|she|they) )?(?:is )?(hold|carr)", new_text)
     phrase = bringing(things[:1]) if not verb else Phrase("held", "holding", (as_new(things[0]),))
-    if things[0].noun in w.PLACES and not things[0].slot:
+    if things[0].noun in w.PLACES - w.OBJECTS and not things[0].slot:
         return _aspect("place", new_text)
     if old.noun in w.COLOURS or _counts(old, things[0]):
         return again(strip_fillers(new_text))
@@ -77,7 +84,8 @@ def swap(match: re.Match[str]) -> Edit | None:
 def another(match: re.Match[str]) -> Edit | None:
     """ "change the hat": some other one, whichever."""
     thing = one_thing(match["what"])
-    if match["what"].split()[-1] in {"colour", "color", "colours", "colors"}:
+    colour = r"^the colou?rs? of (?:the |its )|colou?rs?$"
+    if re.search(colour, match["what"]):
         return Edit(uncolour)
     return adding((replace(thing, det="a"),)) if thing and thing.slot in w.WORN_SLOTS | {"held"} else None
 
@@ -107,17 +115,35 @@ def remove(match: re.Match[str]) -> Edit | None:
         r"^(?:any|all|the|its|his|her|their|of|every|wearing|holding|a|an|more|other|single)\s+", "", match["what"]
     )
     asked = re.sub(
-        r"\s+(?:from|on|in|off|at|of) (?:the|it|its|his|her|them|him|this|hand).*$|\s+(?:anymore|at all|any more)$",
+        r"\s+(?:from|off|out of|around) .*$|\s+(?:on|in|at|of) (?:the|it|its|his|her|them|him|this|hand).*$"
+        r"|\s+(?:anymore|at all|any more|yet)$",
         "",
         asked,
     )
+    if match[0].startswith(("not ", "less ")) and (words := adjective_words(asked)) and not group_of(asked):
+        return Edit(lambda caption: describe(caption, ("less", *words)))
+    asked = re.sub(r"^(?:in|on|at|near|next to|under)\s+(?:an? |the )?", "", asked)
+    asked = "headwear" if asked == "head" and "nothing on" in match[0] else asked
+    if asked in {"sleeve", "sleeves"}:
+        return Edit(lambda caption: set_quality(caption, "sleeveless"))
+    if group := group_of(asked) or group_of(f"with {asked}"):
+        return Edit(lambda caption: without(caption, group))
+    if asked in SEASONS:
+        return Edit(lambda caption: located.drop_kind(caption, "season"))
     if asked in w.WEATHER_WORDS:
         return Edit(lambda caption: located.drop_kind(caption, "weather"))
+    if re.fullmatch(r"\w{3,}ing", asked) and asked not in w.ING_NOUNS:
+        return Edit(lambda caption: stop_action(caption, asked))
     if re.fullmatch(r"(?:one|anything|thing|nothing|objects?|items?)", asked):
         return Edit(lambda caption: located.drop_kind(caption, "held"))
-    things = several_things(asked.replace(" or ", " and ").replace(" nor ", " and "))
+    gone, _, brought = re.sub(r" n?or ", " and ", asked).partition(" and ")
+    more = _brought(brought) if re.match(r"(?:with |has )?no |without ", match[0]) else None
+    things = several_things(gone if more else re.sub(r" n?or ", " and ", asked))
     if not things:
         return None
+    if more:
+        first = Edit(lambda caption: do.remove(caption, things[0]))
+        return replace(more, apply=lambda caption: more.apply(first.apply(caption)))
 
     def apply(caption: Caption) -> Caption:
         for thing in things:
@@ -125,6 +151,13 @@ def remove(match: re.Match[str]) -> Edit | None:
         return caption
 
     return Edit(apply)
+
+
+def _brought(text: str) -> Edit | None:
+    """What "with no straps and red designs" brings after all: something described."""
+    things = several_things(text) if text else ()
+    described = bool(things) and (len(things[0].words) > 1 or things[0].det in {"a", "an", "some", "more"})
+    return again(f"with {text}") if described else None
 
 
 def alone(match: re.Match[str]) -> Edit | None:
@@ -140,7 +173,11 @@ def add_things(match: re.Match[str]) -> Edit | None:
     if re.search(r" (?:next to|beside|close to) ", match["what"]):
         return again(match["what"])
     what = re.sub(
-        r"\s+(?:to|on|onto|over|around|for|in) (?:it|him|her|them|its|his|the|their|top)\b.*$", "", match["what"]
+        r"\s+(?:to|on|onto|over|around|for|in) (?:it|him|her|them|(?:its|his|her|their) \w+"
+        r"|the (?:image|picture|photo|scene"
+        r"|shot|frame|mix|animal|subject|top))$",
+        "",
+        match["what"],
     )
     if re.match(r"(?:a |an |some )?(?:" + w.either(w.WEATHER_WORDS) + r")$", what):
         return weather_noun(what)
@@ -171,7 +208,7 @@ def instead(match: re.Match[str]) -> Edit | None:
         accompanied = any(part.kind == "friend" for part in caption)
         if COMPANION & set(thing.words) or do.companion_of_size(caption, thing):
             return do.add(caption, beside)
-        return do.add(caption, beside) if with_it and accompanied else do.become(caption, thing)
+        return do.add(caption, beside) if with_it and accompanied else become(caption, thing)
 
     return Edit(apply, (as_new(thing),))
 
@@ -200,6 +237,13 @@ def said_of(match: re.Match[str]) -> Edit | None:
 def subject(match: re.Match[str]) -> Edit | None:
     """ "the shirt is black with stripes": what is said of the head."""
     thing = one_thing(match["what"])
+    if (
+        thing
+        and thing.slot == "garment"
+        and (rest := again(match["rest"]))
+        and (words := adjective_words(" ".join(thing.words[:-1])))
+    ):
+        return replace(rest, apply=lambda caption: describe(rest.apply(caption), words))
     return again(match["rest"]) if thing and thing.slot in w.BEINGS | {"garment"} else None
 
 

@@ -148,6 +148,12 @@ PLACES = _listed("""
     attic basement balcony pond riverbank hillside mountainside mountaintop snowfield iceberg glacier tundra bush bushes
 """)
 
+OBJECTS = _listed("""
+    bed couch sofa chair bench table desk shelf window door tree trees branch log stump leaves flowers car truck bus
+    train boat ship plane airplane bathtub tub sink tent bush bushes rock rocks fence house building tower castle crowd
+""")
+"""Places that are things too: with one of them in the background, the place is still another."""
+
 WEATHERLESS = _listed("""
     moon space planet mars galaxy room bedroom bathroom kitchen living_room office classroom library museum
     church hallway indoors underwater lobby attic basement
@@ -208,14 +214,15 @@ DETERMINERS = _listed("""
     a_few a_pair_of a_group_of a_couple_of a_bunch_of a_herd_of a_flock_of a_single a_lot_of lots_of multiple various
     the_same only_one just_one a_pack_of a_piece_of a_number_of more no all different other an_additional
     a_different a_small_group_of a_large_group_of one_more a_crowd_of a_set_of pair_of group_of single
-    one_of_the plenty_of no_other
+    one_of_the plenty_of no_other less fewer much_more much_less a_bit_more a_little_more far_more way_more
+    slightly_more several_different many_more a_few_more some_more not_as_many even_more a_lot_more
 """)
 PREPOSITIONS = _listed("""
     in on at by with without near beside behind under over above below through across along among amid around into onto
     from of for to down up off outside inside against between toward towards past underneath beneath within alongside
     atop during after before as like via until next_to in_front_of on_top_of close_to out_of up_in out_in down_by
     out_on up_on in_the_middle_of at_the_edge_of on_the_side_of around_by over_by together_with along_with
-    accompanied_by close_to
+    accompanied_by close_to in_back_of
 """)
 VERBS = _listed("""
     is are was were be been being has have had do does did can could may might must should would will shall
@@ -232,9 +239,16 @@ LINKS = _listed("""
     and or but while who which that's when where then so because than if not instead it he she they them him itself
     themselves there here i you we also too just very more less rather now same please instead removed back
 """)
+ADVERBS = _listed("""
+    open closed out up down off away upright together still backwards forward forwards upside visible apart around over
+    outside inside ahead aside sideways outdoors indoors each_other one_another facing underneath above below behind
+""")
+"""Words that close what was said before: "with its mouth open"."""
 ING_NOUNS = _listed("""
     ring king thing building painting drawing ceiling string clothing earring wedding evening morning wing spring
     pudding parking living dining something anything nothing everything stuffing frosting icing topping wedding
     railing lightning swing sling fencing flooring lettering lining housing crossing swimming fishing duckling
-    gosling sibling dumpling falling pouring
+    gosling sibling dumpling falling pouring writing wording shelving bedding packaging stitching piping beading ruching
+    detailing marking markings opening covering coating dressing seasoning sting stuffing seating awning lightning
+    paneling lacing pairing stocking scaffolding lining carving offspring
 """)
