@@ -3,8 +3,8 @@
 Takes captions and an edit text, returns a `Rewrite`; deterministic, needs no model and no network. Knows English
 word lists and a little grammar (words, tables, inflect, idioms, adjectives, nouns, phrases, subjects, reader), what
 edits do (operations, becoming, actions, appearance, qualities, agreement, located, company) and how people word them
-(wording, clauses, edits, and the readings in things, addressed, aspects, described and statements); knows nothing
-about pictures or any particular gallery.
+(substitutions, wording, frames, rewordings, clauses, edits, and the readings in things, addressed, belongings, hours,
+aspects, described and statements); knows nothing about pictures or any particular gallery.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cvsi_db.models.rules.phrases import Caption, NounPhrase, joined, render, re
 from cvsi_db.models.rules.reader import read
 from cvsi_db.records import Rewrite
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 """Part of the name, hence of the rewrite cache's key: raise it whenever a rule changes what it answers."""
 
 

@@ -13,6 +13,7 @@ from cvsi_db.models.rules import operations as do
 from cvsi_db.models.rules import words as w
 from cvsi_db.models.rules.appearance import describe
 from cvsi_db.models.rules.becoming import become
+from cvsi_db.models.rules.belongings import compared, parted_wish, replacing, stripped
 from cvsi_db.models.rules.edit import Edit, again, as_new, one_thing, several_things
 from cvsi_db.models.rules.idioms import RELATIONS
 from cvsi_db.models.rules.phrases import Caption, NounPhrase, Phrase
@@ -47,15 +48,32 @@ def addressed(match: re.Match[str]) -> Edit | None:
     before = groups.get("before") or ""
     if asked is None:
         return None
+    after, old = parted_wish(after)
     edit = _told_of_it(before, re.sub(r"\s+instead(?: of .*)?$|\s+(?:not|rather than) (?:the|its) .*$", "", after))
-    return _aimed(edit, asked) if edit else None
+    return _aimed(replacing(edit, old) if old else edit, asked) if edit else None
+
+
+def larger(match: re.Match[str]) -> Edit | None:
+    """ "make the dog smaller than the cat"."""
+    asked = whom(match["whom"])
+    return compared(asked, match["size"]) if asked else None
+
+
+def bereft(match: re.Match[str]) -> Edit | None:
+    """ "no ball for the dog", "remove the cat's cap": from that subject only."""
+    asked = whom(match["whom"])
+    return stripped(asked, match["what"]) if asked else None
 
 
 def _told_of_it(before: str, after: str) -> Edit | None:
     """The edit of a clause about "it"."""
     plain = re.sub(r"^(?:(?:should|must|has to|is|are|to|be|now|being|needs to|wants to|also|can|was)\s+)+", "", after)
     verb = re.match(r"(?:put|place|add|set|hang|give|hand|dress|throw)\b", before)
-    if not verb and (size := re.fullmatch(r"(?:(?:much|a bit|a little|even)\s)?(\w+)", plain)) and _size(size[1]):
+    if (
+        not verb
+        and (size := re.fullmatch(r"(?:(?:much|a bit|a little|even)\s)?(\w+)", plain))
+        and _told_as_such(size[1])
+    ):
         return Edit(lambda caption: describe(caption, [size[1]]))
     if verb or re.match(r"(?:move|turn|paint|dye|colou?r|show|bring|send)\b", before):
         return again(" ".join(f"{before}it {after}".split()))
@@ -64,6 +82,11 @@ def _told_of_it(before: str, after: str) -> Edit | None:
 
 def _size(word: str) -> bool:
     return ADJECTIVES.get(word, ("",))[0] == "size"
+
+
+def _told_as_such(word: str) -> bool:
+    """Whether it describes a subject, though of a whole picture it would tell the view or the hour."""
+    return _size(word) or word in {"darker", "lighter", "brighter"}
 
 
 def _aimed(edit: Edit, asked: NounPhrase) -> Edit:

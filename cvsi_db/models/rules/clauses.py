@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from cvsi_db.models.rules.rewordings import reworded
 from cvsi_db.models.rules.wording import plain_wording
 from cvsi_db.models.rules.words import (
     COLOUR_LIST,
@@ -116,7 +117,7 @@ def joints(clause: str) -> list[tuple[str, str]]:
 
 def split_clauses(edit_text: str) -> list[str]:
     """The clauses of an edit text in order; a joint parts two clauses only where a new wish begins after it."""
-    text = plain_wording(" ".join(edit_text.lower().replace("’", "'").split()))
+    text = reworded(plain_wording(" ".join(edit_text.lower().replace("’", "'").split())))
     clauses: list[str] = []
     start = 0
     for joint in _JOINT.finditer(text):

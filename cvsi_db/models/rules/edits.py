@@ -13,9 +13,11 @@ from cvsi_db.models.rules import words as w
 from cvsi_db.models.rules.addressed import (
     WHOM,
     addressed,
+    bereft,
     both,
     exchanged,
     joined_by,
+    larger,
     only,
     parted,
     passed_on,
@@ -39,10 +41,13 @@ from cvsi_db.models.rules.aspects import (
     view,
     weather,
 )
+from cvsi_db.models.rules.belongings import multiplied, unstyled
 from cvsi_db.models.rules.clauses import strip_fillers, strip_openings
 from cvsi_db.models.rules.described import acting, read_all, shown
 from cvsi_db.models.rules.edit import Edit, Reading
+from cvsi_db.models.rules.hours import hour
 from cvsi_db.models.rules.idioms import SEASONS
+from cvsi_db.models.rules.rewordings import reworded
 from cvsi_db.models.rules.statements import (
     acts,
     angle,
@@ -77,7 +82,7 @@ from cvsi_db.models.rules.things import (
 @lru_cache(maxsize=4096)
 def understand(clause: str) -> Edit | None:
     """The edit a clause asks for; None when it makes no sense to these rules."""
-    clause = strip_openings(clause)
+    clause = strip_openings(reworded(strip_openings(clause)))
     for pattern, reading in _RULES:
         match = pattern.fullmatch(clause)
         edit = reading(match) if match else None
@@ -140,6 +145,32 @@ _RULES: tuple[tuple[re.Pattern[str], Reading], ...] = (
             |scenery|backdrop)(?:\ colou?r)?
         """), elsewhere),
     (_pattern(r"of\ (?P<what>.+)"), shown),
+    (_pattern(r"""
+            (?:(?:make|it|is|should|be|a|bit|little|much|even|let|now|somewhat|slightly|get|gets|at|an|set)\ )*
+            (?P<word>later|earlier|darker|brighter|lighter)(?P<outside>\ (?:outside|out|outdoors|(?:in\ the|time\ of
+            |of\ the)\ (?:day|evening)|on|hour|time|scene))?
+        """), hour),
+    (_pattern(r"""
+            (?:(?:make|there\ (?:is|are)|have|with|show)\ )?(?P<times>double|triple|twice|three\ times)
+            (?:\ (?:it|them|that|as\ many|(?:the|their)\ (?:number|amount|count)|that\ number|up)
+            (?:\ of\ (?:them|[a-z]+))?)?
+        """), multiplied),
+    (_pattern(r"exclude\ (?P<what>.+)"), unstyled),
+    (_pattern(rf"""
+            (?:(?:make|have|let|keep|turn)\ )?(?P<whom>(?:(?:the|that)\ other|the\ (?:[\w-]+\ ){{0,2}}?(?:one
+            |{w.either(w.SLOTS["animal"] | w.SLOTS["person"])})(?:\ (?:on|to|at)\ the\ (?:left|right)|\ behind)?))
+            \ (?:(?:should|must|to|be|is|look|a\ bit|a\ little|much|now|even)\ )*(?P<size>smaller|bigger|larger)
+            \ than\ .+
+        """), larger),
+    (_pattern(rf"""
+            (?:no|without|remove|take(?:\ away)?|drop|lose|delete|take\ off|erase|omit|with\ no)
+            \ (?P<what>(?:(?:the|its|an?|any|his|her)\ )?[\w\ ]+?)(?:\ away|\ off)?\ (?:for|of|from|on|off)
+            \ (?P<whom>{WHOM})
+        """), bereft),
+    (_pattern(rf"""
+            (?:no|without|remove|take(?:\ away|\ off)?|drop|lose|delete|erase|omit)\ (?P<whom>{WHOM})'s
+            \ (?P<what>[\w\ ]+)
+        """), bereft),
     (_pattern(r"""
             (?:(?:it|has|that|which|and|the|text|with|shirt|top)\ )*(?:says|reads|say|saying|reading|states|spells
             |quotes)\ (?P<text>(?!a\b|an\b|the\b).+)

@@ -98,7 +98,7 @@ def asked_for(caption: Caption, asked: NounPhrase) -> int | None:
     head = head_of(caption)
     for mark, words in _MARKS.items():
         if words & {*asked.words, *asked.det.split(" "), *asked.post.split(" ")}:
-            return _by_mark(caption, others, mark)
+            return _by_mark(caption, mark, asked)
     if head is not None and (head.named(asked) or head.one == asked.one):
         others = [i for i in others if _exactly(caption[i].things[0], asked) and not _exactly(head, asked)]
     return next((i for i in others if caption[i].things[0].named(asked)), None)
@@ -119,14 +119,35 @@ def is_marked(asked: NounPhrase) -> bool:
     return any(words & {*asked.words, *asked.det.split(" ")} for words in _MARKS.values())
 
 
-def _by_mark(caption: Caption, others: list[int], mark: str) -> int | None:
-    """The second subject that is on that side or of that size; None where the main one is."""
+def subject_named(caption: Caption, asked: NounPhrase) -> bool:
+    """Whether the caption has a subject that `asked` may mean."""
+    head = head_of(caption)
+    named = head is not None and (head.named(asked) or asked.named(head) or head.slot == asked.slot == "person")
+    return named or is_marked(asked) or asked_for(caption, asked) is not None
+
+
+def _by_mark(caption: Caption, mark: str, asked: NounPhrase) -> int | None:
+    """The second subject of that side or size; None where the main one is meant.
+
+    Where the caption does not say which is which, "the one on the left" is the second subject, not the main one.
+    """
+    others = large_friends(caption)
     if mark in {"other", "first"}:
         return others[0] if others and mark == "other" else None
-    marked = [
-        i for i in others if _MARKS[mark] & set(re.findall(r"[\w-]+", f"{relation(caption[i])} {_looks(caption[i])}"))
-    ]
-    return marked[0] if marked else None
+    marked = [i for i in others if _has_mark(caption[i], mark)]
+    head = head_of(caption)
+    if marked or not others or asked.one not in _ANYONE or head is None:
+        return marked[0] if marked else None
+    said = any(_has_mark(caption[i], _OPPOSITES[mark]) for i in others)
+    return None if said or _MARKS[mark] & set(head.words[:-1]) else others[0]
+
+
+_ANYONE = frozenset({"one", "animal", "creature", "figure", "character", "subject"})
+_OPPOSITES = {"left": "right", "right": "left", "behind": "front", "front": "behind", "small": "big", "big": "small"}
+
+
+def _has_mark(part: Phrase, mark: str) -> bool:
+    return bool(_MARKS[mark] & set(re.findall(r"[\w-]+", f"{relation(part)} {_looks(part)}")))
 
 
 def _looks(part: Phrase) -> str:
