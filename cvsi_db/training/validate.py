@@ -19,7 +19,7 @@ from cvsi_db.models.text_tower import encode_tokens
 from cvsi_db.scenes.captions import caption
 from cvsi_db.scenes.scene import ATTRIBUTES
 from cvsi_db.training.data import PairSet, plain
-from cvsi_db.training.losses import AttributeHeads
+from cvsi_db.training.losses import AttributeHeads, applicable
 from cvsi_db.training.towers import mixed_precision, tokenize
 
 PhiModule = Callable[[torch.Tensor], torch.Tensor]
@@ -99,11 +99,12 @@ def caption_metrics(model: Any, tokenizer: Any, pairs: PairSet, probe: Probe) ->
 
 @torch.inference_mode()
 def attribute_accuracy(heads: AttributeHeads, probe: Probe, pairs: PairSet) -> dict[str, float]:
-    """The share of A's whose attribute the heads read off the picture, for each attribute."""
+    """The share of A's whose attribute the heads read off the picture, for each attribute, where it applies."""
     logits = heads(probe.gallery[: probe.n])
     truth = torch.from_numpy(pairs.labels[: probe.n, 0].astype("int64"))
-    right = [(one.argmax(1) == truth[:, index]).float().mean().item() for index, one in enumerate(logits)]
-    return {f"read_{name}": share for name, share in zip(ATTRIBUTES, right, strict=True)}
+    means = applicable(truth)
+    right = [(one.argmax(1) == truth[:, index])[means[:, index]].float().mean() for index, one in enumerate(logits)]
+    return {f"read_{name}": share.item() for name, share in zip(ATTRIBUTES, right, strict=True)}
 
 
 @torch.inference_mode()
