@@ -17,7 +17,7 @@ from cvsi_db.evaluation.features import Features
 from cvsi_db.records import FloatArray, Preset
 from cvsi_db.search.query import PRESETS
 
-TEXT_WEIGHT = 0.5
+TEXT_WEIGHT = 0.55
 """The share of the text in `image+text`, the rest being the image's; `cvsi-db eval scenes --tune` finds it."""
 
 

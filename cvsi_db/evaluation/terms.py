@@ -23,10 +23,10 @@ from cvsi_db.scenes.scene import ATTRIBUTES, Scene, applies
 from cvsi_db.search.compiler import pseudo_sentence
 from cvsi_db.vectors import normalise
 
-TRUE_CAPTIONS = 15
-"""How many captions describe the edited scene in the ceiling: the paper's N."""
+TRUE_CAPTIONS = 5
+"""How many captions describe the edited scene in the ceiling: as many as the starter's captioner writes."""
 
-STATED_AT_ONCE = 6
+STATED_AT_ONCE = 16
 """Attributes that one true caption states, besides those that every caption does: more would not fit the text tower."""
 
 

@@ -16,8 +16,13 @@ from cvsi_db.search.sql import parse_rank
 Weights = Mapping[TermName, float]
 
 
-def _preset(name: str, edited: float, pseudo: float, image: float, gamma: float) -> Preset:
-    weights: dict[TermName, float] = {"edited_captions": edited, "pseudo_token": pseudo, "image": image, "objects": 0.0}
+def _preset(name: str, edited: float, pseudo: float, image: float, objects: float = 0.0, *, gamma: float) -> Preset:
+    weights: dict[TermName, float] = {
+        "edited_captions": edited,
+        "pseudo_token": pseudo,
+        "image": image,
+        "objects": objects,
+    }
     return Preset(name, MappingProxyType(weights), gamma)
 
 
@@ -25,7 +30,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         preset.name: preset
         for preset in (
-            _preset("default", 0.6, 0.3, 0.1, gamma=0.2),
+            _preset("default", 0.49, 0.39, 0.1, 0.02, gamma=0.0),
             _preset("cirr", 0.6, 0.4, 0.0, gamma=0.2),
             _preset("circo", 0.6, 0.4, 0.0, gamma=0.2),
             _preset("fashioniq", 0.2, 0.6, 0.2, gamma=0.1),
@@ -33,7 +38,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
     }
 )
 """The named weights. `cirr`, `circo` and `fashioniq` are those of CVSI (Ye et al., ICDM 2025, arXiv 2601.14060);
-`default` was chosen on drawn scenes with the starter's captioner (see its model card)."""
+`default` was tuned on the val split of Scenes-CIR with the starter (docs/scenes-cir.md)."""
 
 _ONLY_TEXT: Weights = MappingProxyType({"edited_captions": 1.0})
 _ONLY_IMAGE: Weights = MappingProxyType({"image": 1.0})
