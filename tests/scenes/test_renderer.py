@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 pytest.importorskip("skia")
 
 from cvsi_db.scenes.renderer import render
-from cvsi_db.scenes.scene import ATTRIBUTES, Scene
+from cvsi_db.scenes.scene import ATTRIBUTES, DEPENDENTS, Scene
 
 BASE = Scene("cat", "orange", seed=11)
 
@@ -61,7 +61,11 @@ def test_size_and_mode_are_as_asked(size: int, style: str) -> None:
 
 @pytest.mark.parametrize("attribute", ATTRIBUTES)
 def test_every_two_values_of_an_attribute_look_different(attribute: str) -> None:
-    drawn = [pixels(altered(BASE, attribute, value)) for value in ATTRIBUTES[attribute]]
+    present = {"companion": "duck", "other": "dog"}
+    thing = DEPENDENTS.get(attribute)
+    scene = replace(BASE, **{thing: present[thing]}) if thing else BASE
+    values = [value for value in ATTRIBUTES[attribute] if (attribute, value) != ("other", scene.subject)]
+    drawn = [pixels(altered(scene, attribute, value)) for value in values]
     closest = min(
         float(np.abs(first - second).mean()) for step, first in enumerate(drawn) for second in drawn[step + 1 :]
     )
