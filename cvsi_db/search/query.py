@@ -30,7 +30,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         preset.name: preset
         for preset in (
-            _preset("default", 0.49, 0.39, 0.1, 0.02, gamma=0.0),
+            _preset("default", 0.5, 0.33, 0.15, 0.02, gamma=0.1),
             _preset("cirr", 0.6, 0.4, 0.0, gamma=0.2),
             _preset("circo", 0.6, 0.4, 0.0, gamma=0.2),
             _preset("fashioniq", 0.2, 0.6, 0.2, gamma=0.1),
