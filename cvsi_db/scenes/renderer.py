@@ -215,9 +215,8 @@ def _place_figure(pen: Pen, figure: Figure, luck: Random) -> None:
     lift = 17 * figure.scale if figure.pose == "jumping" else 0.0
     stretch, scale = (1.14, 0.88) if figure.pose == "sitting" else (1.0, 1.0)
     turned = luck.random() < 0.5
-    with (
-        pen.at(figure.x, figure.y - lift, figure.scale * scale, luck.uniform(-2, 2), flip=turned, stretch=stretch),
-    ):
+    lean = luck.uniform(-2, 2)
+    with pen.at(figure.x, figure.y - lift, figure.scale * scale, lean, flip=turned, stretch=stretch):
         pen.arm_raised = figure.pose == "waving"
         _draw_figure(pen, figure, coat)
         pen.arm_raised = False
