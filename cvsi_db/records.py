@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 """Float32 arrays; the docstring of whoever returns one gives its shape."""
 
-TermName = Literal["edited_captions", "pseudo_token", "image", "objects"]
-TERM_NAMES: tuple[TermName, ...] = ("edited_captions", "pseudo_token", "image", "objects")
+TermName = Literal["edited_captions", "edit_direction", "pseudo_token", "image", "objects"]
+TERM_NAMES: tuple[TermName, ...] = ("edited_captions", "edit_direction", "pseudo_token", "image", "objects")
 
 BranchName = Literal["pseudo_token", "edited_captions", "image_objects"]
 ColumnName = Literal["image_vector", "caption_vector"]

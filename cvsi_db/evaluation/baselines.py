@@ -46,9 +46,9 @@ def image_and_text(share: float) -> Method:
     return Method({"image": 1 - share, "text": share})
 
 
-def without(method: Method, term: str) -> Method:
-    """The method without one of its terms."""
-    return replace(method, weights={name: weight for name, weight in method.weights.items() if name != term})
+def without(method: Method, *terms: str) -> Method:
+    """The method without some of its terms."""
+    return replace(method, weights={name: weight for name, weight in method.weights.items() if name not in terms})
 
 
 def without_objects(method: Method) -> Method:
@@ -71,7 +71,8 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "cvsi_paper": _of(PRESETS["cirr"]),
         "cvsi": CVSI,
         "cvsi-pseudo_token": without(CVSI, "pseudo_token"),
-        "cvsi-edited_captions": without(CVSI, "edited_captions"),
+        "cvsi-edited_captions": without(CVSI, "edited_captions", "edit_direction"),
+        "cvsi-edit_direction": without(CVSI, "edit_direction"),
         "cvsi-image": without(CVSI, "image"),
         "cvsi-objects": without_objects(CVSI),
         "cvsi-gamma": replace(CVSI, gamma=0.0),
@@ -83,8 +84,8 @@ METHODS: Mapping[str, Method] = MappingProxyType(
 `pseudo_token` ranks as SEARLE and LinCIR do (Baldrati et al., ICCV 2023; Gu et al., CVPR 2024), `edited_caption` as
 CIReVL (Karthik et al., ICLR 2024), `edited_captions` as LDRE (Yang et al., SIGIR 2024) without its weighting,
 `cvsi_paper` with the weights of CVSI (Ye et al., ICDM 2025), `cvsi` with the `default` preset. `cvsi-X` is `cvsi`
-without X. `ceiling` is no method: it embeds true captions of the edited scene, as a flawless captioner and rewriter
-would give.
+without X, and without edited captions there is no direction to them either. `ceiling` is no method: it embeds true
+captions of the edited scene, as a flawless captioner and rewriter would give.
 """
 
 

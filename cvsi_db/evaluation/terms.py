@@ -20,7 +20,7 @@ from cvsi_db.records import FloatArray, PseudoText, Rewrite
 from cvsi_db.scenes.captions import caption
 from cvsi_db.scenes.edits import apply_edit
 from cvsi_db.scenes.scene import ATTRIBUTES, Scene, applies
-from cvsi_db.search.compiler import pseudo_sentence
+from cvsi_db.search.compiler import edit_direction, pseudo_sentence
 from cvsi_db.vectors import normalise
 
 TRUE_CAPTIONS = 5
@@ -111,6 +111,14 @@ def _edited_captions(source: TermSource) -> FloatArray:
     return source.means([rewrite.edited_captions for rewrite in source.rewrites()])
 
 
+def _edit_direction(source: TermSource) -> FloatArray:
+    """From the captions to the edited captions; zero where the edit changes nothing in them."""
+    pairs = zip(_edited_captions(source), source.features.told[source.benchmark.references], strict=True)
+    found = [edit_direction(edited, captions) for edited, captions in pairs]
+    nowhere = np.zeros(source.models.encoder.dim, np.float32)
+    return np.stack([nowhere if direction is None else direction for direction in found])
+
+
 def _objects(source: TermSource) -> FloatArray:
     """The added objects; zero where the edit adds none."""
     added = [rewrite.added_objects for rewrite in source.rewrites()]
@@ -151,6 +159,7 @@ TERMS: Mapping[str, Callable[[TermSource], FloatArray]] = {
     "pseudo_token_alone": _pseudo_token_alone,
     "edited_caption": _edited_caption,
     "edited_captions": _edited_captions,
+    "edit_direction": _edit_direction,
     "objects": _objects,
     "true_captions": _true_captions,
 }

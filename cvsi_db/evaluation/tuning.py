@@ -18,7 +18,7 @@ from cvsi_db.evaluation.metrics import average_precision
 from cvsi_db.evaluation.report import Prepared, prepare
 from cvsi_db.evaluation.scenes import SceneBenchmark
 
-TUNED = ("edited_captions", "pseudo_token", "image", "objects")
+TUNED = ("edited_captions", "edit_direction", "pseudo_token", "image", "objects")
 WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0)
 GAMMAS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7)
 SHARES = tuple(round(0.05 * step, 2) for step in range(1, 20))
@@ -72,16 +72,16 @@ def tune_weights(benchmark: SceneBenchmark, models: Models, cache: Cache, on_pro
 def tune_cvsi(prepared: Prepared) -> Tuned:
     """The best weights of the terms TUNED and the best γ, found one coordinate at a time until none improves.
 
-    Scores do not change their order when all weights grow alike, so edited_captions keeps weight 1 in the search; the
+    Scores do not change their order when all weights grow alike: the search starts with the greatest at 1, and the
     weights returned sum to 1.
     """
     trials = _Trials(prepared)
-    scale = CVSI.weights["edited_captions"]
+    scale = max(CVSI.weights.values())
     start = {name: CVSI.weights.get(name, 0.0) / scale for name in TUNED}
     best = Method(start, CVSI.gamma)
     for _ in range(ROUNDS):
         before = best
-        for name in TUNED[1:]:
+        for name in TUNED:
             best = trials.best(_with_weight(best, name))
         best = trials.best(replace(best, gamma=gamma) for gamma in (best.gamma, *GAMMAS))
         if best == before:

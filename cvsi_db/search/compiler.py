@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,10 +47,14 @@ if TYPE_CHECKING:
 
 BRANCHES: tuple[tuple[BranchName, tuple[TermName, ...]], ...] = (
     ("pseudo_token", ("pseudo_token",)),
-    ("edited_captions", ("edited_captions",)),
+    ("edited_captions", ("edited_captions", "edit_direction")),
     ("image_objects", ("image", "objects")),
 )
 """The branches of CVSI, each with its terms."""
+
+
+NO_DIRECTION = 1e-4
+"""Means of unit vectors that lie closer than this differ by rounding alone."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ def compile_query(query: ComposedQuery, context: SearchContext) -> CompiledQuery
     picture = None if query.reference is None else read_reference(query.reference)
     captions = _captions(picture, context) if picture and query.edit_text is not None else ()
     rewrite = None if query.edit_text is None else _rewrite(captions, query.edit_text, context)
-    embedded = _embed(picture, query.edit_text, rewrite, context)
+    embedded = _embed(picture, query.edit_text, captions, rewrite, context)
     reference_id = picture.image_id if picture else None
     return CompiledQuery(
         query=query,
@@ -114,6 +119,17 @@ def pseudo_sentence(edit_text: str, added_objects: str) -> str:
     added = tidy(added_objects)
     addition = f" And the photo should have {added}." if added else ""
     return f"a photo of $ that {tidy(edit_text)}.{addition}"
+
+
+def edit_direction(edited: FloatArray, captions: FloatArray) -> FloatArray | None:
+    """(dim,) the unit vector from the captions' mean (dim,) to that of the edited captions; None where they are one.
+
+    The edit alone, free of what the captions say or get wrong about the reference. At length 1 it weighs alike
+    whatever the rewriter changed: a rewrite that leaves nothing of a caption cannot outweigh the other terms.
+    """
+    difference = edited - captions
+    length = float(np.linalg.norm(difference))
+    return None if length < NO_DIRECTION else np.asarray(difference / length, dtype=np.float32)
 
 
 def _checked_filter(where: str | None, context: SearchContext) -> str | None:
@@ -159,14 +175,18 @@ def _rewrite_warnings(rewrite: Rewrite | None, query: ComposedQuery) -> list[str
 
 
 def _embed(
-    picture: Picture | None, edit_text: str | None, rewrite: Rewrite | None, context: SearchContext
+    picture: Picture | None,
+    edit_text: str | None,
+    captions: Sequence[str],
+    rewrite: Rewrite | None,
+    context: SearchContext,
 ) -> dict[TermName, _Embedded]:
     """Every term the query has, whatever its weight: one image forward, one text forward."""
     image = None if picture is None else context.encoder.encode_images([picture.image])[0]
     terms: dict[TermName, _Embedded] = {}
     if rewrite is not None:
         pseudo = None if image is None else _pseudo_text(image, edit_text or "", rewrite, context)
-        terms.update(_embed_texts(rewrite, pseudo, context))
+        terms.update(_embed_texts(captions, rewrite, pseudo, context))
     if image is not None:
         terms["image"] = _Embedded(normalise(image[None], 1)[0])
     return terms
@@ -178,18 +198,23 @@ def _pseudo_text(image: FloatArray, edit_text: str, rewrite: Rewrite, context: S
     return PseudoText(pseudo_sentence(edit_text, rewrite.added_objects), context.phi(image[None])[0])
 
 
-def _embed_texts(rewrite: Rewrite, pseudo: PseudoText | None, context: SearchContext) -> dict[TermName, _Embedded]:
-    captions, objects = rewrite.edited_captions, rewrite.added_objects
-    texts: list[str | PseudoText] = [*captions, *([pseudo] if pseudo else []), *([objects] if objects else [])]
-    rows = list(normalise(context.encoder.encode_texts(texts), len(texts)))
+def _embed_texts(
+    captions: Sequence[str], rewrite: Rewrite, pseudo: PseudoText | None, context: SearchContext
+) -> dict[TermName, _Embedded]:
+    edited, objects = rewrite.edited_captions, rewrite.added_objects
+    texts: list[str | PseudoText] = [*edited, *captions, *([pseudo] if pseudo else []), *([objects] if objects else [])]
+    rows = iter(normalise(context.encoder.encode_texts(texts), len(texts)))
+    after, before = list(islice(rows, len(edited))), list(islice(rows, len(captions)))
     # The mean of unit vectors is not normalised again: its length says how far the edited captions agree.
-    mean = np.asarray(np.mean(rows[: len(captions)], axis=0), dtype=np.float32)
-    terms: dict[TermName, _Embedded] = {"edited_captions": _Embedded(mean, " | ".join(captions))}
-    rest = iter(rows[len(captions) :])
+    mean = np.asarray(np.mean(after, axis=0), dtype=np.float32)
+    terms: dict[TermName, _Embedded] = {"edited_captions": _Embedded(mean, " | ".join(edited))}
+    direction = edit_direction(mean, np.mean(before, axis=0)) if before else None
+    if direction is not None:
+        terms["edit_direction"] = _Embedded(direction, "from the captions to the edited captions")
     if pseudo:
-        terms["pseudo_token"] = _Embedded(next(rest), pseudo.text)
+        terms["pseudo_token"] = _Embedded(next(rows), pseudo.text)
     if objects:
-        terms["objects"] = _Embedded(next(rest), objects)
+        terms["objects"] = _Embedded(next(rows), objects)
     return terms
 
 

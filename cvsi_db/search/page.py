@@ -25,6 +25,7 @@ THUMBNAIL = 320
 
 LABELS: dict[TermName, str] = {
     "edited_captions": "edited captions",
+    "edit_direction": "edit direction",
     "pseudo_token": "pseudo-token",
     "image": "reference image",
     "objects": "added objects",
@@ -32,10 +33,11 @@ LABELS: dict[TermName, str] = {
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #f6f5f2; --card: #fff; --ink: #22242a; --soft: #666b76; --line: #e4e2dc;
-  --mat: #eeece7; --edited_captions: #3f6ae0; --pseudo_token: #0f9b8e; --image: #d98a12; --objects: #b8479a; }
+  --mat: #eeece7; --edited_captions: #3f6ae0; --edit_direction: #7a4fd0; --pseudo_token: #0f9b8e; --image: #d98a12;
+  --objects: #b8479a; }
 @media (prefers-color-scheme: dark) { :root { --paper: #16181c; --card: #1f2227; --ink: #e8e8ea; --soft: #9aa0ab;
-  --line: #30343b; --mat: #282c32; --edited_captions: #7c9cff; --pseudo_token: #3ec4b6; --image: #f0b04f;
-  --objects: #e07fc4; } }
+  --line: #30343b; --mat: #282c32; --edited_captions: #7c9cff; --edit_direction: #b39aff; --pseudo_token: #3ec4b6;
+  --image: #f0b04f; --objects: #e07fc4; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }

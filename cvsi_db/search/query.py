@@ -16,12 +16,13 @@ from cvsi_db.search.sql import parse_rank
 Weights = Mapping[TermName, float]
 
 
-def _preset(name: str, edited: float, pseudo: float, image: float, objects: float = 0.0, *, gamma: float) -> Preset:
+def _preset(name: str, edited: float, pseudo: float, image: float, *, direction: float = 0.0, gamma: float) -> Preset:
     weights: dict[TermName, float] = {
         "edited_captions": edited,
+        "edit_direction": direction,
         "pseudo_token": pseudo,
         "image": image,
-        "objects": objects,
+        "objects": 0.0,
     }
     return Preset(name, MappingProxyType(weights), gamma)
 
@@ -30,7 +31,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         preset.name: preset
         for preset in (
-            _preset("default", 0.5, 0.33, 0.15, 0.02, gamma=0.1),
+            _preset("default", 0.15, 0.15, 0.4, direction=0.3, gamma=0.1),
             _preset("cirr", 0.6, 0.4, 0.0, gamma=0.2),
             _preset("circo", 0.6, 0.4, 0.0, gamma=0.2),
             _preset("fashioniq", 0.2, 0.6, 0.2, gamma=0.1),
@@ -42,6 +43,9 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 
 _ONLY_TEXT: Weights = MappingProxyType({"edited_captions": 1.0})
 _ONLY_IMAGE: Weights = MappingProxyType({"image": 1.0})
+_MISSING: Mapping[TermName, str] = MappingProxyType(
+    {"objects": "the edit text adds no objects", "edit_direction": "the edit changes nothing in the captions"}
+)
 _PUNCTUATION = " \t\n.,;:!?"
 
 
@@ -113,7 +117,7 @@ def check_weights(weights: Weights, available: Collection[TermName]) -> list[str
             f'as in --rank "1*{next(iter(available))}"'
         )
     missing = [name for name, weight in weights.items() if weight and name not in available]
-    return [f"the edit text adds no objects: the term {name} was left out" for name in missing]
+    return [f"{_MISSING.get(name, 'it is not there')}: the term {name} was left out" for name in missing]
 
 
 def _check_named(weights: Weights, possible: Collection[TermName], rank: str) -> Weights:

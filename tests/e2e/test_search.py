@@ -40,7 +40,7 @@ def test_json_has_the_documented_shape_and_adds_up(cli: Cli, sample_db: Path) ->
     assert [hit["rank"] for hit in answer["hits"]] == [1, 2, 3, 4, 5]
     for hit in answer["hits"]:
         assert set(hit) == {"rank", "path", "image_id", "score", "terms"}
-        assert set(hit["terms"]) == {"edited_captions", "pseudo_token", "image", "objects"}
+        assert set(hit["terms"]) == {"edited_captions", "edit_direction", "pseudo_token", "image", "objects"}
         for term in hit["terms"].values():
             assert term["contribution"] == pytest.approx(term["weight"] * term["similarity"], abs=1e-4)
         assert hit["score"] == pytest.approx(sum(term["contribution"] for term in hit["terms"].values()), abs=1e-4)
@@ -118,7 +118,13 @@ def test_either_half_alone_stdin_and_the_kept_reference(cli: Cli, sample_db: Pat
 def test_where_and_rank(cli: Cli, sample_db: Path) -> None:
     options = ("--where", "format = 'jpeg'", "--rank", "0.5*image + 0.5*edited_captions", "--format", "json")
     answer = json.loads(cli("search", *HAT, "--db", sample_db, *options).stdout)
-    assert answer["query"]["weights"] == {"edited_captions": 0.5, "pseudo_token": 0, "image": 0.5, "objects": 0}
+    assert answer["query"]["weights"] == {
+        "edited_captions": 0.5,
+        "edit_direction": 0,
+        "pseudo_token": 0,
+        "image": 0.5,
+        "objects": 0,
+    }
     assert {Path(hit["path"]).suffix for hit in answer["hits"]} == {".jpg"}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cvsi_db.evaluation.cache import Cache
-from cvsi_db.evaluation.features import Features, Models
+from cvsi_db.evaluation.features import Features, Models, caption_means
 from cvsi_db.evaluation.scenes import SceneBenchmark
 from cvsi_db.evaluation.terms import TERMS, TRUE_CAPTIONS, TermSource, make_terms, true_captions
 from cvsi_db.records import TERM_NAMES, ComposedQuery
@@ -30,7 +30,8 @@ def test_terms_are_those_of_a_search(store: Store, catalog: Catalog, small: Scen
     edit = replace(small.queries[0].edit, text="with a top hat")
     compiled = compile_query(ComposedQuery(picture, edit.text), context)
     query = replace(small.queries[0], reference=0, edit=edit)
-    features = Features(models.encoder.encode_images([picture]), (compiled.captions,), np.zeros((1, DIM), np.float32))
+    told = caption_means([compiled.captions], models, Cache(None), silent)
+    features = Features(models.encoder.encode_images([picture]), (compiled.captions,), told)
     source = TermSource(replace(small, queries=(query,)), features, models, Cache(None), silent)
     found = make_terms(TERM_NAMES, source)
     assert [term.name for term in compiled.logical.terms] == list(TERM_NAMES)

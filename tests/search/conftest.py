@@ -79,12 +79,18 @@ def unit(seed: int) -> FloatArray:
 def logical_query(
     weights: Sequence[float], gamma: float, k: int, where: str | None = None, exclude: str | None = None, seed: int = 10
 ) -> LogicalQuery:
-    """All three branches with random vectors; `weights` are of edited_captions, pseudo_token, image, objects."""
-    edited, pseudo, image, objects = weights
+    """All three branches with random vectors; `weights` are in TERM_NAMES' order."""
+    edited, direction, pseudo, image, objects = weights
     return LogicalQuery(
         branches=(
             Branch("pseudo_token", (Term("pseudo_token", unit(seed), pseudo),)),
-            Branch("edited_captions", (Term("edited_captions", unit(seed + 1) * np.float32(0.9), edited),)),
+            Branch(
+                "edited_captions",
+                (
+                    Term("edited_captions", unit(seed + 1) * np.float32(0.9), edited),
+                    Term("edit_direction", unit(seed + 4), direction),
+                ),
+            ),
             Branch("image_objects", (Term("image", unit(seed + 2), image), Term("objects", unit(seed + 3), objects))),
         ),
         columns=(Column("image_vector", 1 - gamma), Column("caption_vector", gamma)),

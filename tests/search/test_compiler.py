@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,9 +8,9 @@ import numpy as np
 import pytest
 
 from cvsi_db.errors import CvsiError, FilterError, QueryError, RankError
-from cvsi_db.records import ComposedQuery
+from cvsi_db.records import ComposedQuery, Rewrite
 from cvsi_db.search import SearchContext
-from cvsi_db.search.compiler import compile_query, pseudo_sentence
+from cvsi_db.search.compiler import compile_query, edit_direction, pseudo_sentence
 from cvsi_db.search.query import PRESETS
 from tests.fakes import FakeCaptioner, FakeEncoder, FakeRewriter, make_picture
 
@@ -20,7 +21,7 @@ def test_one_image_forward_and_one_text_forward(
     query = ComposedQuery(photos / "red.png", "with a hat")
     compiled = compile_query(query, context)
     assert encoder.image_batches == [1]
-    assert encoder.text_batches == [5]  # three edited captions, the pseudo sentence, the added objects
+    assert encoder.text_batches == [8]  # captions before and after the edit, the pseudo sentence, the added objects
     assert {term.name: term.weight for term in compiled.logical.terms} == PRESETS["default"].weights
     again = compile_query(query, context)
     assert captioner.batches == [1]
@@ -36,12 +37,31 @@ def test_the_terms_are_what_the_method_says(context: SearchContext, encoder: Fak
     mean = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).mean(axis=0)
     assert terms["edited_captions"].vector == pytest.approx(mean, abs=1e-6)
     assert np.linalg.norm(terms["edited_captions"].vector) < 1
+    before = encoder.encode_texts(compiled.captions)
+    moved = mean - (before / np.linalg.norm(before, axis=1, keepdims=True)).mean(axis=0)
+    assert terms["edit_direction"].vector == pytest.approx(moved / np.linalg.norm(moved), abs=1e-6)
     assert [
         float(np.linalg.norm(terms[name].vector)) for name in ("pseudo_token", "image", "objects")
     ] == pytest.approx([1, 1, 1])
     assert terms["pseudo_token"].text == "a photo of $ that with a hat. And the photo should have a hat."
     assert [branch.name for branch in compiled.logical.branches] == ["pseudo_token", "edited_captions", "image_objects"]
     assert compiled.logical.exclude == compiled.reference_id
+
+
+def test_the_edit_direction_by_hand() -> None:
+    edited, captions = np.array([0.5, 0.4], np.float32), np.array([0.5, 0.1], np.float32)
+    assert edit_direction(edited, captions) == pytest.approx(np.array([0, 1]))
+    assert edit_direction(edited, edited + np.float32(1e-6)) is None
+
+
+def test_an_edit_that_changes_no_caption_has_no_direction(context: SearchContext) -> None:
+    class Unmoved(FakeRewriter):
+        def rewrite(self, captions: Sequence[str], edit_text: str) -> Rewrite:
+            return Rewrite(tuple(captions), "", self.name)
+
+    compiled = compile_query(ComposedQuery(make_picture(), "just the same"), replace(context, rewriter=Unmoved()))
+    assert [term.name for term in compiled.logical.terms] == ["edited_captions", "pseudo_token", "image"]
+    assert any("changes nothing in the captions" in warning for warning in compiled.warnings)
 
 
 def test_the_pseudo_sentence_is_tidy() -> None:
@@ -70,7 +90,8 @@ def test_without_phi_the_weights_keep_their_sum_and_a_warning_says_so(context: S
     query = ComposedQuery(make_picture(), "with a hat", preset="fashioniq")  # 0.2, 0.6, 0.2
     compiled = compile_query(query, replace(context, phi=None))
     assert [(term.name, term.weight) for term in compiled.logical.terms] == [
-        ("edited_captions", pytest.approx(0.5)), ("image", pytest.approx(0.5)), ("objects", 0.0),
+        ("edited_captions", pytest.approx(0.5)), ("edit_direction", 0.0),
+        ("image", pytest.approx(0.5)), ("objects", 0.0),
     ]  # fmt: skip
     assert "no phi" in compiled.warnings[0]
 

@@ -50,7 +50,7 @@ def test_every_preset_equals_brute_force(big_store: Store, name: str, limit: int
 
 @settings(max_examples=30, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(
-    weights=st.lists(WEIGHTS, min_size=4, max_size=4).filter(any),
+    weights=st.lists(WEIGHTS, min_size=5, max_size=5).filter(any),
     gamma=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
     k=st.sampled_from([1, 3, 25, 2000]),
     where=FILTERS,
@@ -65,22 +65,22 @@ def test_any_weights_equal_brute_force(
 
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
 def test_extreme_weights_neither_vanish_nor_overflow(big_store: Store, scale: float) -> None:
-    check(big_store, logical_query([0.6 * scale, 0.4 * scale, -0.2 * scale, 0], 0.2, k=10))
+    check(big_store, logical_query([0.6 * scale, 0, 0.4 * scale, -0.2 * scale, 0], 0.2, k=10))
 
 
 @pytest.mark.parametrize("k", [1, 3, 10, 10**12])
 def test_a_tiny_gallery_gives_what_it_has(tiny_store: Store, k: int) -> None:
-    check(tiny_store, logical_query([0.4, 0.2, 0.4, 0], 0.1, k=k))
+    check(tiny_store, logical_query([0.4, 0.3, 0.2, 0.4, 0], 0.1, k=k))
 
 
 def test_an_empty_gallery_gives_nothing(tmp_path: Path) -> None:
     store = new_store(tmp_path)
-    assert answer(store, build_plan(logical_query([0.4, 0.2, 0.4, 0], 0.1, k=5), 0)) == []
+    assert answer(store, build_plan(logical_query([0.4, 0.3, 0.2, 0.4, 0], 0.1, k=5), 0)) == []
 
 
 def test_ties_break_by_image_id_even_at_the_edge_of_the_answer(tmp_path: Path) -> None:
     store = fill(new_store(tmp_path), np.repeat(random_vectors(2, seed=3), 30, axis=0))
-    logical = logical_query([0.4, 0.2, 0.4, 0], 0.1, k=7)
+    logical = logical_query([0.4, 0.3, 0.2, 0.4, 0], 0.1, k=7)
     found = answer(store, limited(build_plan(logical, store.count()), 2))
     truth = brute_force(store, logical)
     best = max(truth.values())
@@ -89,7 +89,7 @@ def test_ties_break_by_image_id_even_at_the_edge_of_the_answer(tmp_path: Path) -
 
 
 def test_a_first_fetch_that_is_not_enough_is_followed_by_more(big_store: Store) -> None:
-    logical = logical_query([0.4, 0.2, 0.4, 0], 0.1, k=10)
+    logical = logical_query([0.4, 0.3, 0.2, 0.4, 0], 0.1, k=10)
     executed = run_plan(limited(build_plan(logical, big_store.count()), 1), big_store, "cpu")
     union = union_of(executed.plan)
     assert union.rounds is not None
@@ -99,12 +99,12 @@ def test_a_first_fetch_that_is_not_enough_is_followed_by_more(big_store: Store) 
 
 
 def test_one_round_is_enough_when_a_search_reads_everything(tiny_store: Store) -> None:
-    plan = build_plan(logical_query([0.4, 0.2, 0.4, 0], 0.1, k=2), tiny_store.count())
+    plan = build_plan(logical_query([0.4, 0.3, 0.2, 0.4, 0], 0.1, k=2), tiny_store.count())
     assert union_of(run_plan(plan, tiny_store, "cpu").plan).rounds == 1
 
 
 def test_the_rules_do_not_change_the_answer(big_store: Store) -> None:
-    logical = logical_query([0.6, 0.4, 0.0, 0.0], 0.2, k=10, where="width > 900", exclude=f"{7919:064x}")
+    logical = logical_query([0.6, 0, 0.4, 0.0, 0.0], 0.2, k=10, where="width > 900", exclude=f"{7919:064x}")
     naive = push_down_exclusion(push_down_filter(naive_plan(logical, big_store.count())))
     kept = rewrite_searches(naive, lambda search: search if np.any(search.vector) else None)
     assert answer(big_store, kept) == answer(big_store, build_plan(logical, big_store.count()))

@@ -18,10 +18,10 @@ def golden(text: str) -> str:
 
 
 def test_the_naive_plan_says_what_is_to_be_computed() -> None:
-    logical = logical_query([0.6, 0.4, 0.0, 0.0], 0.2, k=10, where="width > 1000", exclude="ab" * 32)
+    logical = logical_query([0.6, 0, 0.4, 0.0, 0.0], 0.2, k=10, where="width > 1000", exclude="ab" * 32)
     assert format_plan(naive_plan(logical, 5000)) == golden("""
         TopK k=10
-        └─ Rerank (0.6·edited_captions + 0.4·pseudo_token + 0·image + 0·objects) · (0.8·image_vector + 0.2·caption_vector)
+        └─ Rerank (0.6·edited_captions + 0·edit_direction + 0.4·pseudo_token + 0·image + 0·objects) · (0.8·image_vector + 0.2·caption_vector)
            └─ Exclude image_id=abababababab…
               └─ Filter width > 1000
                  └─ Union by image_id
@@ -35,10 +35,10 @@ def test_the_naive_plan_says_what_is_to_be_computed() -> None:
 
 
 def test_the_rules_push_down_and_drop() -> None:
-    logical = logical_query([0.6, 0.4, 0.0, 0.0], 0.2, k=30, where="width > 1000", exclude="ab")
+    logical = logical_query([0.6, 0, 0.4, 0.0, 0.0], 0.2, k=30, where="width > 1000", exclude="ab")
     assert format_plan(build_plan(logical, 5000)) == golden("""
         TopK k=30
-        └─ Rerank (0.6·edited_captions + 0.4·pseudo_token + 0·image + 0·objects) · (0.8·image_vector + 0.2·caption_vector)
+        └─ Rerank (0.6·edited_captions + 0·edit_direction + 0.4·pseudo_token + 0·image + 0·objects) · (0.8·image_vector + 0.2·caption_vector)
            └─ Union by image_id
               ├─ VectorSearch pseudo_token × image_vector rows=5,000 limit=300 where (width > 1000) AND image_id <> 'ab'
               ├─ VectorSearch pseudo_token × caption_vector rows=5,000 limit=300 where (width > 1000) AND image_id <> 'ab'
@@ -48,12 +48,12 @@ def test_the_rules_push_down_and_drop() -> None:
 
 
 def test_a_column_without_a_share_is_not_searched() -> None:
-    assert format_plan(build_plan(logical_query([0, 0, -1.0, 0.5], 0.0, k=1), 50)) == golden("""
+    assert format_plan(build_plan(logical_query([0, 0, 0, -1.0, 0.5], 0.0, k=1), 50)) == golden("""
         TopK k=1
-        └─ Rerank (0·edited_captions + 0·pseudo_token - 1·image + 0.5·objects) · (1·image_vector + 0·caption_vector)
+        └─ Rerank (0·edited_captions + 0·edit_direction + 0·pseudo_token - 1·image + 0.5·objects) · (1·image_vector + 0·caption_vector)
            └─ Union by image_id
               └─ VectorSearch image_objects × image_vector rows=50 limit=51
-        """)
+        """)  # noqa: E501
 
 
 def test_terms_that_cancel_out_are_an_error() -> None:

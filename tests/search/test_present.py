@@ -34,7 +34,13 @@ def test_json_has_the_shape_of_the_contract(context: SearchContext, photos: Path
     assert list(shape) == ["query", "hits", "timings_ms", "warnings"]
     assert shape["query"]["reference"] == str(photos / "red.png")
     assert shape["query"]["added_objects"] == "a hat"
-    assert shape["query"]["weights"] == {"edited_captions": 0.2, "pseudo_token": 0.6, "image": 0.2, "objects": 0.0}
+    assert shape["query"]["weights"] == {
+        "edited_captions": 0.2,
+        "edit_direction": 0.0,
+        "pseudo_token": 0.6,
+        "image": 0.2,
+        "objects": 0.0,
+    }
     assert (shape["query"]["preset"], shape["query"]["gamma"]) == ("fashioniq", 0.1)
     assert list(shape["hits"][0]) == ["rank", "path", "image_id", "score", "terms"]
     assert list(shape["hits"][0]["terms"]["image"]) == ["similarity", "weight", "contribution"]
