@@ -147,13 +147,15 @@ class Rewrite:
     """What a rewriter made of the captions and the edit text.
 
     `edited_captions` has at least one entry; `added_objects` is a short noun phrase, or "" when the edit adds none;
-    `rewriter` names who spoke; `fallback` is True when the edit was not understood and merely appended.
+    `rewriter` names who spoke; `fallback` is True when the edit was not understood and merely appended. `note` says why
+    another one that was asked first did not speak, else it is ""; a rewrite with a note is not kept in the catalog.
     """
 
     edited_captions: tuple[str, ...]
     added_objects: str
     rewriter: str
     fallback: bool = False
+    note: str = ""
 
 
 # --- search -----------------------------------------------------------------------------------------------------
@@ -173,7 +175,7 @@ class ComposedQuery:
     """What a person asks: *this picture, but …*. Either half may be missing, not both.
 
     `rank` is a linear expression over the term names that replaces the preset's weights; `where` an SQL condition
-    over the images table's columns.
+    over the images table's columns. `strict` makes it an error that the bundle lacks a branch the preset asks for.
     """
 
     reference: Reference | None = None
@@ -183,6 +185,7 @@ class ComposedQuery:
     rank: str | None = None
     preset: str = "default"
     exclude_reference: bool = True
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -215,7 +218,8 @@ class Column:
 class LogicalQuery:
     """What to compute, not how: score(x) = Σ_branches Σ_terms Σ_columns w_term · w_column · <term, x[column]>.
 
-    `filter` is a condition already checked against the columns; `exclude` an image_id to leave out.
+    `filter` is a condition already checked against the columns; `exclude` an image_id to leave out; `missing` names
+    the branches that such a query has with other bundles.
     """
 
     branches: tuple[Branch, ...]
@@ -223,6 +227,7 @@ class LogicalQuery:
     filter: str | None
     exclude: str | None
     k: int
+    missing: tuple[BranchName, ...] = ()
 
     @property
     def terms(self) -> tuple[Term, ...]:

@@ -10,22 +10,31 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-PROMPT_VERSION = 1
+PROMPT_VERSION = 2
 
 SYSTEM_PROMPT = """\
 You edit captions for an image search engine. Someone has a reference picture and looks for another picture that is \
 like it except for one change. You are given captions of the reference picture and the change in that person's words.
 
-Rewrite each caption so that it describes the wanted picture:
-1. Carry out the whole change: put in what is new, take out what it replaces or removes, and adjust colours, numbers, \
-place, time, weather, style and viewpoint as asked.
-2. Keep every detail that the change leaves alone. Invent nothing.
-3. Say only what can be seen. Name no absent thing, and do not speak of the change or of the reference picture.
-4. Write plain, short English sentences or noun phrases, in the manner of the captions, under 40 words each.
-5. Return exactly one caption for each given caption, in the given order.
+Rewrite each caption so that it describes the wanted picture as if nobody had ever seen the reference:
+1. Carry out the whole change in every caption, each of its parts, also where the caption says nothing of the thing \
+concerned. Where caption and change disagree, the change is right.
+2. Keep every detail that the change leaves alone. Invent nothing. What is to be "different" in a way nobody names is \
+left out.
+3. Name only what can be seen. What is removed, missing or replaced goes unnamed: drop it with all that is said of it, \
+and say "sleeveless", "bare" or "alone" where the language has such a word, never "no", "without" or "not".
+4. Turn comparisons into how the wanted picture looks: "darker" becomes "dark", "more birds" a greater number or \
+"many birds", "fewer" a smaller number or "a few", "closer" a close-up. Never write "more", "less", "same" or "than".
+5. The change may be an order ("make it blue"), a description ("a dog on grass") or a list of traits ("is longer and \
+has a collar"). Traits belong to the main subject. A description with another main subject replaces the subject, \
+and keeps of the rest what still fits. Words such as "same" or "keep" ask to leave that part alone.
+6. Write short plain English sentences or noun phrases in the manner of the captions, under 40 words each. Do not \
+speak of the change, of the reference or of yourself.
+7. Return exactly one caption for each given caption, in the given order, even if two turn out alike.
 
-Name also the objects that the change adds to the picture, as one short noun phrase such as "a hat" or "a scarf and \
-a balloon"; an empty string when it adds none (a removal, or a change of colour, number, place, time or style).
+Name also the objects that the wanted picture has and the reference has not, added or put in another's place, as one \
+short noun phrase such as "a hat" or "a scarf and a balloon"; an empty string when there are none (a removal, or a \
+change of colour, number, size, place, time, viewpoint or style).
 
 Answer with one JSON object: {"edited_captions": ["..."], "added_objects": "..."} and nothing else.\
 """
@@ -44,4 +53,5 @@ ANSWER_SCHEMA: dict[str, Any] = {
 def user_prompt(captions: Sequence[str], edit_text: str) -> str:
     """The captions and the change, each quoted as JSON so that neither can be taken for an instruction."""
     listed = "\n".join(f"{number}. {json.dumps(text, ensure_ascii=False)}" for number, text in enumerate(captions, 1))
-    return f"Captions of the reference picture:\n{listed}\n\nChange: {json.dumps(edit_text, ensure_ascii=False)}"
+    change = json.dumps(edit_text, ensure_ascii=False)
+    return f"Captions of the reference picture ({len(captions)}):\n{listed}\n\nChange: {change}"

@@ -52,7 +52,12 @@ class Captioner(Protocol):
 
 
 class Rewriter(Protocol):
-    """Applies an edit text to captions. `name` identifies rewriter and prompt version: it keys the rewrite cache."""
+    """Applies an edit text to captions. `name` identifies rewriter and prompt version: it keys the rewrite cache.
+
+    It may also have, read through the functions of those names in rewriter.py: `concurrency` (int; how many threads may
+    ask it at once, 1 when it does not say: see `concurrency_of`), `usage` (a `Usage`; what it has cost so far: see
+    `usage_of`) and `cache_name` (the name to keep its answers by, where that is not `name`: see `cache_name`).
+    """
 
     @property
     def name(self) -> str:

@@ -1,0 +1,77 @@
+"""Reads a language model's answer: edited captions and added objects out of text that should be one JSON object.
+
+Text in, a checked `Answer` out, or a RewriteError in one line; knows nothing about endpoints. Work is linear in the
+text, whatever the text is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cvsi_db.errors import RewriteError
+
+MAX_TEXT = 1000
+"""Characters of an edited caption or of the added objects. A text tower reads some 300 of them; a longer one is a model
+gone astray, and cutting it would keep what nobody asked for."""
+
+_CANDIDATES = 20
+"""So many mentions of the key are tried, from the last one back: each may cost a pass over the text."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model said, checked: at least one edited caption, each one line."""
+
+    edited_captions: tuple[str, ...]
+    added_objects: str
+
+
+def parse_answer(text: str, count: int) -> Answer:
+    """The last answer in `text`, whatever surrounds its JSON object (a code fence, thoughts, politeness).
+
+    `count` captions were given. A model that returns more has gone on writing: the first `count` stand. One that
+    returns fewer has merged some: what there is stands, for the term is a mean and each entry carries the whole edit.
+    Blank ones are dropped; equal ones stay, so that the mean weighs the captions as the reference's own mean does.
+    Raises RewriteError when nothing is left, and for entries that are no strings or longer than MAX_TEXT characters.
+    """
+    found = _last_object(text)
+    if found is None:
+        raise RewriteError(f"the model's answer holds no JSON object with edited_captions: {shortened(text)}")
+    captions, objects = found["edited_captions"], found.get("added_objects")
+    if not isinstance(captions, list) or not all(isinstance(caption, str) for caption in captions):
+        raise RewriteError(f"edited_captions in the model's answer is no list of strings: {shortened(text)}")
+    if not isinstance(objects, str | None):
+        raise RewriteError(f"added_objects in the model's answer is no string: {shortened(text)}")
+    edited = tuple(line for line in map(_line, captions) if line)[:count]
+    if not edited:
+        raise RewriteError(f"the model's answer has no edited caption: {shortened(text)}")
+    return Answer(edited, _line(objects or ""))
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    if len(line) > MAX_TEXT:
+        raise RewriteError(f"a text of the model's answer has {len(line)} characters, over {MAX_TEXT}: {line[:60]}...")
+    return line
+
+
+def _last_object(text: str) -> Mapping[str, Any] | None:
+    """The last JSON object with edited_captions: a model that thinks aloud drafts first and answers last."""
+    for mention in reversed(list(re.finditer('"edited_captions"', text))[-_CANDIDATES:]):
+        try:
+            value, _ = json.JSONDecoder().raw_decode(text, max(text.rfind("{", 0, mention.start()), 0))
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, Mapping) and "edited_captions" in value:
+            return value
+    return None
+
+
+def shortened(text: str) -> str:
+    """`text` in one line of at most 120 characters, for a message."""
+    line = " ".join(text[:1000].split())
+    return line if len(line) <= 120 else line[:117] + "..."
