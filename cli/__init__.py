@@ -18,7 +18,20 @@ from cvsi_db.errors import CvsiError
 
 from .common import debugging
 
-COMMANDS = ("ingest", "search", "explain", "stats", "list", "check", "optimize", "migrate", "models", "eval")
+COMMANDS = (
+    "ingest",
+    "caption",
+    "search",
+    "explain",
+    "stats",
+    "list",
+    "check",
+    "optimize",
+    "migrate",
+    "models",
+    "train",
+    "eval",
+)
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from .common import common_options, emit, model_options, plural, settings_for
+from .progress import Show, bar
 
 if TYPE_CHECKING:
     from cvsi_db.records import IngestProgress, IngestSummary
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.command("ingest")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Pictures per batch.")
+@click.option("--no-captions", is_flag=True, help="Leave captioning to `cvsi-db caption`.")
 @click.option("--strict", is_flag=True, help="Exit 1 when a file could not be read.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @model_options
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 def command(
     paths: tuple[Path, ...],
     batch_size: int,
+    no_captions: bool,
     strict: bool,
     form: str,
     model: str | None,
@@ -44,8 +46,9 @@ def command(
     settings = settings_for(db, model, device)
     scan(paths, {}, ())  # refuses paths without pictures before a gallery is made for them
     opened = Gallery.open_or_create(settings.db, model=model, default_model=settings.model, device=settings.device)
-    with opened as gallery, _progress(quiet) as on_progress:
-        summary = gallery.ingest(*paths, on_progress=on_progress, batch_size=batch_size)
+    with opened as gallery, bar("ingesting", quiet) as show:
+        on_progress, caption = show and _shown(show), not no_captions
+        summary = gallery.ingest(*paths, on_progress=on_progress, batch_size=batch_size, caption=caption)
     for failure in summary.errors:
         click.echo(f"skipped {failure.path}: {failure.reason}", err=True)
     emit(json.dumps(_as_json(summary), indent=2) if form == "json" else _as_text(summary, settings.db))
@@ -67,28 +70,5 @@ def _as_text(summary: IngestSummary, db: Path) -> str:
     return f"{', '.join(counts)}; {embedded} in {summary.seconds:.1f} s; gallery {db}"
 
 
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[IngestProgress], None] | None]:
-    """A bar on stderr while it is a terminal, else nothing."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    columns = (
-        TextColumn("ingesting"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[failed]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("ingesting", total=None, failed="")
-
-        def show(now: IngestProgress) -> None:
-            failed = f"{now.failed} failed" if now.failed else ""
-            bar.update(task, completed=now.done, total=now.total, failed=failed)
-
-        yield show
+def _shown(show: Show) -> Callable[[IngestProgress], None]:
+    return lambda now: show(now.done, now.total, f"{now.failed} failed" if now.failed else "")

@@ -25,6 +25,9 @@ from cvsi_db.records import IngestFailure, IngestSummary, Rewrite
 
 FileState = Literal["ok", "failed", "missing"]
 
+GIVEN = "*"
+"""Stands in the caption cache in place of a captioner: captions that a person chose, which whoever asks shall get."""
+
 
 @dataclass(frozen=True)
 class GalleryInfo:
@@ -184,20 +187,30 @@ class Catalog:
     # --- caches -------------------------------------------------------------------------------------------------
 
     def captions(self, image_ids: Collection[str], captioner: str) -> dict[str, tuple[str, ...]]:
-        """The captions kept for those of the images that `captioner` has seen."""
+        """The captions kept for those of the images that `captioner` has seen, or that somebody gave captions."""
+        kept = self.kept_captions(image_ids)
+        own = {image_id: said.get(GIVEN, said.get(captioner)) for image_id, said in kept.items()}
+        return {image_id: captions for image_id, captions in own.items() if captions is not None}
+
+    def kept_captions(self, image_ids: Collection[str]) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Everything kept of these images: by image_id, by captioner."""
         wanted = list(image_ids)
-        found: dict[str, tuple[str, ...]] = {}
+        found: dict[str, dict[str, tuple[str, ...]]] = {}
         with self._session() as session:
             for start in range(0, len(wanted), 1000):  # SQLite limits the parameters of a statement
                 some = col(CaptionCacheTable.image_id).in_(wanted[start : start + 1000])
-                rows = session.exec(select(CaptionCacheTable).where(some, CaptionCacheTable.captioner == captioner))
-                found |= {row.image_id: tuple(row.captions) for row in rows}
+                for row in session.exec(select(CaptionCacheTable).where(some)):
+                    found.setdefault(row.image_id, {})[row.captioner] = tuple(row.captions)
         return found
 
     def keep_captions(self, captioner: str, captions: Mapping[str, tuple[str, ...]]) -> None:
         """Keep what `captioner` said of images, by image_id."""
         rows = [{"image_id": i, "captioner": captioner, "captions": list(texts)} for i, texts in captions.items()]
         self._upsert(CaptionCacheTable, rows)
+
+    def give_captions(self, captions: Mapping[str, tuple[str, ...]]) -> None:
+        """Keep captions of images, by image_id, that stand whichever captioner is asked for."""
+        self.keep_captions(GIVEN, captions)
 
     def rewrite(self, captions: Sequence[str], edit_text: str, rewriter: str) -> Rewrite | None:
         """What `rewriter` made of the same captions and edit text before, or None."""

@@ -23,7 +23,8 @@ def find_problems(store: Store, catalog: Catalog) -> list[str]:
     """One line per problem; an empty list when the gallery is sound.
 
     Looked for: files said to be ingested whose image is missing; images no file leads to; images with paths that the
-    catalog does not know; vectors that are not finite or not of unit length; images without captions.
+    catalog does not know; vectors that are not finite or not of unit length; captions without their vector, or the
+    reverse. An image that has neither is sound: it waits for its captions.
     """
     files = {path: file for path, file in catalog.source_files().items() if file.image_id is not None}
     ids: list[str] = store.scan(["image_id"])["image_id"].to_pylist()
@@ -37,8 +38,6 @@ def find_problems(store: Store, catalog: Catalog) -> list[str]:
 
 
 def _problems_of(row: ImageRow, paths: set[str]) -> Iterator[str]:
-    if not row.captions:
-        yield "has no captions"
     if row.path not in row.paths:
         yield "its path is not among its paths"
     for path in set(row.paths) - paths:
@@ -47,6 +46,8 @@ def _problems_of(row: ImageRow, paths: set[str]) -> Iterator[str]:
         yield "its image_vector is not of unit length"
     if not np.isfinite(row.caption_vector).all():
         yield "its caption_vector is not finite"
+    elif bool(row.captions) != bool(row.caption_vector.any()):
+        yield "its captions have no caption_vector" if row.captions else "it has a caption_vector but no captions"
 
 
 def _is_unit(vector: FloatArray) -> bool:

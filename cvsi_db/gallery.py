@@ -5,21 +5,24 @@ Knows nothing about tables, towers or plans itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from cvsi_db.errors import BundleError
+from cvsi_db.errors import BundleError, IngestError
 from cvsi_db.records import ComposedQuery, IngestProgress, IngestSummary, Reference, SearchResult
 
 if TYPE_CHECKING:
     from cvsi_db.catalog import Catalog
+    from cvsi_db.ingest.caption_lines import CaptionImport
+    from cvsi_db.ingest.recaption import RecaptionProgress, RecaptionSummary
     from cvsi_db.models.bundle import Bundle
-    from cvsi_db.models.protocols import Rewriter
+    from cvsi_db.models.protocols import Captioner, Rewriter
     from cvsi_db.search import SearchContext
     from cvsi_db.store import Store
 
@@ -109,11 +112,13 @@ class Gallery:
         *paths: str | Path,
         on_progress: Callable[[IngestProgress], None] | None = None,
         batch_size: int = 32,
+        caption: bool = True,
     ) -> IngestSummary:
         """Take in files and folders; `on_progress` is called after each batch.
 
-        Files that cannot be read are counted and listed in the summary. Raises IngestError for a path that does not
-        exist or holds no picture, GalleryError when another process is writing.
+        Without `caption` new images wait for the method of that name, and searches say so. Files that cannot be read
+        are counted and listed in the summary. Raises IngestError for a path that does not exist or holds no picture,
+        GalleryError when another process is writing.
         """
         from cvsi_db.ingest import ingest
         from cvsi_db.storage import write_lock
@@ -124,8 +129,62 @@ class Gallery:
                 store=self._store,
                 catalog=self._catalog,
                 encoder=self._bundle.encoder,
-                captioner=self._bundle.captioner,
+                captioner=self._bundle.captioner if caption else None,
                 batch_size=batch_size,
+                progress=on_progress,
+            )
+
+    def caption(
+        self,
+        *,
+        captions: int | None = None,
+        on_progress: Callable[[RecaptionProgress], None] | None = None,
+        batch_size: int = 32,
+    ) -> RecaptionSummary:
+        """Caption the images that have no captions; `on_progress` is called after each batch.
+
+        `captions` is how many each gets, in place of the bundle's number. Images whose file is gone or changed are
+        counted and listed in the summary. May be interrupted and called again. Raises GalleryError when another
+        process is writing, ModelError when the captioner's weights cannot be had.
+        """
+        from cvsi_db.ingest.recaption import recaption
+        from cvsi_db.storage import write_lock
+
+        captioner = self._bundle.captioner if captions is None else self._captioner_of(captions)
+        with write_lock(self.folder):
+            return recaption(
+                store=self._store,
+                catalog=self._catalog,
+                encoder=self._bundle.encoder,
+                captioner=captioner,
+                batch_size=batch_size,
+                given=captioner.name != self._bundle.captioner.name,
+                progress=on_progress,
+            )
+
+    def export_captions(self) -> Iterator[str]:
+        """A line of JSON per image, in the order of their paths: image_id, path, captions, captioner."""
+        from cvsi_db.ingest.caption_lines import export_captions
+
+        return export_captions(self._store, self._catalog)
+
+    def import_captions(
+        self, file: str | Path, *, on_progress: Callable[[int, int], None] | None = None
+    ) -> CaptionImport:
+        """Take captions from a file of such lines, in place of those its images have; see caption_lines.
+
+        `on_progress` is called with the images done and their total. Raises IngestError, before anything is written,
+        for a line that cannot be used, GalleryError when another process is writing.
+        """
+        from cvsi_db.ingest.caption_lines import import_captions
+        from cvsi_db.storage import write_lock
+
+        with write_lock(self.folder):
+            return import_captions(
+                Path(file),
+                store=self._store,
+                catalog=self._catalog,
+                encoder=self._bundle.encoder,
                 progress=on_progress,
             )
 
@@ -139,17 +198,19 @@ class Gallery:
         rank: str | None = None,
         preset: str = "default",
         exclude_reference: bool = True,
+        strict: bool = False,
     ) -> SearchResult:
         """Find the images that look like `reference` changed as `edit_text` says; either may be missing, not both.
 
         The reference is a path, the bytes of an image file, or a PIL image; it need not be in the gallery, and when
         it is, it is left out of the hits unless `exclude_reference` is False. Returns a list of hits, best first.
-        Raises QueryError, RankError or FilterError when the query makes no sense.
+        Raises QueryError, RankError or FilterError when the query makes no sense, and RankError when it is `strict`
+        and the bundle lacks a branch that the preset asks for.
         """
         from cvsi_db.search import search
         from cvsi_db.search.query import check_query
 
-        query = ComposedQuery(reference, edit_text, k, where, rank, preset, exclude_reference)
+        query = ComposedQuery(reference, edit_text, k, where, rank, preset, exclude_reference, strict)
         check_query(query)  # before the models load: that takes seconds
         return search(query, self._context)
 
@@ -163,7 +224,7 @@ class Gallery:
         return explain_text(self.search(reference, edit_text, **options))
 
     def stats(self) -> dict[str, Any]:
-        """Counts and facts: images, captions, files by state, bundle, width, folder."""
+        """Counts and facts: images, those without captions, files by state, bundle, width, folder."""
         from collections import Counter
 
         info, files = self._catalog.gallery(), self._catalog.source_files()
@@ -174,6 +235,7 @@ class Gallery:
             "dim": info.dim,
             "created_at": info.created_at,
             "images": self._store.count(),
+            "uncaptioned": self._store.count_uncaptioned(),
             "files": dict(sorted(Counter(file.state for file in files.values()).items())),
         }
 
@@ -213,6 +275,15 @@ class Gallery:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _captioner_of(self, captions: int) -> Captioner:
+        """The bundle's captioner, but for the number of its captions."""
+        from cvsi_db.models.bundle import Bundle
+
+        if captions < 1:
+            raise IngestError(f"cannot write {captions!r} captions per image: ask for at least 1")
+        bundle = self._bundle
+        return Bundle(replace(bundle.spec, captions=captions), bundle.device, bundle.source).captioner
 
     @cached_property
     def _context(self) -> SearchContext:

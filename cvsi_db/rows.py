@@ -7,7 +7,7 @@ on the way in. Knows nothing about LanceDB or where the tables lie.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -23,11 +23,15 @@ IMAGE_FIELDS = tuple(field.name for field in fields(ImageRow))
 
 
 def image_batch(images: Sequence[ImageRow], schema: pa.Schema) -> pa.Table:
-    """The images as a table of `schema`. Raises ModelError for an unusable vector, GalleryError for a repeated id."""
+    """The images as a table of `schema`; the caption_vector of one without captions may be zero.
+
+    Raises ModelError for an unusable vector, GalleryError for a repeated id.
+    """
     columns: dict[str, Any] = {name: [getattr(image, name) for image in images] for name in IMAGE_FIELDS}
     columns["modified_at"] = [_utc(image.modified_at, image.image_id) for image in images]
     columns["taken_at"] = [_camera_time(image.taken_at, image.image_id) for image in images]
-    return _batch(columns, schema, columns["image_id"])
+    bare = frozenset(image.image_id for image in images if not image.captions)
+    return _batch(columns, schema, columns["image_id"], {"caption_vector": bare})
 
 
 def caption_batch(captions: Sequence[CaptionRow], schema: pa.Schema) -> pa.Table:
@@ -39,7 +43,7 @@ def caption_batch(captions: Sequence[CaptionRow], schema: pa.Schema) -> pa.Table
         "text": [caption.text for caption in captions],
         "vector": [caption.vector for caption in captions],
     }
-    return _batch(columns, schema, columns["caption_id"])
+    return _batch(columns, schema, columns["caption_id"], {})
 
 
 def image_rows(table: pa.Table) -> Iterator[ImageRow]:
@@ -60,8 +64,8 @@ def matrix(table: pa.Table, column: str) -> FloatArray:
     return result
 
 
-def check_vector(vector: FloatArray, dim: int, what: str) -> None:
-    """Raise ModelError unless `vector` is (dim,), finite and not zero, also after rounding to float16.
+def check_vector(vector: FloatArray, dim: int, what: str, *, may_be_zero: bool = False) -> None:
+    """Raise ModelError unless `vector` is (dim,), finite and, if it must be, not zero, also after rounding to float16.
 
     LanceDB stores such vectors without a word, and finds nothing when it searches for one.
     """
@@ -71,25 +75,28 @@ def check_vector(vector: FloatArray, dim: int, what: str) -> None:
         rounded = vector.astype(np.float16)
     if not np.isfinite(rounded).all():
         raise ModelError(f"{what} holds NaN, an infinity or a number beyond ±65504: the model's output is broken")
-    if not rounded.any():
+    if not (rounded.any() or may_be_zero):
         raise ModelError(f"{what} is zero, so it is near to nothing: the model's output is broken")
 
 
-def _batch(columns: dict[str, Any], schema: pa.Schema, keys: Sequence[str]) -> pa.Table:
+def _batch(
+    columns: dict[str, Any], schema: pa.Schema, keys: Sequence[str], zeros: Mapping[str, Collection[str]]
+) -> pa.Table:
+    """The columns as a table; `zeros` names, by column, the keys whose vector may be zero."""
     # LanceDB inserts a new key as often as a batch names it.
     repeated = [key for key, times in Counter(keys).items() if times > 1]
     if repeated:
         raise GalleryError(f"{repeated[0]!r} is twice in one batch: merge its rows before they are written")
-    arrays = [_array(columns[field.name], field, keys) for field in schema]
+    arrays = [_array(columns[field.name], field, keys, zeros.get(field.name, ())) for field in schema]
     return pa.table(arrays, schema=schema)
 
 
-def _array(values: Sequence[Any], field: pa.Field, keys: Sequence[str]) -> pa.Array:
+def _array(values: Sequence[Any], field: pa.Field, keys: Sequence[str], zeros: Collection[str]) -> pa.Array:
     if not pa.types.is_fixed_size_list(field.type):
         return pa.array(values, field.type)
     dim = field.type.list_size
     for key, vector in zip(keys, values, strict=True):
-        check_vector(vector, dim, f"the {field.name} of {key!r}")
+        check_vector(vector, dim, f"the {field.name} of {key!r}", may_be_zero=key in zeros)
     flat = np.asarray(values, np.float16).reshape(-1)
     return pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float16()), dim)
 

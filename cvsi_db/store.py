@@ -29,6 +29,7 @@ import lancedb
 __all__ = ["Store", "connect", "literal", "matrix", "restoring"]
 
 _TABLES = ("images", "captions")
+_UNCAPTIONED = "coalesce(array_length(captions), 0) = 0"
 
 
 def connect(folder: Path) -> Any:
@@ -67,6 +68,7 @@ class Store:
         self.columns: Mapping[str, pa.DataType] = {
             field.name: field.type for field in schema if field.name not in VECTORS
         }
+        self._counted: tuple[int, int] | None = None
 
     @classmethod
     def create(cls, folder: Path, dim: int) -> Store:
@@ -168,6 +170,17 @@ class Store:
         """The number of images that meet `where`."""
         with self._reading(where):
             return int(self._images.count_rows(where))
+
+    def count_uncaptioned(self) -> int:
+        """The number of images without captions; counted once per version of the table, so that searches may ask."""
+        version = self.version
+        if self._counted is None or self._counted[0] != version:
+            self._counted = (version, self.count(_UNCAPTIONED))
+        return self._counted[1]
+
+    def uncaptioned(self) -> list[str]:
+        """The image_ids of the images without captions, ascending."""
+        return sorted(self.scan(["image_id"], _UNCAPTIONED)["image_id"].to_pylist())
 
     def check_filter(self, where: str) -> None:
         """Dry-run a filter. Raises FilterError, with the reason in one line, when it cannot be used."""

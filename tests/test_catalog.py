@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlmodel import SQLModel
 
-from cvsi_db.catalog import Catalog, GalleryInfo, SourceFile, open_engine
+from cvsi_db.catalog import GIVEN, Catalog, GalleryInfo, SourceFile, open_engine
 from cvsi_db.errors import GalleryError
 from cvsi_db.records import IngestFailure, IngestSummary, Rewrite
 from cvsi_db.storage import create_gallery_folder
@@ -113,6 +113,15 @@ def test_captions_are_kept_by_image_and_captioner(catalog: Catalog) -> None:
     assert catalog.captions(["id0", "id1", "none"], "blip@1") == {"id0": ("a 0", "é 猫"), "id1": ("again",)}
     assert catalog.captions(["id0", "id1"], "blip@2") == {"id1": ()}
     assert len(catalog.captions([f"id{n}" for n in range(2500)], "blip@1")) == 2500
+
+
+def test_given_captions_stand_whichever_captioner_is_asked_for(catalog: Catalog) -> None:
+    catalog.keep_captions("blip@1", {"id1": ("said",), "id2": ("said too",)})
+    catalog.give_captions({"id1": ("given",)})
+    assert catalog.captions(["id1", "id2"], "blip@1") == {"id1": ("given",), "id2": ("said too",)}
+    assert catalog.captions(["id1", "id2"], "blip@2") == {"id1": ("given",)}
+    kept = catalog.kept_captions(["id1", "id2", "none"])
+    assert kept == {"id1": {"blip@1": ("said",), GIVEN: ("given",)}, "id2": {"blip@1": ("said too",)}}
 
 
 def test_rewrites_are_kept_by_everything_they_depend_on(catalog: Catalog) -> None:

@@ -47,6 +47,15 @@ def test_a_vector_that_is_not_of_unit_length(row: ImageRow, store: Store, catalo
     ]
 
 
+def test_captions_and_their_vector_belong_together(row: ImageRow, store: Store, catalog: Catalog) -> None:
+    store.update([replace(row, captions=())])
+    assert find_problems(store, catalog) == [
+        f"image {row.image_id} ({row.path}): it has a caption_vector but no captions"
+    ]
+    store.update([replace(row, captions=(), caption_vector=row.caption_vector * 0)])
+    assert find_problems(store, catalog) == []
+
+
 def test_a_file_whose_image_was_never_written(row: ImageRow, store: Store, catalog: Catalog) -> None:
     catalog.record_files([SourceFile("/ghost.png", 1, 1, "0" * 64, "ok", None)])
     assert find_problems(store, catalog) == ["/ghost.png: its image is missing"]

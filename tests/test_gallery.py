@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,92 @@ def test_a_gallery_remembers_a_bundle_of_the_users_own(pictures: Path, tmp_path:
         assert len(hits) == 2
         assert "this bundle has no phi" in hits.warnings[0]
         assert all(len(image["captions"]) == 2 for image in gallery.images())
+
+
+# --- captions ---------------------------------------------------------------------------------------------------
+
+
+def bundle_with(captioner: Path, folder: Path, captions: int = 3) -> str:
+    """A bundle file of the starter's CLIP and this captioner; returns its name."""
+    from cvsi_db.models.starter import FOLDER
+
+    text = f'arch = "local-dir:{FOLDER / "clip"}"\ncaptioner = "{captioner}"\ncaptions = {captions}\n'
+    (folder / "mine.toml").write_text(text)
+    return str(folder / "mine.toml")
+
+
+@pytest.mark.parametrize("kind", ["blip", "blip2"])
+def test_a_gallery_captioned_by_blip(pictures: Path, tmp_path: Path, kind: str) -> None:
+    from tests.models import small_captioners
+
+    (tmp_path / kind).mkdir()
+    captioner: Path = getattr(small_captioners, f"save_{kind}")(tmp_path / kind)
+    model = bundle_with(captioner, tmp_path, captions=15)
+    with Gallery.create(tmp_path / "gallery", model=model, device="cpu") as gallery:
+        assert gallery.ingest(pictures).new == 3
+        captions = {image["name"]: image["captions"] for image in gallery.images()}
+        hits = gallery.search(pictures / "red.png", "make it blue", k=3)
+        assert gallery.check() == []
+    assert [len(of_one) for of_one in captions.values()] == [15, 15, 15]
+    words = {word for of_one in captions.values() for text in of_one for word in text.replace("##", "").split()}
+    assert len(words & set(small_captioners.WORDS)) > 3
+    assert hits.compiled.captions == tuple(captions["red.png"])
+    assert sorted(Path(hit.path).name for hit in hits) == ["blue.png", "green.png"]
+
+
+@pytest.fixture
+def bare(pictures: Path, tmp_path: Path) -> Iterator[Gallery]:
+    """A gallery of three pictures without captions."""
+    with Gallery.create(tmp_path / "bare", device="cpu") as gallery:
+        assert gallery.ingest(pictures, caption=False).new == 3
+        yield gallery
+
+
+def scores(gallery: Gallery, pictures: Path) -> dict[str, float]:
+    hits = gallery.search(pictures / "red.png", "make it blue", rank="image + edited_captions", k=3)
+    return {Path(hit.path).name: hit.score for hit in hits}
+
+
+def test_pictures_are_found_before_they_are_captioned_and_after(bare: Gallery, folder: Path, pictures: Path) -> None:
+    assert (bare.stats()["uncaptioned"], bare.check()) == (3, [])
+    without = scores(bare, pictures)
+    summary = bare.caption()
+    assert (summary.captioned, summary.skipped, bare.stats()["uncaptioned"], bare.check()) == (3, 0, 0, [])
+    with Gallery.open(folder, device="cpu") as captioned:
+        assert scores(bare, pictures) == pytest.approx(scores(captioned, pictures), abs=1e-4)
+        assert set(without) == set(scores(captioned, pictures))
+        assert without != pytest.approx(scores(captioned, pictures), abs=1e-4)
+
+
+def test_more_captions_than_the_bundle_writes(bare: Gallery, pictures: Path) -> None:
+    with pytest.raises(IngestError, match="cannot write 0 captions per image"):
+        bare.caption(captions=0)
+    assert bare.caption(captions=7).captioned == 3
+    captions = {image["name"]: tuple(image["captions"]) for image in bare.images()}
+    assert [len(of_one) for of_one in captions.values()] == [7, 7, 7]
+    assert bare.search(pictures / "red.png", "make it blue").compiled.captions == captions["red.png"]
+
+
+def test_captions_carry_over_to_another_gallery(bare: Gallery, folder: Path, pictures: Path, tmp_path: Path) -> None:
+    with Gallery.open(folder, device="cpu") as captioned:
+        (tmp_path / "captions.jsonl").write_text("\n".join(captioned.export_captions()))
+        expected = scores(captioned, pictures)
+        captions = [image["captions"] for image in captioned.images()]
+    summary = bare.import_captions(tmp_path / "captions.jsonl")
+    assert (summary.matched, summary.unmatched, summary.empty, summary.images) == (3, 0, 0, 3)
+    assert [image["captions"] for image in bare.images()] == captions
+    assert scores(bare, pictures) == pytest.approx(expected, abs=1e-6)
+    assert bare.caption().captioned == 0
+
+
+def test_captioning_waits_for_the_one_who_writes(bare: Gallery, tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from cvsi_db.storage import write_lock
+
+    (tmp_path / "none.jsonl").write_text("")
+    with write_lock(bare.folder), ThreadPoolExecutor(2) as others:
+        waiting = [others.submit(bare.caption), others.submit(bare.import_captions, tmp_path / "none.jsonl")]
+        for other in waiting:
+            with pytest.raises(GalleryError, match="another process is writing"):
+                other.result()

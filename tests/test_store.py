@@ -169,6 +169,26 @@ def test_unusable_vectors_are_neither_written_nor_searched_for(
     assert (store.count(), stored_captions(folder)) == (1, [("id0001", 0, "a cat")])
 
 
+def test_an_image_without_captions_may_have_a_caption_vector_of_zero(store: Store, folder: Path) -> None:
+    nothing = np.zeros(DIM, np.float32)
+    put(store, image(1), replace(image(2, captions=()), caption_vector=nothing), image(3, captions=()))
+    assert (store.count_uncaptioned(), store.uncaptioned()) == (2, ["id0002", "id0003"])
+    assert not store.rows(["id0002"])["id0002"].caption_vector.any()
+    assert store.count_uncaptioned() == 2
+    Store.open(folder).upsert([image(3)], captions_of(image(3)))
+    assert store.count_uncaptioned() == 1  # another handle's writing is seen
+    found = store.search("caption_vector", image(1).caption_vector, 3)
+    assert found["similarity"].to_pylist()[found["image_id"].to_pylist().index("id0002")] == pytest.approx(0, abs=1e-6)
+    for row in (
+        replace(image(4, captions=()), image_vector=nothing),
+        replace(image(4, captions=()), caption_vector=nothing[1:]),
+        replace(image(4, captions=()), caption_vector=nothing * np.nan),
+    ):
+        with pytest.raises(ModelError):
+            put(store, row)
+    assert store.count() == 3
+
+
 def test_a_batch_that_contradicts_itself_is_refused(store: Store) -> None:
     caption = captions_of(image(1))[0]
     for images, captions, said in (

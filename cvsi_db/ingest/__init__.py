@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvsi_db.errors import IngestError
-from cvsi_db.ingest.caption import caption
+from cvsi_db.ingest.caption import caption, no_captions
 from cvsi_db.ingest.decode import decode, printable
 from cvsi_db.ingest.embed import embed
 from cvsi_db.ingest.scan import Scan, scan
@@ -34,12 +34,13 @@ def ingest(
     store: Store,
     catalog: Catalog,
     encoder: Encoder,
-    captioner: Captioner,
+    captioner: Captioner | None,
     batch_size: int = 32,
     progress: Callable[[IngestProgress], None] | None = None,
 ) -> IngestSummary:
     """Take in files and folders; `progress` is called after each batch of at most `batch_size` files.
 
+    Without a captioner new pictures have no captions, until ingest.recaption writes them.
     The caller holds the gallery's write lock. Files that cannot be read are counted and listed, in the order of the
     scan. Raises IngestError for a path that does not exist or holds no picture, ModelError when a model gives nothing
     usable, GalleryError when the gallery cannot be written; an ingest that raises leaves its finished batches.
@@ -63,10 +64,12 @@ def ingest(
 
 
 def _take_in(
-    batch: Sequence[FoundFile], writer: Writer, catalog: Catalog, encoder: Encoder, captioner: Captioner
+    batch: Sequence[FoundFile], writer: Writer, catalog: Catalog, encoder: Encoder, captioner: Captioner | None
 ) -> IngestSummary:
     decoded = decode(batch, writer.known)
     vectors = embed(decoded.pictures, encoder)
+    if captioner is None:
+        return writer.write(decoded, vectors, no_captions(vectors))
     captions = caption(decoded.pictures, captioner=captioner, encoder=encoder, catalog=catalog)
     return writer.write(decoded, vectors, captions)
 

@@ -1,13 +1,13 @@
 """Caption: what is to be seen in each picture, in words and as vectors.
 
 Takes Pictures, a Captioner, an Encoder and the catalog's cache; returns each picture's captions with their vectors.
-Knows nothing about files or tables.
+Knows nothing about files, nor about tables beyond what a row of captions is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -16,23 +16,32 @@ import numpy as np
 from cvsi_db.errors import ModelError
 from cvsi_db.ingest.embed import embed_texts
 from cvsi_db.models.protocols import Captioner, Encoder
-from cvsi_db.records import FloatArray, Picture
+from cvsi_db.records import CaptionRow, FloatArray, ImageRow, Picture
 
 if TYPE_CHECKING:
     from cvsi_db.catalog import Catalog
+    from cvsi_db.store import Store
 
 
 @dataclass(frozen=True)
 class Captions:
-    """The captions of one picture, at least one, and their L2-normalised vectors (n, dim)."""
+    """The captions of one picture and their L2-normalised vectors (n, dim); none where it was not captioned."""
 
     texts: tuple[str, ...]
     vectors: FloatArray = field(repr=False)
 
     @property
     def mean(self) -> FloatArray:
-        """(dim,) mean of the vectors, not normalised again: it is the shorter, the less the captions agree."""
-        return np.asarray(self.vectors.mean(axis=0), dtype=np.float32)
+        """(dim,) mean of the vectors, not normalised again: it is the shorter, the less the captions agree.
+
+        Without captions it is zero, which adds nothing to any score.
+        """
+        return np.asarray(self.vectors.sum(axis=0) / max(len(self.texts), 1), dtype=np.float32)
+
+    def rows(self, image_id: str) -> list[CaptionRow]:
+        """The rows of the captions table."""
+        pairs = zip(self.texts, self.vectors, strict=True)
+        return [CaptionRow(image_id, ordinal, text, vector) for ordinal, (text, vector) in enumerate(pairs)]
 
 
 def caption(
@@ -44,11 +53,30 @@ def caption(
     """
     if not pictures:
         return {}
-    texts = _texts(pictures, captioner, catalog)
+    return embed_captions(_texts(pictures, captioner, catalog), encoder)
+
+
+def embed_captions(texts: Mapping[str, Sequence[str]], encoder: Encoder) -> dict[str, Captions]:
+    """The texts of each image, at least one, with their vectors; one forward. Raises ModelError as `embed` does."""
+    if not texts:
+        return {}
     vectors = embed_texts(list(chain.from_iterable(texts.values())), encoder)
     ends = np.cumsum([len(captions) for captions in texts.values()])
     parts = np.split(vectors, ends[:-1])
-    return {image_id: Captions(texts[image_id], part) for image_id, part in zip(texts, parts, strict=True)}
+    return {image_id: Captions(tuple(texts[image_id]), part) for image_id, part in zip(texts, parts, strict=True)}
+
+
+def no_captions(vectors: Mapping[str, FloatArray]) -> dict[str, Captions]:
+    """No captions for each picture, by image_id; `vectors` are the image vectors (dim,)."""
+    return {image_id: Captions((), np.zeros((0, len(vector)), np.float32)) for image_id, vector in vectors.items()}
+
+
+def rewrite_captions(rows: Iterable[ImageRow], captions: Mapping[str, Captions], store: Store) -> None:
+    """Write rows again with these captions in place of theirs, both tables; raises what the store raises."""
+    changed = [
+        replace(row, captions=captions[row.image_id].texts, caption_vector=captions[row.image_id].mean) for row in rows
+    ]
+    store.upsert(changed, [text for row in changed for text in captions[row.image_id].rows(row.image_id)])
 
 
 def _texts(pictures: Sequence[Picture], captioner: Captioner, catalog: Catalog) -> dict[str, tuple[str, ...]]:

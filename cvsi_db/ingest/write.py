@@ -18,7 +18,7 @@ from cvsi_db.catalog import SourceFile
 from cvsi_db.ingest.caption import Captions
 from cvsi_db.ingest.decode import DecodedBatch, FailedFile, ReadFile, printable
 from cvsi_db.ingest.scan import is_gone
-from cvsi_db.records import CaptionRow, FloatArray, FoundFile, ImageRow, IngestFailure, IngestSummary, Picture
+from cvsi_db.records import FloatArray, FoundFile, ImageRow, IngestFailure, IngestSummary, Picture
 
 if TYPE_CHECKING:
     from cvsi_db.catalog import Catalog
@@ -121,7 +121,7 @@ class Writer:
         new = [row for image_id, row in placed.items() if image_id in captions]
         old = [row for image_id, row in placed.items() if image_id not in captions and row is not rows[image_id]]
         empty = rows.keys() - placed.keys()
-        self._store.upsert(new, [text for row in new for text in _caption_rows(row.image_id, captions[row.image_id])])
+        self._store.upsert(new, [text for row in new for text in captions[row.image_id].rows(row.image_id)])
         self._store.update(old)
         self._store.delete(empty)
         self.known = (self.known | placed.keys()) - empty
@@ -154,11 +154,6 @@ def _row(
         image_vector=vectors[image_id],
         caption_vector=captions[image_id].mean,
     )
-
-
-def _caption_rows(image_id: str, captions: Captions) -> list[CaptionRow]:
-    pairs = zip(captions.texts, captions.vectors, strict=True)
-    return [CaptionRow(image_id, ordinal, text, vector) for ordinal, (text, vector) in enumerate(pairs)]
 
 
 def _placed(row: ImageRow, paths: tuple[str, ...]) -> ImageRow:

@@ -1,7 +1,8 @@
-"""Captions of pictures from any transformers image-to-text model: BLIP, or the starter's own captioner.
+"""Captions of pictures from any transformers image-to-text model: BLIP, BLIP-2, or the starter's own captioner.
 
 Takes PIL pictures with one seed string each, returns N captions per picture. A picture's captions depend on the
-weights, the settings and its seed string, never on what else is in the batch. Knows nothing about galleries.
+weights, the settings and its seed string, not on what else is in the batch (a GPU rounds differently from one batch
+size to another, which may turn a token that hangs by a hair). Knows nothing about galleries.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ class TransformersCaptioner:
         self._tokenizer = tokenizer
         self._name = name
         self._settings = settings
+        # What WordPiece splits (dog ' s) has to be joined; BPE keeps its own spaces, and transformers refuses to.
+        self._decoding = {"skip_special_tokens": True, "clean_up_tokenization_spaces": not _is_bpe(tokenizer)}
 
     @classmethod
     def load(
@@ -85,7 +88,7 @@ class TransformersCaptioner:
         Raises ModelError when the weights cannot be had, are no captioner, or the settings cannot be meant.
         """
         settings = SamplingSettings(captions, max_new_tokens, top_p, temperature)
-        model, processor, tokenizer = _load_parts(source)
+        model, processor, tokenizer = _load_parts(source, weights_dtype(device))
         model = model.to(device).eval()
         return cls(model, processor, tokenizer, name=f"{name or source}/{settings}", settings=settings)
 
@@ -100,20 +103,24 @@ class TransformersCaptioner:
             raise ValueError(f"{len(pictures)} pictures need as many seeds, found {len(seeds)}")
         if not pictures:
             return []
-        texts = [_tidy(text) for text in self._tokenizer.batch_decode(self._sample(pictures, seeds), **_DECODING)]
+        texts = [_tidy(text) for text in self._tokenizer.batch_decode(self._sample(pictures, seeds), **self._decoding)]
         n = self._settings.captions
         return [tuple(texts[start : start + n]) for start in range(0, len(texts), n)]
 
     @torch.inference_mode()
     def _sample(self, pictures: Sequence[Image], seeds: Sequence[str]) -> torch.Tensor:
-        """(pictures · captions, tokens) token ids; each picture passes through the vision tower once."""
+        """(pictures · captions, tokens) new token ids; each picture passes through the vision tower once.
+
+        Without a prompt: BLIP starts at its first token, BLIP-2 after the image tokens that its Q-Former fills.
+        """
         settings = self._settings
         pixels = self._processor(images=list(pictures), return_tensors="pt")["pixel_values"]
         rows = [f"{seed}/{ordinal}" for seed in seeds for ordinal in range(settings.captions)]
         uniforms = draw_uniforms(rows, settings.max_new_tokens).to(self._model.device)
+        sampler = SeededNucleus(uniforms, settings.top_p, settings.temperature)
         tokens: torch.Tensor = self._model.generate(
-            pixel_values=pixels.to(self._model.device, self._model.dtype),
-            logits_processor=[SeededNucleus(uniforms, settings.top_p, settings.temperature)],
+            pixel_values=pixels.to(self._model.device, weights_dtype(self._model.device.type)),
+            logits_processor=[sampler],
             num_return_sequences=settings.captions,
             max_new_tokens=settings.max_new_tokens,
             min_new_tokens=1,
@@ -125,10 +132,7 @@ class TransformersCaptioner:
             top_p=1.0,
             num_beams=1,
         )
-        return tokens
-
-
-_DECODING = {"skip_special_tokens": True, "clean_up_tokenization_spaces": True}
+        return tokens[:, tokens.shape[1] - sampler.steps :]  # what comes before is what the model began with
 
 
 class SeededNucleus(LogitsProcessor):  # type: ignore[misc]  # transformers is untyped
@@ -141,13 +145,20 @@ class SeededNucleus(LogitsProcessor):  # type: ignore[misc]  # transformers is u
         self._columns = iter(uniforms.T)
         self._top_p = top_p
         self._temperature = temperature
+        self.steps = 0
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """(rows, vocabulary) scores: 0 at the chosen token of each row, minus infinity elsewhere."""
+        """(rows, vocabulary) scores: 0 at the chosen token of each row, minus infinity elsewhere.
+
+        Raises ModelError for scores that are not numbers.
+        """
         kept = nucleus((scores.float() / self._temperature).softmax(-1), self._top_p)
         # In the order of token ids, not of probability: rounding may swap two near-equal tokens from batch to batch.
         cumulative = kept.cumsum(-1)
+        if not bool(cumulative[:, -1].isfinite().all()):
+            raise ModelError("the captioner gave scores that are not numbers: its weights or its device are at fault")
         targets = next(self._columns).unsqueeze(-1) * cumulative[:, -1:]
+        self.steps += 1
         chosen = torch.searchsorted(cumulative, targets, right=True)
         return torch.full_like(scores, -torch.inf).scatter_(-1, chosen, 0.0)
 
@@ -171,39 +182,53 @@ def _seed_of(row: str) -> int:
 
 
 def _tidy(text: str) -> str:
-    return " ".join(text.lower().split()) or NOTHING_SAID
+    printable = "".join(char if char.isprintable() else " " for char in text.lower())
+    return " ".join(printable.split()) or NOTHING_SAID
 
 
 # --- loading ----------------------------------------------------------------------------------------------------
 
 
-def _load_parts(source: str) -> tuple[Any, Any, Any]:
+def weights_dtype(device: str) -> torch.dtype:
+    """In what precision a captioner runs: float16 on CUDA, where it halves memory and time; float32 elsewhere.
+
+    CPUs are slow at float16, and on MPS large language models overflow in it.
+    """
+    return torch.float16 if device.startswith("cuda") else torch.float32
+
+
+def _is_bpe(tokenizer: Any) -> bool:
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    return type(getattr(backend, "model", None)).__name__ == "BPE"
+
+
+def _load_parts(source: str, dtype: torch.dtype) -> tuple[Any, Any, Any]:
     """Model, image processor and tokenizer, from a folder or the cache, else from the hub."""
     register_conv_encoder()
     if Path(source).is_dir():
-        return _read_here(source, "this folder holds no captioner for transformers")
+        return _read_here(source, dtype, "this folder holds no captioner for transformers")
     try:
-        return _read_here(source, "it is not in the local cache")
+        return _read_here(source, dtype, "it is not in the local cache")
     except ModelError:
         require_hub(f"the captioner {source!r}")  # now, because transformers would go on asking for half a minute
-        return _read_parts(source, "it cannot be downloaded")
+        return _read_parts(source, dtype, "it cannot be downloaded")
 
 
-def _read_here(source: str, failure: str) -> tuple[Any, Any, Any]:
+def _read_here(source: str, dtype: torch.dtype, failure: str) -> tuple[Any, Any, Any]:
     """Without the network, and without the progress bar that transformers draws even for megabytes."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        return _read_parts(source, failure, local_files_only=True)
+        return _read_parts(source, dtype, failure, local_files_only=True)
     finally:
         if shown:
             logging.enable_progress_bar()
 
 
-def _read_parts(source: str, failure: str, **options: Any) -> tuple[Any, Any, Any]:
+def _read_parts(source: str, dtype: torch.dtype, failure: str, **options: Any) -> tuple[Any, Any, Any]:
     try:
         return (
-            AutoModelForImageTextToText.from_pretrained(source, dtype=torch.float32, **options),
+            _with_image_token(AutoModelForImageTextToText.from_pretrained(source, dtype=dtype, **options)),
             AutoImageProcessor.from_pretrained(source, backend="pil", **options),
             AutoTokenizer.from_pretrained(source, **options),
         )
@@ -213,3 +238,10 @@ def _read_parts(source: str, failure: str, **options: Any) -> tuple[Any, Any, An
             f"cannot load the captioner {source!r}: {failure} ({first_line}); "
             "give the folder of a local copy, or use the bundled model (--model starter)"
         ) from error
+
+
+def _with_image_token(model: Any) -> Any:
+    """The model, if it is none or a complete BLIP-2. Raises ValueError for one that an older transformers saved."""
+    if model.config.model_type == "blip-2" and model.config.image_token_index is None:
+        raise ValueError("its config.json has no image_token_index: take a newer copy of it")
+    return model

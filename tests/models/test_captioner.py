@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from pathlib import Path
 
@@ -13,49 +15,26 @@ from cvsi_db.models.torchvision_shim import ensure_torchvision
 
 ensure_torchvision()  # before transformers, which imports it
 
-from transformers import (  # noqa: E402
-    BertTokenizer,
-    BlipConfig,
-    BlipForConditionalGeneration,
-    BlipImageProcessor,
-    BlipTextConfig,
-    BlipVisionConfig,
-    GPT2Config,
-    VisionEncoderDecoderConfig,
-    VisionEncoderDecoderModel,
-)
+from transformers import GPT2Config, VisionEncoderDecoderConfig, VisionEncoderDecoderModel  # noqa: E402
 
 from cvsi_db.errors import ModelError  # noqa: E402
+from cvsi_db.models import captioner as captioner_module  # noqa: E402
 from cvsi_db.models.captioner import NOTHING_SAID, SeededNucleus, TransformersCaptioner, draw_uniforms, nucleus  # noqa: E402
-from cvsi_db.models.conv_encoder import ConvEncoder, ConvEncoderConfig, register_conv_encoder  # noqa: E402
+from cvsi_db.models.conv_encoder import ConvEncoderConfig, register_conv_encoder  # noqa: E402
+from tests.models.small_captioners import WORD_PIECES, save_blip, save_blip2, save_word_pieces  # noqa: E402
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "red", "blue", "cat", "dog", "##s", "on", "the", "moon"]
-LAYERS = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 COLOURS = ("red", "green", "blue", "yellow", "black")
 SEEDS = tuple(f"picture-{colour}" for colour in COLOURS)
 
 
-def save_words(folder: Path) -> None:
-    """A BERT tokenizer of a few words and an image processor, as BLIP's folder has them."""
-    (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")
-    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
-    BlipImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+@pytest.fixture(scope="session")
+def blip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_blip(tmp_path_factory.mktemp("blip"))
 
 
 @pytest.fixture(scope="session")
-def blip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BLIP of random weights in the layout of a real one."""
-    folder = tmp_path_factory.mktemp("blip")
-    torch.manual_seed(0)
-    text = BlipTextConfig(
-        **LAYERS, vocab_size=len(WORDS), encoder_hidden_size=32, projection_dim=32, pad_token_id=0, bos_token_id=2,
-        eos_token_id=3, sep_token_id=3, max_position_embeddings=64, initializer_range=0.3,
-    )  # fmt: skip
-    vision = BlipVisionConfig(**LAYERS, image_size=32, patch_size=16, projection_dim=32, initializer_range=0.3)
-    config = BlipConfig(text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=32)
-    BlipForConditionalGeneration(config).save_pretrained(folder)
-    save_words(folder)
-    return folder
+def blip2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_blip2(tmp_path_factory.mktemp("blip2"))
 
 
 @pytest.fixture(scope="session")
@@ -66,17 +45,17 @@ def conv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     eyes = ConvEncoderConfig(image_size=32, hidden_size=32, num_attention_heads=2, intermediate_size=32)
     words = GPT2Config(
-        vocab_size=len(WORDS), n_embd=32, n_layer=1, n_head=2, n_positions=64, add_cross_attention=True,
+        vocab_size=len(WORD_PIECES), n_embd=32, n_layer=1, n_head=2, n_positions=64, add_cross_attention=True,
         bos_token_id=2, eos_token_id=3, pad_token_id=0, initializer_range=0.5,
     )  # fmt: skip
     config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(eyes, words)
     config.decoder_start_token_id, config.eos_token_id, config.pad_token_id = 2, 3, 0
     VisionEncoderDecoderModel(config).half().save_pretrained(folder)
-    save_words(folder)
+    save_word_pieces(folder)
     return folder
 
 
-@pytest.fixture(params=["blip", "conv"])
+@pytest.fixture(params=["blip", "blip2", "conv"])
 def source(request: pytest.FixtureRequest) -> str:
     folder: Path = request.getfixturevalue(request.param)
     return str(folder)
@@ -125,26 +104,96 @@ def test_no_pictures_give_no_captions_and_seeds_must_match(source: str) -> None:
         load(source).caption([Image.new("RGB", (8, 8))], [])
 
 
-def test_the_vision_tower_sees_each_picture_once(conv: Path, pictures: list[Image.Image]) -> None:
-    captioner = load(str(conv), 5)
+def hear(module: torch.nn.Module, heard: list[int], key: str) -> None:
+    """Notes the size of the first dimension (of the second, for tokens) of what `module` is given under `key`."""
+    dimension = 0 if key == "pixel_values" else 1
+
+    def note(_module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], named: dict[str, torch.Tensor]) -> None:
+        heard.append((inputs[0] if inputs else named[key]).shape[dimension])
+
+    module.register_forward_pre_hook(note, with_kwargs=True)
+
+
+@pytest.mark.parametrize(("kind", "tower"), [("blip", "vision_model"), ("blip2", "vision_model"), ("conv", "encoder")])
+def test_the_vision_tower_sees_each_picture_once(
+    request: pytest.FixtureRequest, pictures: list[Image.Image], kind: str, tower: str
+) -> None:
+    captioner = load(str(request.getfixturevalue(kind)), 5)
     batches: list[int] = []
-    encoder: ConvEncoder = captioner._model.encoder
-    encoder.register_forward_hook(lambda _module, _inputs, output: batches.append(len(output.last_hidden_state)))
+    hear(getattr(captioner._model, tower), batches, "pixel_values")
     captioner.caption(pictures, SEEDS)
     assert batches == [5]
 
 
-def test_after_the_first_token_the_decoder_is_given_one_token_at_a_time(
-    conv: Path, pictures: list[Image.Image]
+def test_the_q_former_sees_each_picture_once(blip2: Path, pictures: list[Image.Image]) -> None:
+    captioner = load(str(blip2), 5)
+    batches: list[int] = []
+    captioner._model.qformer.register_forward_hook(lambda _module, _inputs, output: batches.append(len(output[0])))
+    captioner.caption(pictures, SEEDS)
+    assert batches == [5]
+
+
+@pytest.mark.parametrize(("kind", "decoder"), [("blip", "text_decoder"), ("conv", "decoder")])
+def test_the_decoder_is_given_one_token_at_a_time(
+    request: pytest.FixtureRequest, pictures: list[Image.Image], kind: str, decoder: str
 ) -> None:
-    captioner = load(str(conv))
+    captioner = load(str(request.getfixturevalue(kind)))
     lengths: list[int] = []
-    captioner._model.decoder.register_forward_pre_hook(
-        lambda _module, _inputs, named: lengths.append(named["input_ids"].shape[1]), with_kwargs=True
-    )
+    hear(getattr(captioner._model, decoder), lengths, "input_ids")
     captioner.caption(pictures, SEEDS)
     assert len(lengths) > 2
     assert set(lengths) == {1}
+
+
+def test_blip2_reads_the_image_tokens_once_and_then_one_token_at_a_time(
+    blip2: Path, pictures: list[Image.Image]
+) -> None:
+    captioner = load(str(blip2))
+    lengths: list[int] = []
+    captioner._model.language_model.register_forward_hook(
+        lambda _module, _inputs, output: lengths.append(output.past_key_values.get_seq_length())
+    )
+    captioner.caption(pictures, SEEDS)
+    assert lengths == [5, 6, 7, 8, 9, 10, 11, 12]  # four image tokens and the first token, then the eight new ones
+
+
+def test_blip2_ends_a_caption_at_its_line_end_and_gives_back_no_prompt(
+    blip2: Path, pictures: list[Image.Image]
+) -> None:
+    captioner = load(str(blip2), 20, temperature=100.0, top_p=1.0)
+    tokens = captioner._sample(pictures, SEEDS)
+    line_end, padding = captioner._tokenizer.convert_tokens_to_ids(["Ċ", "<pad>"])
+    assert tokens.shape == (100, 8)
+    ended = [row[row.index(line_end) + 1 :] for row in tokens.tolist() if line_end in row]
+    assert len(ended) > 5
+    assert {token for rest in ended for token in rest} == {padding}
+    assert "<" not in "".join(text for of_one in captioner.caption(pictures, SEEDS) for text in of_one)
+
+
+def test_a_blip2_without_image_tokens_is_an_error(blip2: Path, tmp_path: Path) -> None:
+    shutil.copytree(blip2, tmp_path / "old")
+    config = json.loads((blip2 / "config.json").read_text())
+    del config["image_token_index"]
+    (tmp_path / "old" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="no image_token_index: take a newer copy"):
+        load(str(tmp_path / "old"))
+
+
+def test_nothing_is_said_on_stderr(source: str, pictures: list[Image.Image], capfd: pytest.CaptureFixture[str]) -> None:
+    load(source).caption(pictures, SEEDS)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_half_precision_on_cuda_alone(
+    source: str, pictures: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = [captioner_module.weights_dtype(device) for device in ("cpu", "mps", "cuda", "cuda:1")]
+    assert kinds == [torch.float32, torch.float32, torch.float16, torch.float16]
+    monkeypatch.setattr(captioner_module, "weights_dtype", lambda device: torch.float16)
+    captioner = load(source, 15)
+    kinds = {name.split(".")[0]: value.dtype for name, value in captioner._model.named_parameters()}
+    assert {name for name, kind in kinds.items() if kind == torch.float32} <= {"query_tokens", "qformer"}
+    assert [len(of_one) for of_one in captioner.caption(pictures, SEEDS)] == [15] * 5
 
 
 def test_weights_are_used_as_float32(conv: Path) -> None:
@@ -192,6 +241,11 @@ def test_the_chosen_token_is_in_the_nucleus(rows: int, top_p: float, temperature
     chosen = SeededNucleus(uniforms, top_p, temperature)(torch.zeros(rows, 1), scores)
     kept = nucleus((scores / temperature).softmax(-1), top_p)
     assert bool((kept.gather(-1, chosen.argmax(-1, keepdim=True)) > 0).all())
+
+
+def test_scores_that_are_not_numbers_are_an_error() -> None:
+    with pytest.raises(ModelError, match="scores that are not numbers"):
+        SeededNucleus(torch.tensor([[0.5]]), 0.9, 0.7)(torch.zeros(1, 1), torch.tensor([[1.0, torch.nan]]))
 
 
 def test_samples_follow_the_distribution() -> None:

@@ -1,0 +1,88 @@
+"""`cvsi-db caption`: caption the images that have no captions, and carry captions from gallery to gallery."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .common import common_options, emit, model_options, plural, settings_for
+from .progress import Show, bar
+
+if TYPE_CHECKING:
+    from cvsi_db.gallery import Gallery
+    from cvsi_db.ingest.recaption import RecaptionProgress
+
+OUT, IN = (click.Path(path_type=Path, dir_okay=False, allow_dash=dash) for dash in (True, False))
+
+
+@click.command("caption")
+@click.option("--captions", type=click.IntRange(min=1), metavar="N", help="Captions per image.  [default: the model's]")
+@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images per batch.")
+@click.option("--export", "out", type=OUT, metavar="FILE.jsonl", help="Write all captions instead; - for stdout.")
+@click.option("--import", "given", type=IN, metavar="FILE.jsonl", help="Take captions from such a file instead.")
+@click.option("--strict", is_flag=True, help="Exit 1 when an image had to be skipped.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@model_options
+@common_options
+def command(
+    captions: int | None,
+    batch_size: int,
+    out: Path | None,
+    given: Path | None,
+    strict: bool,
+    form: str,
+    model: str | None,
+    device: str | None,
+    db: Path | None,
+    quiet: bool,
+) -> int:
+    """Caption the images that have no captions.
+
+    What was captioned stays when this is interrupted; run it again for the rest. Images whose files are gone or changed
+    are listed and skipped. --export and --import carry captions from one gallery to another, a line of JSON per image.
+    """
+    from cvsi_db.gallery import Gallery
+
+    if sum(option is not None for option in (captions, out, given)) > 1:
+        raise click.UsageError("--captions, --export and --import exclude each other: give one of them")
+    settings = settings_for(db, model, device)
+    with Gallery.open(settings.db, model=model, device=settings.device) as gallery:
+        if out is not None:
+            emit("\n".join(gallery.export_captions()), None if str(out) == "-" else out)
+            return 0
+        if given is not None:
+            return _import(gallery, given, form, quiet)
+        return _caption(gallery, captions, batch_size, strict, form, quiet)
+
+
+def _caption(gallery: Gallery, captions: int | None, batch_size: int, strict: bool, form: str, quiet: bool) -> int:
+    with bar("captioning", quiet) as show:
+        summary = gallery.caption(captions=captions, on_progress=show and _shown(show), batch_size=batch_size)
+    for failure in summary.errors:
+        click.echo(f"skipped {failure.path}: {failure.reason}", err=True)
+    values = dataclasses.asdict(summary)
+    skipped = f", {summary.skipped} skipped" if summary.skipped else ""
+    text = f"{plural(summary.captioned, 'image')} captioned{skipped} in {summary.seconds:.1f} s"
+    emit(json.dumps(values | {"seconds": round(summary.seconds, 3)}, indent=2) if form == "json" else text)
+    return 1 if strict and summary.skipped else 0
+
+
+def _import(gallery: Gallery, given: Path, form: str, quiet: bool) -> int:
+    with bar("importing", quiet) as show:
+        summary = gallery.import_captions(given, on_progress=show and (lambda done, total: show(done, total, "")))
+    values = dataclasses.asdict(summary)
+    text = (
+        f"{plural(summary.matched, 'image')} of {summary.images} captioned; "
+        f"{plural(summary.unmatched, 'line')} matched none, {summary.empty} without captions"
+    )
+    emit(json.dumps(values, indent=2) if form == "json" else text)
+    return 0
+
+
+def _shown(show: Show) -> Callable[[RecaptionProgress], None]:
+    return lambda now: show(now.done, now.total, f"{now.skipped} skipped" if now.skipped else "")
