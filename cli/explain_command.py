@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .common import common_options, emit, model_options, settings_for, warn
+from .common import common_options, emit, model_options, settings_for
 from .query import ask, query_options
 
 
@@ -16,8 +16,6 @@ from .query import ask, query_options
 @common_options
 def command(model: str | None, device: str | None, db: Path | None, quiet: bool, **query: object) -> None:
     """Run a search and tell how it ran."""
-    result = ask(settings_for(db, model, device), model, query)
-    warn(result.warnings, quiet)
     from cvsi_db.search.present import explain_text
 
-    emit(explain_text(result))
+    emit(explain_text(ask(settings_for(db, model, device), model, query)))  # the warnings are in it

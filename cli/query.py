@@ -28,6 +28,7 @@ def query_options(command: Command) -> Command:
             click.option("--rank", metavar="EXPR", help='Weights, e.g. "0.6*edited_captions + 0.4*pseudo_token".'),
             click.option("--preset", default="default", show_default=True, help="default, cirr, circo or fashioniq."),
             click.option("--keep-reference", is_flag=True, help="Leave the reference itself among the hits."),
+            click.option("--strict", is_flag=True, help="Fail where the bundle lacks a branch that the preset weighs."),
             click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules."),
         ]
     ):
@@ -57,6 +58,7 @@ def ask(settings: Settings, model: str | None, query: dict[str, Any]) -> SearchR
             rank=query["rank"],
             preset=query["preset"],
             exclude_reference=not query["keep_reference"],
+            strict=query["strict"],
         )
 
 

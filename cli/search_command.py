@@ -45,11 +45,12 @@ def command(
     of the hits.
     """
     result = ask(settings_for(db, model, device), model, query)
-    warn(result.warnings, quiet)
     if explain:
         from cvsi_db.search.present import explain_text
 
-        click.echo(explain_text(result), err=True)
+        click.echo(explain_text(result), err=True)  # the warnings are in it
+    else:
+        warn(result.warnings, quiet)
     emit(_FORMATS[form](result), out)
 
 

@@ -1,14 +1,16 @@
 """phi, the mapping network: an image embedding becomes the embedding of one word, the pseudo-token.
 
-Reads and writes its weights: our own safetensors, and the `.pt` files of LinCIR, SEARLE and CVSI, which share one
-layout. Knows nothing about sentences, training or where weights come from.
+Reads and writes its weights: our own safetensors, and the `.pt` files of LinCIR, SEARLE and CVSI. All three save
+`{"epoch": int, "Phi": weights}` (LinCIR's averaged `ema_phi_*.pt` too); a full checkpoint of SEARLE adds the states of
+optimizer and scaler and the path of its run. Knows nothing about sentences, training or where weights come from.
 """
 
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import torch
 from torch import nn
@@ -60,36 +62,42 @@ class MappedPhi:
 def load_phi(path: Path, *, dim: int, token_dim: int, device: str) -> MappedPhi:
     """Reads phi from safetensors or a `.pt` file (its dict may hold the weights under `Phi`).
 
-    Raises ModelError when the file is missing or unreadable, or when phi was made for another CLIP than one of joint
-    width `dim` and text width `token_dim`.
+    Raises ModelError when the file is missing or unreadable, holds no finite weights of a mapping network, or when phi
+    was made for another CLIP than one of joint width `dim` and text width `token_dim`.
     """
     weights = _read(path)
     _check_widths(path, weights, dim, token_dim)
+    if not all(value.isfinite().all() for value in weights.values()):
+        raise ModelError(f"phi {str(path)!r} holds weights that are no finite numbers: its training went astray")
     network = MappingNetwork(dim, token_dim)
     network.load_state_dict(weights)
     return MappedPhi(network, device)
 
 
 def save_phi(network: MappingNetwork, path: Path) -> None:
-    """Writes the weights as float16 safetensors."""
+    """Writes the weights as float16 safetensors, whole or not at all."""
     from safetensors.torch import save_file
 
-    save_file({name: value.detach().half().cpu().contiguous() for name, value in network.state_dict().items()}, path)
-    path.chmod(0o644)  # safetensors leaves it to its owner alone
+    part = path.with_name(path.name + ".part")
+    save_file({name: value.detach().half().cpu().contiguous() for name, value in network.state_dict().items()}, part)
+    part.chmod(0o644)  # safetensors leaves it to its owner alone
+    part.replace(path)
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
+    """The weights by their names in `MappingNetwork`; whether they fit is not yet known."""
     if not path.is_file():
         raise ModelError(f"phi {str(path)!r} does not exist: give the path of a .safetensors or .pt file, or train one")
     try:
         content = _load_file(path)
     except Exception as error:  # a damaged file raises whatever its reader stumbles over
-        kind = "holds more than weights" if isinstance(error, pickle.UnpicklingError) else str(error).split("\n")[0]
-        raise ModelError(f"cannot read phi {str(path)!r} ({kind}): is it a mapping network's weights?") from error
+        raise ModelError(f"cannot read phi {str(path)!r}: {_why(error)}") from error
     inner = content.get("Phi", content) if isinstance(content, Mapping) else None
     if not isinstance(inner, Mapping):
         raise ModelError(f"phi {str(path)!r} holds no weights under 'Phi': is it a mapping network's checkpoint?")
-    return {name.removeprefix("module."): value for name, value in inner.items()}
+    if not inner or not all(isinstance(value, torch.Tensor) for value in inner.values()):
+        raise ModelError(f"phi {str(path)!r} holds {_names(inner)} and no weights: {_expected()}")
+    return {str(name).removeprefix("module."): value for name, value in inner.items()}
 
 
 def _load_file(path: Path) -> object:
@@ -99,8 +107,21 @@ def _load_file(path: Path) -> object:
 
         weights: object = load_file(path)
         return weights
-    content: object = torch.load(path, map_location="cpu", weights_only=True)
+    # SEARLE's full checkpoints hold a path. A pure one opens nothing, and can be made on every platform.
+    with torch.serialization.safe_globals([(PurePosixPath, "pathlib.PosixPath")]):
+        content: object = torch.load(path, map_location="cpu", weights_only=True)
     return content
+
+
+def _why(error: Exception) -> str:
+    """What stood in the way of reading, in one line; of a pickle with more than weights, which type it was."""
+    refused = re.search(r"GLOBAL ([\w.]+)", str(error)) if isinstance(error, pickle.UnpicklingError) else None
+    if refused:
+        return (
+            f"beside weights it holds a {refused[1]}, and reading that could run code: if you trust the file, load it "
+            'with torch and save {"Phi": its weights} alone'
+        )
+    return f"{str(error).splitlines()[0] if str(error) else type(error).__name__} (is it a mapping network's weights?)"
 
 
 def _check_widths(path: Path, weights: Mapping[str, torch.Tensor], dim: int, token_dim: int) -> None:
@@ -108,13 +129,27 @@ def _check_widths(path: Path, weights: Mapping[str, torch.Tensor], dim: int, tok
     found = {name: tuple(value.shape) for name, value in weights.items()}
     if found == expected:
         return
-    first, last = found.get("layers.0.weight"), found.get("layers.6.weight")
-    if first is None or last is None or set(found) != set(expected):
-        raise ModelError(f"phi {str(path)!r} is no mapping network: expected the weights {', '.join(expected)}")
+    if set(found) != set(expected) or any(len(found[name]) != len(expected[name]) for name in expected):
+        raise ModelError(f"phi {str(path)!r} is no mapping network but holds {_names(weights)}: {_expected()}")
     raise ModelError(
-        f"phi {str(path)!r} maps width {first[-1]} to {last[0]}, but this CLIP needs {dim} to {token_dim}: "
+        f"phi {str(path)!r} maps width {_widths(found)}, but this CLIP needs {_widths(expected)}: "
         "use the phi that was trained for its weights"
     )
+
+
+def _widths(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """Its input, hidden and output widths."""
+    return f"{shapes['layers.0.weight'][1]} over {shapes['layers.3.weight'][1]} to {shapes['layers.6.weight'][0]}"
+
+
+def _names(content: Mapping[str, object]) -> str:
+    """The first few names in a checkpoint, for a message."""
+    names = [repr(str(name)) for name in content]
+    return ", ".join(names[:3]) + (" …" if len(names) > 3 else "") if names else "nothing"
+
+
+def _expected() -> str:
+    return f"the weights {', '.join(_skeleton(1, 1))} were expected"
 
 
 def _skeleton(dim: int, token_dim: int) -> dict[str, torch.Tensor]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cvsi_db.errors import ImageError, QueryError, RewriteError
+from cvsi_db.models.rewriter import cache_name
 from cvsi_db.records import (
     Branch,
     BranchName,
@@ -36,6 +37,7 @@ from cvsi_db.search.query import (
     check_weights,
     choose_weights,
     find_preset,
+    missing_branches,
     possible_terms,
     tidy,
 )
@@ -88,6 +90,7 @@ def compile_query(query: ComposedQuery, context: SearchContext) -> CompiledQuery
             filter=condition,
             exclude=reference_id if query.exclude_reference else None,
             k=query.k,
+            missing=missing_branches(query, context.phi is not None),
         ),
         reference_id=reference_id,
         captions=captions,
@@ -151,27 +154,34 @@ def _captions(picture: Picture, context: SearchContext) -> tuple[str, ...]:
 
 
 def _rewrite(captions: Sequence[str], edit_text: str, context: SearchContext) -> Rewrite:
-    """The captions after the edit, from the catalog or else from the rewriter; a lone edit text stands for itself."""
+    """The captions after the edit, from the catalog or else from the rewriter; a lone edit text stands for itself.
+
+    What a second rewriter said because the first gave no answer is not kept: next time the first is asked again.
+    """
     text = " ".join(edit_text.split())
     if not captions:
         return Rewrite((text,), added_objects="", rewriter="none")
-    name = context.rewriter.name
+    name = cache_name(context.rewriter)
     known = context.catalog.rewrite(captions, text, name)
     if known is None:
         known = context.rewriter.rewrite(captions, text)
         if not known.edited_captions:
-            raise RewriteError(f"the rewriter {name} gave no edited caption for {text!r}: try again or use another one")
-        context.catalog.keep_rewrite(captions, text, name, known)
+            who = context.rewriter.name
+            raise RewriteError(f"the rewriter {who} gave no edited caption for {text!r}: try again or use another one")
+        if known.rewriter == name:
+            context.catalog.keep_rewrite(captions, text, name, known)
     return known
 
 
 def _rewrite_warnings(rewrite: Rewrite | None, query: ComposedQuery) -> list[str]:
-    if rewrite is None or not rewrite.fallback:
+    if rewrite is None:
         return []
-    return [
+    stood_in = [f"the rewriter {rewrite.rewriter} stood in: {rewrite.note}"] if rewrite.note else []
+    appended = (
         f"the rewriter {rewrite.rewriter} did not understand {query.edit_text!r} and appended it to the captions: "
         "put it in other words, or use --rewriter openai"
-    ]
+    )
+    return [*stood_in, *([appended] if rewrite.fallback else [])]
 
 
 def _embed(

@@ -104,5 +104,8 @@ def _limit(search: VectorSearch) -> int:
 
 def _as_run(plan: TopK, fetches: Sequence[Fetch], rounds: int, candidates: int) -> TopK:
     searches = tuple(replace(fetch.search, fetched=len(fetch.candidates)) for fetch in fetches)
-    done = Union(searches, rounds, candidates)
-    return rewrite_source(plan, lambda node: done if isinstance(node, Union) else node)
+
+    def done(union: Union) -> Union:
+        return replace(union, searches=searches, rounds=rounds, candidates=candidates)
+
+    return rewrite_source(plan, lambda node: done(node) if isinstance(node, Union) else node)

@@ -33,11 +33,13 @@ class VectorSearch:
 
 @dataclass(frozen=True)
 class Union:
-    """The candidates of all searches, once each. `rounds` and `candidates` tell what it took to be exact."""
+    """The candidates of all searches, once each. `rounds` and `candidates` tell what it took to be exact; `missing`
+    names branches that could not be searched for, because the bundle lacks what makes them."""
 
     searches: tuple[VectorSearch, ...]
     rounds: int | None = None
     candidates: int | None = None
+    missing: tuple[BranchName, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,8 @@ def _describe(node: Node) -> str:
         case Exclude():
             return f"Exclude image_id={node.image_id[:12]}…"
         case Union():
-            return "Union by image_id" + _facts(rounds=node.rounds, candidates=node.candidates)
+            lacking = f" without {', '.join(node.missing)}" if node.missing else ""
+            return "Union by image_id" + _facts(rounds=node.rounds, candidates=node.candidates) + lacking
         case VectorSearch():
             facts = _facts(rows=node.rows, limit=node.limit, fetched=node.fetched)
             return f"VectorSearch {node.branch} × {node.column}{facts}{_where(node.where)}"

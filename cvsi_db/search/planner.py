@@ -33,7 +33,8 @@ def naive_plan(logical: LogicalQuery, rows: int) -> TopK:
             VectorSearch(branch.name, column.name, column.weight, branch_vector(branch), rows)
             for branch in logical.branches
             for column in logical.columns
-        )
+        ),
+        missing=logical.missing,
     )
     if logical.filter is not None:
         source = Filter(source, logical.filter)

@@ -102,6 +102,8 @@ def _headline(result: SearchResult) -> str:
 
 
 def _branch_lines(result: SearchResult) -> Iterator[str]:
+    for missing in result.compiled.logical.missing:
+        yield f"branch {missing} is missing: this bundle has no phi"
     for branch in result.compiled.logical.branches:
         yield f"branch {branch.name}"
         for term in branch.terms:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from cvsi_db.errors import QueryError, RankError
-from cvsi_db.records import TERM_NAMES, ComposedQuery, Preset, TermName
+from cvsi_db.records import TERM_NAMES, BranchName, ComposedQuery, Preset, TermName
 from cvsi_db.search.sql import parse_rank
 
 Weights = Mapping[TermName, float]
@@ -46,6 +46,7 @@ _ONLY_IMAGE: Weights = MappingProxyType({"image": 1.0})
 _MISSING: Mapping[TermName, str] = MappingProxyType(
     {"objects": "the edit text adds no objects", "edit_direction": "the edit changes nothing in the captions"}
 )
+_TO_HAVE_PHI = "name a checkpoint as `phi` in a bundle file, or make one with `cvsi-db train phi`"
 _PUNCTUATION = " \t\n.,;:!?"
 
 
@@ -88,12 +89,17 @@ def possible_terms(query: ComposedQuery, has_phi: bool) -> tuple[TermName, ...]:
     return tuple(name for name in TERM_NAMES if has_phi or name != "pseudo_token")
 
 
+def missing_branches(query: ComposedQuery, has_phi: bool) -> tuple[BranchName, ...]:
+    """The branches this kind of query can have, but not with this bundle."""
+    return ("pseudo_token",) if not has_phi and "pseudo_token" in possible_terms(query, True) else ()
+
+
 def choose_weights(query: ComposedQuery, preset: Preset, possible: Collection[TermName]) -> tuple[Weights, list[str]]:
     """The weight of each term of the query, and the warnings that come with it; terms not named weigh 0.
 
     A rank expression replaces the preset's weights. A lone half of a query is one term of weight 1. Without phi the
-    other weights are scaled up to the preset's sum. Raises RankError when `rank` is not linear, names a term the query
-    cannot have, or leaves nothing to rank by.
+    other weights are scaled up to the preset's sum, unless the query is strict. Raises RankError when `rank` is not
+    linear or names a term the query cannot have, and for a strict query whose preset does.
     """
     if query.rank is not None:
         return _check_named(parse_rank(query.rank), possible, query.rank), []
@@ -103,6 +109,11 @@ def choose_weights(query: ComposedQuery, preset: Preset, possible: Collection[Te
         return _ONLY_IMAGE, []
     if "pseudo_token" in possible or not preset.weights["pseudo_token"]:
         return preset.weights, []
+    if query.strict:
+        raise RankError(
+            f"the preset {preset.name} gives pseudo_token a weight, but this bundle has no phi: {_TO_HAVE_PHI}, "
+            "or do without --strict"
+        )
     return _without_pseudo_token(preset)
 
 
@@ -132,7 +143,7 @@ def _check_named(weights: Weights, possible: Collection[TermName], rank: str) ->
 
 def _reason(name: TermName) -> str:
     if name == "pseudo_token":
-        return "; a pseudo-token takes a reference image, an edit text and a bundle with phi"
+        return f"; a pseudo-token takes a reference image, an edit text and a bundle with phi ({_TO_HAVE_PHI})"
     return ""
 
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
+from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
+from cvsi_db import Gallery
 from cvsi_db.errors import ModelError
 from cvsi_db.models.phi import MappingNetwork, load_phi, save_phi
 from cvsi_db.models.starter import FOLDER
+from tests.fakes import make_picture, save_picture
 
 DIM, TOKEN_DIM = 8, 6
+
+Weights = dict[str, torch.Tensor]
+Layout = Callable[[Weights], dict[str, Any]]
 
 
 @pytest.fixture
@@ -42,12 +51,32 @@ def test_forward_is_two_gelu_layers_and_a_linear_one(network: MappingNetwork) ->
     torch.testing.assert_close(network.eval()(x), hidden @ w["layers.6.weight"].T + w["layers.6.bias"])
 
 
-@pytest.mark.parametrize("wrapped", [True, False])
+def lincir(weights: Weights) -> dict[str, Any]:
+    """What LinCIR saves at its best step and every so many, averaged or not."""
+    return {"epoch": 20_000, "Phi": weights}
+
+
+def searle(weights: Weights) -> dict[str, Any]:
+    """SEARLE's full checkpoint: its released one has the first two entries alone."""
+    moments = {number: {"step": torch.tensor(8.0), "exp_avg": value} for number, value in enumerate(weights.values())}
+    optimizer = {"state": moments, "param_groups": [{"lr": 1e-4, "betas": (0.9, 0.999), "params": list(moments)}]}
+    scaler = {"scale": 65536.0, "growth_factor": 2.0, "_growth_tracker": 0}
+    return {"epoch": 50, "Phi": weights, "optimizer": optimizer, "scaler": scaler, "training_path": Path("/runs/one")}
+
+
+def cvsi(weights: Weights) -> dict[str, Any]:
+    """CVSI's releases come from LinCIR's code; here in half precision, as mixed precision may leave them."""
+    return {"epoch": 14_500, "Phi": {name: value.half() for name, value in weights.items()}}
+
+
+LAYOUTS = (lincir, searle, cvsi)
+
+
+@pytest.mark.parametrize("layout", [*LAYOUTS, dict], ids=lambda layout: layout.__name__)
 @pytest.mark.parametrize("prefix", ["", "module."])
-def test_foreign_checkpoints(network: MappingNetwork, tmp_path: Path, wrapped: bool, prefix: str) -> None:
-    weights = {prefix + name: value for name, value in network.state_dict().items()}
-    torch.save({"Phi": weights, "epoch": 3} if wrapped else weights, tmp_path / "phi.pt")
-    check_same(network, tmp_path / "phi.pt", atol=1e-6)
+def test_published_layouts(network: MappingNetwork, tmp_path: Path, layout: Layout, prefix: str) -> None:
+    torch.save(layout({prefix + name: value for name, value in network.state_dict().items()}), tmp_path / "phi.pt")
+    check_same(network, tmp_path / "phi.pt", atol=2e-3 if layout is cvsi else 1e-6)
 
 
 def test_own_files_are_float16_on_disk_and_float32_in_use(network: MappingNetwork, tmp_path: Path) -> None:
@@ -65,16 +94,39 @@ def check_same(network: MappingNetwork, path: Path, atol: float) -> None:
     np.testing.assert_allclose(words, network.eval()(torch.from_numpy(vectors)).detach().numpy(), atol=atol)
 
 
+def refused(path: Path, reason: str, dim: int = DIM, token_dim: int = TOKEN_DIM) -> None:
+    with pytest.raises(ModelError) as caught:
+        load_phi(path, dim=dim, token_dim=token_dim, device="cpu")
+    assert reason in str(caught.value)
+    assert repr(str(path)) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_other_widths_are_named(network: MappingNetwork, tmp_path: Path) -> None:
     save_phi(network, tmp_path / "phi.safetensors")
-    with pytest.raises(ModelError, match="maps width 8 to 6, but this CLIP needs 512 to 512"):
-        load_phi(tmp_path / "phi.safetensors", dim=512, token_dim=512, device="cpu")
+    refused(
+        tmp_path / "phi.safetensors", "maps width 8 over 32 to 6, but this CLIP needs 512 over 2048 to 512", 512, 512
+    )
+    narrow = {name: value[:16] if "0." in name else value for name, value in network.state_dict().items()}
+    narrow["layers.3.weight"] = narrow["layers.3.weight"][:, :16]
+    torch.save({"Phi": narrow | {"layers.3.weight": torch.zeros(32, 16)}}, tmp_path / "narrow.pt")
+    refused(tmp_path / "narrow.pt", "maps width 8 over 16 to 6, but this CLIP needs 8 over 32 to 6")
 
 
-def test_other_networks_are_refused(tmp_path: Path) -> None:
+def test_other_networks_are_refused(network: MappingNetwork, tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(2, 2)}, tmp_path / "other.safetensors")
-    with pytest.raises(ModelError, match="is no mapping network"):
-        load_phi(tmp_path / "other.safetensors", dim=DIM, token_dim=TOKEN_DIM, device="cpu")
+    refused(tmp_path / "other.safetensors", "is no mapping network but holds 'weight': the weights layers.0.weight")
+    torch.save({"epoch": 3, "state_dict": network.state_dict()}, tmp_path / "other.pt")
+    refused(tmp_path / "other.pt", "holds 'epoch', 'state_dict' and no weights")
+    torch.save({"Phi": {name: torch.zeros(6) for name in network.state_dict()}}, tmp_path / "flat.pt")
+    refused(tmp_path / "flat.pt", "is no mapping network")
+
+
+def test_weights_that_are_no_numbers_are_refused(network: MappingNetwork, tmp_path: Path) -> None:
+    weights = network.state_dict()
+    weights["layers.3.bias"][2] = torch.nan
+    torch.save({"Phi": weights}, tmp_path / "phi.pt")
+    refused(tmp_path / "phi.pt", "no finite numbers")
 
 
 @pytest.mark.parametrize("content", [{"Phi": 3}, [1, 2]])
@@ -92,12 +144,53 @@ def test_missing_and_damaged_files(tmp_path: Path) -> None:
         load_phi(tmp_path / "bad.safetensors", dim=DIM, token_dim=TOKEN_DIM, device="cpu")
 
 
-def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
-    torch.save({"Phi": Path("x")}, tmp_path / "phi.pt")
-    with pytest.raises(ModelError, match="holds more than weights"):
-        load_phi(tmp_path / "phi.pt", dim=DIM, token_dim=TOKEN_DIM, device="cpu")
+class Code:
+    """Pickled, it would make a folder when it is read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.folder),)
+
+
+def test_code_in_a_checkpoint_is_not_run(network: MappingNetwork, tmp_path: Path) -> None:
+    torch.save({"Phi": network.state_dict(), "more": Code(tmp_path / "made")}, tmp_path / "phi.pt")
+    refused(tmp_path / "phi.pt", "mkdir, and reading that could run code")
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(("more", "named"), [(Namespace(lr=1), "argparse.Namespace"), (np.float64(0.5), "multiarray")])
+def test_what_stands_beside_the_weights_is_named(
+    network: MappingNetwork, tmp_path: Path, more: object, named: str
+) -> None:
+    torch.save({"Phi": network.state_dict(), "more": more}, tmp_path / "phi.pt")
+    refused(tmp_path / "phi.pt", named)
+    refused(tmp_path / "phi.pt", 'save {"Phi": its weights} alone')
 
 
 def test_starter_phi_fits_the_starter_clip() -> None:
     phi = load_phi(FOLDER / "phi.safetensors", dim=256, token_dim=192, device="cpu")
     assert phi(np.zeros((1, 256), np.float32)).shape == (1, 192)
+
+
+def pseudo_scores(folder: Path, phi: Path) -> dict[str, float]:
+    """What the pseudo-token finds in a new gallery, made and searched with a bundle file that names `phi`."""
+    folder.mkdir()
+    for colour in ("red", "blue"):
+        save_picture(folder / "pictures" / f"{colour}.png", colour)
+    lines = [f'arch = "local-dir:{FOLDER / "clip"}"', f'captioner = "{FOLDER / "captioner"}"', f'phi = "{phi}"']
+    (folder / "mine.toml").write_text("\n".join([*lines, "captions = 1"]))
+    with Gallery.create(folder / "gallery", model=str(folder / "mine.toml"), device="cpu") as gallery:
+        assert gallery.ingest(folder / "pictures").new == 2
+        hits = gallery.search(make_picture("red", dot="blue"), "make it blue", rank="pseudo_token", strict=True)
+        assert hits.warnings == ()
+        return {Path(hit.path).name: hit.terms["pseudo_token"].similarity for hit in hits}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.__name__)
+def test_published_layouts_search_as_our_own_file_does(tmp_path: Path, layout: Layout) -> None:
+    torch.save(layout(load_file(FOLDER / "phi.safetensors")), tmp_path / "phi.pt")
+    expected = pseudo_scores(tmp_path / "own", FOLDER / "phi.safetensors")
+    assert pseudo_scores(tmp_path / layout.__name__, tmp_path / "phi.pt") == pytest.approx(expected, abs=1e-6)
+    assert set(expected) == {"red.png", "blue.png"}

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cvsi_db.errors import CvsiError, FilterError, QueryError, RankError
+from cvsi_db.errors import CvsiError, FilterError, QueryError, RankError, RewriteError
+from cvsi_db.models.rewriter import FirstAnswer
 from cvsi_db.records import ComposedQuery, Rewrite
 from cvsi_db.search import SearchContext
 from cvsi_db.search.compiler import compile_query, edit_direction, pseudo_sentence
@@ -94,6 +95,44 @@ def test_without_phi_the_weights_keep_their_sum_and_a_warning_says_so(context: S
         ("image", pytest.approx(0.5)), ("objects", 0.0),
     ]  # fmt: skip
     assert "no phi" in compiled.warnings[0]
+    assert compiled.logical.missing == ("pseudo_token",)
+
+
+def test_a_strict_query_is_refused_without_phi_where_its_weights_ask_for_one(context: SearchContext) -> None:
+    without, picture = replace(context, phi=None), make_picture()
+    with pytest.raises(RankError, match=r"preset circo gives pseudo_token a weight.*cvsi-db train phi") as caught:
+        compile_query(ComposedQuery(picture, "with a hat", preset="circo", strict=True), without)
+    assert caught.value.exit_code == 2
+    for whole in (
+        ComposedQuery(picture, "with a hat", rank="image", strict=True),
+        ComposedQuery(picture, strict=True),
+        ComposedQuery(edit_text="a hat", strict=True),
+    ):
+        assert compile_query(whole, without).warnings == ()
+    assert compile_query(ComposedQuery(picture, "with a hat", strict=True), context).logical.missing == ()
+
+
+def test_halves_of_a_query_miss_no_branch(context: SearchContext) -> None:
+    without = replace(context, phi=None)
+    for half in (ComposedQuery(make_picture()), ComposedQuery(edit_text="a hat")):
+        assert compile_query(half, without).logical.missing == ()
+
+
+def test_who_stands_in_for_a_rewriter_is_told_and_not_remembered(context: SearchContext) -> None:
+    class Silent(FakeRewriter):
+        def rewrite(self, captions: Sequence[str], edit_text: str) -> Rewrite:
+            raise RewriteError("nobody there")
+
+    both = replace(context, rewriter=FirstAnswer([Silent("silent"), FakeRewriter("second")]))
+    query = ComposedQuery(make_picture(), "with a hat")
+    for _ in range(2):
+        compiled = compile_query(query, both)
+        assert compiled.warnings == ("the rewriter second stood in: silent: nobody there",)
+    recovered = replace(context, rewriter=FirstAnswer([FakeRewriter("silent"), Silent("second")]))
+    compiled = compile_query(query, recovered)
+    assert compiled.rewrite is not None
+    assert (compiled.rewrite.rewriter, compiled.warnings) == ("silent", ())
+    assert compile_query(query, both).rewrite == compiled.rewrite  # kept under the first one's name
 
 
 def test_a_rank_replaces_the_weights(context: SearchContext) -> None:

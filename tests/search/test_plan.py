@@ -56,6 +56,18 @@ def test_a_column_without_a_share_is_not_searched() -> None:
         """)  # noqa: E501
 
 
+def test_a_branch_that_the_bundle_lacks_is_named() -> None:
+    terms = (Term("image", unit(1), 1.0),)
+    columns = (Column("image_vector", 1.0),)
+    logical = LogicalQuery((Branch("image_objects", terms),), columns, None, None, 5, missing=("pseudo_token",))
+    assert format_plan(build_plan(logical, 50)) == golden("""
+        TopK k=5
+        └─ Rerank (1·image) · (1·image_vector)
+           └─ Union by image_id without pseudo_token
+              └─ VectorSearch image_objects × image_vector rows=50 limit=51
+        """)
+
+
 def test_terms_that_cancel_out_are_an_error() -> None:
     terms = (Term("image", unit(1), 1.0), Term("objects", unit(1), -1.0))
     logical = LogicalQuery((Branch("image_objects", terms),), (Column("image_vector", 1.0),), None, None, 5)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,13 @@ def test_explain_tells_texts_weights_plan_and_time(context: SearchContext) -> No
     assert "limit=6 fetched=5 where image_id <> '" in text
     assert "total" in text
     assert "warning: the rewriter fake-rewriter did not understand 'make it blue'" in text
+
+
+def test_explain_shows_the_branch_that_a_bundle_without_phi_lacks(context: SearchContext) -> None:
+    fill(context.store, random_vectors(5, seed=4))
+    query = ComposedQuery(make_picture(), "with a hat", k=2, preset="fashioniq")
+    text = explain_text(search(query, replace(context, phi=None)))
+    assert "branch pseudo_token is missing: this bundle has no phi\n" in text
+    assert "Union by image_id rounds=1 candidates=5 without pseudo_token\n" in text
+    assert text.count("warning: this bundle has no phi") == 1
+    assert "missing" not in explain_text(search(query, context))

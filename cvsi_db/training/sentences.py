@@ -1,0 +1,116 @@
+"""What phi learns from: captions as embeddings, and as token ids with their keywords masked.
+
+Every caption is embedded once, in chunks, before training: a run sees each several times (LinCIR's about twice, the
+starter's six times), so that embedding again at every step would cost more. What is kept is small: two bytes a number
+(bfloat16, the precision in which the tower computed it) and four bytes a token, or 1.8 GB for a million captions of a
+CLIP of width 768. Takes an encoder and captions; knows nothing about phi.
+"""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from cvsi_db.models.clip import OpenClipEncoder
+from cvsi_db.models.text_tower import crop, encode_tokens
+from cvsi_db.training.keywords import NO_KEYWORD, mask_keywords
+from cvsi_db.training.precision import mixed_precision
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """`embeddings` (n, dim) bfloat16, un-normalised, of the captions · `masked` (n, length) int32 token ids of the same
+    captions masked, each with at least one `$`. Both on the CPU."""
+
+    embeddings: torch.Tensor
+    masked: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.masked)
+
+
+@torch.inference_mode()
+def embed_sentences(
+    encoder: OpenClipEncoder,
+    captions: Sequence[str],
+    *,
+    whole: float,
+    seed: int,
+    chunk: int = 512,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Sentences:
+    """Embeds every caption and tokenises its masked form; `progress` hears how many are done.
+
+    The share `whole` of the captions, drawn by the seed, is masked as a whole. A caption longer than the text tower
+    reads is cut to its first words, so that both forms say the same.
+    """
+    rng = random.Random(seed)
+    embeddings, masked = [], []
+    for start in range(0, len(captions), chunk):
+        texts, tokens = _fitting(encoder, captions[start : start + chunk])
+        with mixed_precision(encoder.device):
+            found = encode_tokens(encoder.model, crop(tokens).to(encoder.device))
+        embeddings.append(found.to(torch.bfloat16).cpu())
+        masked.append(_tokens_of_masked(encoder, [_masked(text, whole, rng) for text in texts]))
+        progress(min(start + chunk, len(captions)))
+    return Sentences(torch.cat(embeddings).clone(), crop(torch.cat(masked)).clone())
+
+
+def batches_of(sentences: Sentences, size: int) -> Iterator[torch.Tensor]:
+    """Rows of one batch after another, without end: random neighbours in length, so that little is padding.
+
+    Draws from torch's generator: once for the order before the first batch, then once a batch.
+    """
+    by_length = (sentences.masked.argmax(-1) + torch.rand(len(sentences))).argsort()
+    size = min(size, len(sentences))
+
+    def rows() -> Iterator[torch.Tensor]:
+        while True:
+            start = int(torch.randint(len(sentences) - size + 1, ()))
+            yield by_length[start : start + size]
+
+    return rows()
+
+
+def _masked(caption: str, whole: float, rng: random.Random) -> str:
+    return NO_KEYWORD if rng.random() < whole else mask_keywords(caption)
+
+
+def _tokens_of_masked(encoder: OpenClipEncoder, masked: list[str]) -> torch.Tensor:
+    """(n, length) int32; a `$` may lie beyond what the tower reads, and then the whole caption is masked."""
+    tokens: torch.Tensor = encoder.tokenizer(masked)
+    lost = ~tokens.eq(encoder.dollar_id).any(-1)
+    if lost.any():
+        tokens[lost] = encoder.tokenizer([NO_KEYWORD])
+    return tokens.to(torch.int32)
+
+
+def _fitting(encoder: OpenClipEncoder, captions: Sequence[str]) -> tuple[list[str], torch.Tensor]:
+    """The captions, those too long for the tower without their last words, and their token ids (n, length)."""
+    texts = list(captions)
+    tokens: torch.Tensor = encoder.tokenizer(texts)
+    long: list[int] = _are_full(tokens).nonzero().flatten().tolist()
+    for row in long:
+        texts[row] = _cut(encoder, texts[row])
+    if long:
+        tokens[long] = encoder.tokenizer([texts[row] for row in long])
+    return texts, tokens
+
+
+def _cut(encoder: OpenClipEncoder, caption: str) -> str:
+    """As many of its first words as the tower reads."""
+    words = caption.split()
+
+    def overflow(count: int) -> bool:
+        return bool(_are_full(encoder.tokenizer([" ".join(words[:count])])))
+
+    return " ".join(words[: bisect_left(range(len(words)), True, key=overflow) - 1])
+
+
+def _are_full(tokens: torch.Tensor) -> torch.Tensor:
+    """(n,) whether the end token, the highest id, stands in the last column: more may have been cut off after it."""
+    return tokens.argmax(-1) == tokens.shape[1] - 1
