@@ -1,98 +1,32 @@
 """Bundles: a named set of models (CLIP, phi, captioner) that a gallery is made and searched with.
 
-A bundle is declared as data (`BundleSpec`), in the table below or in a user's TOML file, and loads part by part on
-first use. Knows nothing about galleries; imports torch only when a part is loaded.
+A bundle is declared as data (`BundleSpec`), in the table of spec.py or in a user's TOML file (bundle_file.py), and
+loads part by part on first use. Knows nothing about galleries; imports torch only when a part is loaded, so that it is
+told at once when weights cannot be had.
 """
 
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from cvsi_db.device import choose_device
 from cvsi_db.errors import BundleError
+from cvsi_db.models.bundle_file import read_bundle
+from cvsi_db.models.inventory import captioner_part, clip_part
 from cvsi_db.models.protocols import Captioner, Encoder, Phi
+from cvsi_db.models.pull import pull
+from cvsi_db.models.spec import BUNDLES, LOCAL_DIR, BundleSpec
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from cvsi_db.models.clip import OpenClipEncoder
 
-STARTER = Path(__file__).parent / "starter"
-LOCAL_DIR = "local-dir:"
-"""open_clip's mark for a folder that holds config, weights and tokenizer."""
-
-
-@dataclass(frozen=True)
-class BundleSpec:
-    """What a bundle is made of.
-
-    `arch` and `weights` are open_clip's: a model name with a pretrained tag or a file, or `local-dir:FOLDER` and no
-    weights. `phi` is a checkpoint file or None (then there is no pseudo_token branch). `captioner` is a transformers
-    folder or hub name, which samples `captions` captions per image from the nucleus `top_p` at `temperature`.
-    """
-
-    name: str
-    summary: str
-    licence: str
-    arch: str
-    weights: str | None
-    phi: str | None
-    captioner: str
-    captions: int = 5
-    top_p: float = 0.9
-    temperature: float = 0.7
-    preprocess: Literal["clip", "targetpad"] = "clip"
-
-
-BLIP = "Salesforce/blip-image-captioning-large"
-
-BUNDLES: dict[str, BundleSpec] = {
-    spec.name: spec
-    for spec in (
-        BundleSpec(
-            name="starter",
-            summary="small models trained on our own drawings; knows drawings of its world only; ships in the package",
-            licence="MIT",
-            arch=f"{LOCAL_DIR}{STARTER / 'clip'}",
-            weights=None,
-            phi=str(STARTER / "phi.safetensors"),
-            captioner=str(STARTER / "captioner"),
-        ),
-        BundleSpec(
-            name="clip-b32",
-            summary="OpenAI CLIP ViT-B/32 with BLIP captions, for photos",
-            licence="MIT (CLIP), BSD-3-Clause (BLIP)",
-            arch="ViT-B-32",
-            weights="openai",
-            phi=None,
-            captioner=BLIP,
-        ),
-        BundleSpec(
-            name="clip-l14",
-            summary="OpenAI CLIP ViT-L/14 with BLIP captions, for photos",
-            licence="MIT (CLIP), BSD-3-Clause (BLIP)",
-            arch="ViT-L-14",
-            weights="openai",
-            phi=None,
-            captioner=BLIP,
-        ),
-        BundleSpec(
-            name="clip-bigg14",
-            summary="OpenCLIP ViT-bigG/14 (LAION-2B) with BLIP captions, for photos; wants a GPU",
-            licence="MIT (CLIP), BSD-3-Clause (BLIP)",
-            arch="ViT-bigG-14",
-            weights="laion2b_s39b_b160k",
-            phi=None,
-            captioner=BLIP,
-        ),
-    )
-}
+__all__ = ["BUNDLES", "Bundle", "BundleSpec", "LazyCaptioner", "load_bundle", "load_spec", "read_bundle"]
 
 
 class Bundle:
@@ -103,8 +37,13 @@ class Bundle:
 
     def __init__(self, spec: BundleSpec, device: str, source: str) -> None:
         self.spec = spec
-        self.device = device
         self.source = source
+        self._device = device
+
+    @cached_property
+    def device(self) -> str:
+        """Where the models run; "auto" is decided here, because only torch knows what there is."""
+        return choose_device(self._device)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -134,6 +73,7 @@ class Bundle:
         name = f"{Path(spec.captioner).name}:{_digest(spec.captioner, repr(sampling))}"
 
         def load() -> Captioner:
+            pull([captioner_part(spec)])
             from cvsi_db.models.captioner import TransformersCaptioner
 
             return TransformersCaptioner.load(spec.captioner, device=self.device, name=name, **sampling)
@@ -142,6 +82,7 @@ class Bundle:
 
     @cached_property
     def _clip(self) -> OpenClipEncoder:
+        pull([clip_part(self.spec)])  # before torch and open_clip are imported: that takes seconds
         from cvsi_db.models.clip import OpenClipEncoder
 
         spec = self.spec
@@ -174,42 +115,18 @@ def load_bundle(name: str, device: str = "auto") -> Bundle:
 
     Raises BundleError for an unknown name or an unusable file, UsageError for a device this machine lacks.
     """
+    if device != "auto":
+        choose_device(device)
+    return Bundle(load_spec(name), device, str(Path(name).resolve()) if name.endswith(".toml") else name)
+
+
+def load_spec(name: str) -> BundleSpec:
+    """What the bundle called `name`, or the TOML file `name`, declares. Raises BundleError."""
     if name.endswith(".toml"):
-        return Bundle(read_bundle(Path(name)), choose_device(device), str(Path(name).resolve()))
+        return read_bundle(Path(name))
     if name not in BUNDLES:
         raise BundleError(f"unknown model {name!r}: choose one of {', '.join(BUNDLES)}, or a bundle.toml file")
-    return Bundle(BUNDLES[name], choose_device(device), name)
-
-
-def read_bundle(path: Path) -> BundleSpec:
-    """A user's own bundle: a TOML file with BundleSpec's fields, of which arch and captioner must be there.
-
-    Paths in it are relative to the file. Raises BundleError.
-    """
-    try:
-        values: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-        if unknown := set(values) - {field.name for field in fields(BundleSpec)}:
-            raise ValueError(f"unknown key {min(unknown)!r}")
-        if missing := {"arch", "captioner"} - set(values):
-            raise ValueError(f"the key {min(missing)!r} is missing")
-        given = {key: _checked(path, key, value) for key, value in values.items()}
-    except (OSError, ValueError) as error:
-        raise BundleError(f"cannot use the bundle {str(path)!r}: {error}") from error
-    return BundleSpec(**({"name": path.stem, "summary": "", "licence": "", "weights": None, "phi": None} | given))
-
-
-def _checked(path: Path, key: str, value: Any) -> Any:
-    """A value of a bundle file if its type fits, a path that exists beside the file made absolute."""
-    kind = {"captions": int, "top_p": float, "temperature": float}.get(key, str)
-    if not isinstance(value, kind) or value in (0, ""):
-        raise ValueError(f"{key} cannot be {value!r}")
-    if key == "preprocess" and value not in ("clip", "targetpad"):
-        raise ValueError(f"{key} is 'clip' or 'targetpad', not {value!r}")
-    if key not in ("arch", "weights", "phi", "captioner") or not isinstance(value, str):
-        return value
-    scheme = LOCAL_DIR if value.startswith(LOCAL_DIR) else ""
-    beside = (path.parent / value.removeprefix(LOCAL_DIR)).resolve()
-    return f"{scheme}{beside}" if beside.exists() else value
+    return BUNDLES[name]
 
 
 def _digest(*parts: str | None) -> str:
@@ -220,7 +137,7 @@ def _digest(*parts: str | None) -> str:
     digest = hashlib.sha256()
     for part in parts:
         path = Path((part or "").removeprefix(LOCAL_DIR))
-        files = sorted(path.rglob("*.safetensors")) if part and path.is_dir() else [path]
+        files = _weight_files(path) if part and path.is_dir() else [path]
         found = [file for file in files if part and file.is_file()]
         for file in found:
             digest.update(f"{file.name}:{file.stat().st_size}:".encode())
@@ -228,6 +145,11 @@ def _digest(*parts: str | None) -> str:
         if not found:
             digest.update(repr(part).encode())
     return digest.hexdigest()[:16]
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The weights in a folder: its safetensors, or what stands in for them where there are none."""
+    return sorted(folder.rglob("*.safetensors")) or sorted(folder.rglob("*.bin"))
 
 
 def _ends(file: Path, size: int = 1 << 20) -> bytes:

@@ -10,11 +10,9 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -22,9 +20,8 @@ import torch
 from PIL import Image
 
 from cvsi_db.errors import ModelError
-from cvsi_db.models.hub import OPEN_CLIP_FILES, cached_file, require_hub
+from cvsi_db.models.clip_weights import cannot_load, find_weights
 from cvsi_db.models.text_tower import crop, encode_tokens, is_causal
-from cvsi_db.models.torchvision_shim import ensure_torchvision
 from cvsi_db.records import FloatArray, PseudoText
 
 Preprocess = Literal["clip", "targetpad"]
@@ -58,7 +55,7 @@ class OpenClipEncoder:
             try:
                 model, tokenizer, transform = source.build()
             except Exception as error:  # open_clip raises whatever its readers and the hub's client stumble over
-                raise ModelError(f"cannot load {source.what}: {_first_line(error)}") from error
+                raise cannot_load(source, error) from error
         return cls(model, tokenizer, _padded(transform) if preprocess == "targetpad" else transform, device)
 
     @property
@@ -153,99 +150,21 @@ class OpenClipEncoder:
         return int(next(iter(dollar - nothing)))
 
 
-# --- weights ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class WeightsSource:
-    """What open_clip shall load: an architecture, a tag or a file, and settings that belong to the tag's weights."""
-
-    arch: str
-    pretrained: str | None
-    settings: Mapping[str, Any]
-
-    @property
-    def what(self) -> str:
-        """How to speak of it in a message."""
-        return f"{self.arch!r}" if self.pretrained is None else f"{self.arch!r} with weights {self.pretrained!r}"
-
-    def build(self) -> tuple[Any, Any, Callable[[Image.Image], torch.Tensor]]:
-        """The model, its tokenizer, and its preprocessing for pictures."""
-        import open_clip
-
-        model, _, transform = open_clip.create_model_and_transforms(
-            self.arch, self.pretrained, pretrained_text=False, require_pretrained=True, **self.settings
-        )
-        return model, open_clip.get_tokenizer(self.arch), transform
-
-
-def find_weights(arch: str, weights: str | None) -> WeightsSource:
-    """Checks that weights are at hand or can be fetched, before anything large is built.
-
-    Raises ModelError at once, or within seconds where the hub must be asked.
-    """
-    ensure_torchvision()
-    schema, _, place = arch.rpartition(":")
-    if schema == "local-dir":
-        return WeightsSource(_checked_folder(place), None, {})
-    if schema == "hf-hub":
-        if cached_file(place, ["open_clip_config.json"]) is None:
-            require_hub(repr(arch))
-        return WeightsSource(arch, None, {})
-    return _find_known(arch, weights)
-
-
-def _checked_folder(place: str) -> str:
-    folder = Path(place).expanduser()
-    if not (folder / "open_clip_config.json").is_file():
-        raise ModelError(f"{str(folder)!r} is no CLIP folder: open_clip_config.json is not in it")
-    if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.bin")):
-        raise ModelError(f"CLIP folder {str(folder)!r} holds no weights: open_clip_model.safetensors is not in it")
-    return f"local-dir:{folder}"
-
-
-def _find_known(arch: str, weights: str | None) -> WeightsSource:
-    """One of open_clip's own architectures, with weights from a file or under a tag."""
-    import open_clip
-
-    if arch not in open_clip.list_models():
-        raise ModelError(f"{arch!r} is no architecture that open_clip knows: see open_clip.list_models()")
-    if weights is None:
-        raise ModelError(f"{arch!r} needs weights: give one of open_clip's tags or the path of a file")
-    if Path(weights).expanduser().is_file():
-        return WeightsSource(arch, str(Path(weights).expanduser()), {})
-    tag = open_clip.get_pretrained_cfg(arch, weights)
-    if not tag:
-        tags = ", ".join(open_clip.list_pretrained_tags_by_model(arch)) or "none"
-        raise ModelError(f"{weights!r} is neither a file nor a tag of {arch!r} (its tags: {tags})")
-    return _find_tagged(arch, weights, tag)
-
-
-def _find_tagged(arch: str, weights: str, tag: Mapping[str, Any]) -> WeightsSource:
-    """A tag's weights, from the local cache without asking the network, else from the hub.
-
-    The settings come from the tag: OpenAI's weights need the quick GELU that the plain architecture lacks.
-    """
-    repo, _, name = str(tag.get("hf_hub", "")).rpartition("/")
-    cached = cached_file(repo, [name] if name else OPEN_CLIP_FILES) if repo else None
-    if cached is None:
-        require_hub(f"{arch!r} ({weights!r})")
-    settings = {f"image_{key}": tag[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in tag}
-    settings["force_quick_gelu"] = bool(tag.get("quick_gelu", False)) or arch.endswith("-quickgelu")
-    return WeightsSource(arch, str(cached) if cached else weights, settings)
-
-
 # --- small things -----------------------------------------------------------------------------------------------
 
 
 def pad_to_ratio(picture: Image.Image, ratio: float = TARGET_RATIO) -> Image.Image:
-    """The picture with black bars beside it, until its longer side is at most `ratio` times the shorter."""
-    least = round(max(picture.size) / ratio)
-    width, height = max(picture.width, least), max(picture.height, least)
-    if (width, height) == picture.size:
+    """The picture between two equal black bars, so that its longer side is `ratio` times the shorter, or a hair more.
+
+    The bars are whole pixels, rounded down, as in TargetPad (Baldrati et al., CVPR 2022), which the benchmarks'
+    published numbers used.
+    """
+    least = max(picture.size) / ratio
+    across, down = (max(int((least - side) / 2), 0) for side in picture.size)
+    if across == down == 0:
         return picture
-    padded = Image.new("RGB", (width, height))
-    padded.paste(picture, ((width - picture.width) // 2, (height - picture.height) // 2))
+    padded = Image.new("RGB", (picture.width + 2 * across, picture.height + 2 * down))
+    padded.paste(picture, (across, down))
     return padded
 
 
@@ -264,10 +183,6 @@ def quiet_libraries() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _as_numpy(embeddings: torch.Tensor) -> FloatArray:

@@ -1,22 +1,59 @@
 """Where weights that are not on this machine come from: the hub's local cache, else its network, else a clear error.
 
-Takes repository and file names, returns cached paths; downloads nothing itself. Knows nothing about models.
+Takes repository and file names, returns cached paths. `cached_file` and `cached_files` look, `require_hub` asks whether
+there is any point in trying, `download` fetches with the hub's own client. Knows nothing about models.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cvsi_db.errors import ModelError
 
-OPEN_CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
-"""The names under which a repository may hold open_clip's weights, the preferred one first."""
+Group = tuple[str, ...]
+"""Names of files that can stand for one another, the preferred one first."""
 
-PATIENCE_SECONDS = 3.0
+OPEN_CLIP_FILES: Group = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+)
+"""The names under which a repository may hold open_clip's weights."""
+
+CLIP_FOLDER_FILES: tuple[Group, ...] = (("open_clip_config.json",), OPEN_CLIP_FILES)
+"""What a repository must hold to be read by open_clip without a tag."""
+
+CAPTIONER_FILES: tuple[Group, ...] = (
+    ("config.json",),
+    ("preprocessor_config.json", "processor_config.json"),
+    ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model"),
+    (
+        "model.safetensors",
+        "model.safetensors.index.json",
+        "pytorch_model.bin",
+        "pytorch_model.bin.index.json",
+    ),
+)
+"""What a repository must hold to be read by transformers as a captioner."""
+
+SMALL_FILES: Group = (
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+)
+"""What belongs with a model where a repository has it, and is missed by nobody where it has not."""
+
+PATIENCE_SECONDS = 2.5
 """How long the hub may take to answer before it counts as unreachable."""
 
 
@@ -31,17 +68,78 @@ def cached_file(repo: str, names: Sequence[str]) -> Path | None:
     return None
 
 
+def cached_files(repo: str, groups: Iterable[Group]) -> tuple[tuple[Path, ...], tuple[Group, ...]]:
+    """One cached file for each group, and the groups of which there is none.
+
+    An index of weights counts with the files it names: each of them is a group of its own.
+    """
+    files: list[Path] = []
+    missing: list[Group] = []
+    for group in groups:
+        found = cached_file(repo, group)
+        if found is None:
+            missing.append(group)
+            continue
+        files.append(found)
+        if found.name.endswith(".index.json"):
+            shards, missing_shards = cached_files(repo, _shards(found))
+            files += shards
+            missing += missing_shards
+    return tuple(files), tuple(missing)
+
+
+def _shards(index: Path) -> list[Group]:
+    """The files among which an index spreads the weights. Raises ModelError for a damaged one."""
+    try:
+        return [(str(name),) for name in sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{str(index)!r} is no index of weights: delete it, then pull the model again") from error
+
+
+def download(repo: str, groups: Sequence[Group]) -> tuple[Path, ...]:
+    """Fetches one file for each group, the small files that go with them, and whatever an index names; into the cache.
+
+    The hub's client shows its bars on a terminal, takes up what was cut short, and leaves no half file under a final
+    name. Raises ModelError when the repository lacks a group, or the client fails.
+    """
+    from huggingface_hub import HfApi, hf_hub_download
+
+    try:
+        listing = set(HfApi().list_repo_files(repo))
+        small = [name for name in SMALL_FILES if name in listing]
+        files, missing = cached_files(repo, groups)
+        for _ in range(2):  # an index tells only when it is here which files it needs
+            for name in dict.fromkeys([*small, *(_first_of(group, listing, repo) for group in missing)]):
+                hf_hub_download(repo, name)
+            files, missing = cached_files(repo, groups)
+            if not missing:
+                break
+    except ModelError:
+        raise
+    except Exception as error:  # the client raises its own errors, its HTTP library's and the system's
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"cannot download {repo!r}: {reason} (what is here already stays: try again)") from error
+    return files
+
+
+def _first_of(group: Group, listing: set[str], repo: str) -> str:
+    for name in group:
+        if name in listing:
+            return name
+    raise ModelError(f"the repository {repo!r} holds no {' or '.join(group)}: is it the right one?")
+
+
 def require_hub(what: str) -> None:
     """Raises ModelError, within seconds, when the hub may not or cannot be asked for `what`."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        raise missing(what, "HF_HUB_OFFLINE is set")
+        raise unavailable(what, "HF_HUB_OFFLINE is set")
     if not _answers(constants.ENDPOINT):
-        raise missing(what, f"{constants.ENDPOINT} cannot be reached")
+        raise unavailable(what, f"{constants.ENDPOINT} cannot be reached")
 
 
-def missing(what: str, reason: str) -> ModelError:
+def unavailable(what: str, reason: str) -> ModelError:
     """The error for weights that cannot be had, with the two ways out."""
     return ModelError(
         f"the weights of {what} are not in the local cache and {reason}: "
@@ -64,5 +162,5 @@ def _answers(url: str) -> bool:
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
-    asking.join(PATIENCE_SECONDS + 1)
+    asking.join(PATIENCE_SECONDS + 0.5)
     return answered.is_set()

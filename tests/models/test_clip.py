@@ -1,9 +1,8 @@
-"""The open_clip encoder: pseudo-tokens, batches, preprocessing, and weights that cannot be had."""
+"""The open_clip encoder: pseudo-tokens, batches, preprocessing."""
 
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,8 @@ import torch
 from PIL import Image
 
 from cvsi_db.errors import ModelError
-from cvsi_db.models import clip, hub
-from cvsi_db.models.clip import OpenClipEncoder, find_weights, pad_to_ratio
+from cvsi_db.models import clip
+from cvsi_db.models.clip import OpenClipEncoder, pad_to_ratio
 from cvsi_db.models.starter import FOLDER
 from cvsi_db.models.torchvision_shim import ensure_torchvision
 from cvsi_db.records import PseudoText
@@ -120,7 +119,15 @@ def test_embeddings_are_not_normalised(encoder: OpenClipEncoder) -> None:
 
 @pytest.mark.parametrize(
     ("size", "padded"),
-    [((100, 100), (100, 100)), ((120, 100), (120, 100)), ((200, 100), (200, 160)), ((100, 500), (400, 500))],
+    [
+        ((100, 100), (100, 100)),
+        ((120, 100), (120, 100)),
+        ((125, 100), (125, 100)),
+        ((200, 100), (200, 160)),
+        ((100, 500), (400, 500)),
+        ((500, 333), (500, 399)),  # two bars of 33.5 pixels, rounded down
+        ((127, 101), (127, 101)),
+    ],
 )
 def test_pad_to_ratio(size: tuple[int, int], padded: tuple[int, int]) -> None:
     assert pad_to_ratio(Image.new("RGB", size, "white")).size == padded
@@ -136,68 +143,6 @@ def test_padding_is_black_and_centred() -> None:
 
 def test_targetpad_sees_what_a_crop_would_lose() -> None:
     assert clip._padded(lambda picture: torch.tensor(picture.size))(Image.new("RGB", (400, 100))).tolist() == [400, 320]
-
-
-# --- weights ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("arch", "weights", "message"),
-    [
-        ("local-dir:/nowhere", None, "is no CLIP folder"),
-        ("ViT-B-33", "openai", "no architecture that open_clip knows"),
-        ("ViT-B-32", None, "needs weights"),
-        ("ViT-B-32", "openia", "neither a file nor a tag.*openai"),
-    ],
-)
-def test_what_cannot_be_meant_is_said_at_once(arch: str, weights: str | None, message: str) -> None:
-    with pytest.raises(ModelError, match=message):
-        OpenClipEncoder.load(arch, weights, device="cpu")
-
-
-def test_folder_without_weights(tmp_path: Path) -> None:
-    (tmp_path / "open_clip_config.json").write_text("{}")
-    with pytest.raises(ModelError, match="holds no weights"):
-        OpenClipEncoder.load(f"local-dir:{tmp_path}", None, device="cpu")
-
-
-def test_damaged_folder_is_one_clear_line(tmp_path: Path) -> None:
-    (tmp_path / "open_clip_config.json").write_text("{}")
-    (tmp_path / "open_clip_model.safetensors").write_bytes(b"nothing")
-    with pytest.raises(ModelError, match="cannot load 'local-dir:") as caught:
-        OpenClipEncoder.load(f"local-dir:{tmp_path}", None, device="cpu")
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(("arch", "weights"), [("ViT-B-32", "openai"), ("hf-hub:someone/something", None)])
-def test_offline_without_cache_names_the_two_ways_out(
-    arch: str, weights: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ModelError, match=r"HF_HUB_OFFLINE is set: .*local copy.*--model starter"):
-        OpenClipEncoder.load(arch, weights, device="cpu")
-
-
-def test_cached_weights_are_used_without_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cached = tmp_path / "models--timm--vit_base_patch32_clip_224.openai" / "snapshots" / "abc"
-    cached.mkdir(parents=True)
-    (cached / hub.OPEN_CLIP_FILES[0]).touch()
-    refs = cached.parent.parent / "refs"
-    refs.mkdir()
-    (refs / "main").write_text("abc")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    source = find_weights("ViT-B-32", "openai")
-    assert source.pretrained == str(cached / hub.OPEN_CLIP_FILES[0])
-    assert source.settings["force_quick_gelu"] is True  # OpenAI's weights were trained with it
-    assert source.settings["image_mean"] == (0.48145466, 0.4578275, 0.40821073)
-
-
-def test_weights_file_is_taken_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "mine.safetensors").touch()
-    source = find_weights("ViT-B-32", str(tmp_path / "mine.safetensors"))
-    assert source.pretrained == str(tmp_path / "mine.safetensors")
 
 
 # --- the bundled model ------------------------------------------------------------------------------------------

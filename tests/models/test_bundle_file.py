@@ -1,0 +1,82 @@
+"""A user's bundle.toml: what it may say, and what is said of what it may not."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from cvsi_db.errors import BundleError
+from cvsi_db.models import bundle_file
+from cvsi_db.models.bundle import load_bundle, read_bundle
+from cvsi_db.models.spec import BundleSpec
+
+
+def test_a_bundle_file_with_paths_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "mine.toml").write_text('arch = "local-dir:weights"\ncaptioner = "some/hub-name"\ncaptions = 3\n')
+    assert read_bundle(tmp_path / "mine.toml") == BundleSpec(
+        name="mine",
+        summary="",
+        licence="",
+        arch=f"local-dir:{(tmp_path / 'weights').resolve()}",
+        weights=None,
+        phi=None,
+        captioner="some/hub-name",
+        captions=3,
+    )
+
+
+def test_the_example_in_the_docstring_is_read(tmp_path: Path) -> None:
+    assert bundle_file.__doc__ is not None
+    example = textwrap.dedent(bundle_file.__doc__.split("\n\n")[1])
+    (tmp_path / "paper.toml").write_text(example)
+    (tmp_path / "lincir-l14.pt").touch()
+    assert read_bundle(tmp_path / "paper.toml") == BundleSpec(
+        name="paper",
+        summary="",
+        licence="MIT",
+        arch="ViT-L-14-quickgelu",
+        weights="openai",
+        phi=str((tmp_path / "lincir-l14.pt").resolve()),
+        captioner="Salesforce/blip2-opt-6.7b",
+        captions=15,
+        preprocess="targetpad",
+        preset="circo",
+        rewriter="openai,rules",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('arch = "x"', "'captioner' is missing"),
+        ('arch = "x"\ncaptioner = "y"\ncolour = 1', "unknown key 'colour'"),
+        ('arch = "x"\ncaptioner = "y"\ncaptions = 0', "captions cannot be 0"),
+        ('arch = "x"\ncaptioner = "y"\ncaptions = -1', "captions is at least 1, not -1"),
+        ('arch = "x"\ncaptioner = "y"\ncaptions = true', "captions cannot be True"),
+        ('arch = "x"\ncaptioner = "y"\ntop_p = 1.5', "top_p cannot be 1.5: it is above 0 and up to 1"),
+        ('arch = "x"\ncaptioner = "y"\ntemperature = -1', "temperature cannot be -1: it is above 0"),
+        ('arch = 1\ncaptioner = "y"', "arch cannot be 1"),
+        ('arch = "x"\ncaptioner = "y"\npreprocess = "pad"', "'clip' or 'targetpad', not 'pad'"),
+        ('arch = "x"\ncaptioner = "y"\npreset = "best"', "unknown preset 'best': choose one of default, cirr"),
+        ('arch = "x"\ncaptioner = "y"\nrewriter = "poet"', "unknown rewriter 'poet': use rules"),
+        ("arch = ", "cannot use the bundle"),
+    ],
+)
+def test_an_unusable_bundle_file_is_one_clear_line(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(BundleError, match=said) as caught:
+        load_bundle(str(tmp_path / "mine.toml"))
+    assert caught.value.exit_code == 2
+
+
+def test_one_is_a_number_too(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('arch = "x"\ncaptioner = "y"\ntop_p = 1\n')
+    assert read_bundle(tmp_path / "mine.toml").top_p == 1
+
+
+def test_a_file_that_is_not_there() -> None:
+    with pytest.raises(BundleError, match=r"cannot use the bundle 'no-such.toml'"):
+        load_bundle("no-such.toml")
