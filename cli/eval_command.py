@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -14,14 +12,17 @@ from platformdirs import user_cache_path
 from cvsi_db.settings import APP
 
 from .common import common_options, emit, model_options, settings_for, warn
-
-SECONDS_BETWEEN_LINES = 15
-"""How often progress is told where stderr is no terminal."""
+from .eval_field import FIELD, field_command
+from .eval_progress import stage_progress
 
 
 @click.group("eval")
 def command() -> None:
     """Measure how well a bundle ranks, on a benchmark."""
+
+
+for _name in FIELD:
+    command.add_command(field_command(_name))
 
 
 @command.command("scenes")
@@ -96,7 +97,7 @@ def scenes(
     benchmark = make_benchmark(split, seed, queries=queries, gallery=images)
     models = models_of(bundle, make_rewriter(settings.rewriter))
     kept = Cache(None if no_cache else cache or user_cache_path(APP) / "eval")
-    with _progress(quiet) as on_progress:
+    with stage_progress(quiet) as on_progress:
         if tune:
             emit(json.dumps(tune_weights(benchmark, models, kept, on_progress), indent=2))
             return
@@ -107,36 +108,3 @@ def scenes(
         emit(draw_chart(report), chart)
     if examples:
         draw_examples(prepared, methods[EXAMPLES_OF], weakest(report["methods"][EXAMPLES_OF])).save(examples)
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar per stage on stderr while it is a terminal, else a line now and then."""
-    from rich.console import Console
-    from rich.progress import Progress, TaskID
-
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield (lambda stage, done, total: None) if quiet else _lines()
-        return
-    with Progress(console=console, transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage)
-            bars.update(tasks[stage], completed=done, total=total)
-
-        yield show
-
-
-def _lines() -> Callable[[str, int, int], None]:
-    told = time.monotonic()
-
-    def show(stage: str, done: int, total: int) -> None:
-        nonlocal told
-        if time.monotonic() - told >= SECONDS_BETWEEN_LINES:
-            told = time.monotonic()
-            click.echo(f"{stage}: {done} of {total}", err=True)
-
-    return show

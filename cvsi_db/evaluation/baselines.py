@@ -9,16 +9,23 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 
 from cvsi_db.errors import UsageError
-from cvsi_db.evaluation.features import Features
 from cvsi_db.records import FloatArray, Preset
 from cvsi_db.search.query import PRESETS
 
 TEXT_WEIGHT = 0.55
 """The share of the text in `image+text`, the rest being the image's; `cvsi-db eval scenes --tune` finds it."""
+
+
+class Columns(Protocol):
+    """The gallery side of a score."""
+
+    def column(self, gamma: float) -> FloatArray:
+        """(images, dim) what queries are scored against: (1-γ)·image + γ·captions."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +39,13 @@ class Method:
         """(queries, dim) the weighted sum of the terms."""
         return np.asarray(sum(weight * terms[name] for name, weight in self.weights.items()), dtype=np.float32)
 
-    def scores(self, terms: Mapping[str, FloatArray], features: Features) -> FloatArray:
+    def scores(self, terms: Mapping[str, FloatArray], features: Columns) -> FloatArray:
         """(queries, images) the score of every image, see the module."""
         return np.asarray(self.query(terms) @ features.column(self.gamma).T, dtype=np.float32)
 
 
-def _of(preset: Preset) -> Method:
+def weights_of(preset: Preset) -> Method:
+    """The method that a preset is."""
     return Method({name: weight for name, weight in preset.weights.items() if weight}, preset.gamma)
 
 
@@ -58,7 +66,7 @@ def without_objects(method: Method) -> Method:
     return replace(method, weights={renamed.get(name, name): weight for name, weight in weights.items()})
 
 
-CVSI = _of(PRESETS["default"])
+CVSI = weights_of(PRESETS["default"])
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
@@ -68,7 +76,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "pseudo_token": Method({"pseudo_token": 1.0}),
         "edited_caption": Method({"edited_caption": 1.0}),
         "edited_captions": Method({"edited_captions": 1.0}),
-        "cvsi_paper": _of(PRESETS["cirr"]),
+        "cvsi_paper": weights_of(PRESETS["cirr"]),
         "cvsi": CVSI,
         "cvsi-pseudo_token": without(CVSI, "pseudo_token"),
         "cvsi-edited_captions": without(CVSI, "edited_captions", "edit_direction"),
@@ -89,15 +97,21 @@ captions of the edited scene, as a flawless captioner and rewriter would give.
 """
 
 
-def choose_methods(names: Sequence[str], *, has_phi: bool) -> dict[str, Method]:
+def field_methods(preset: str) -> dict[str, Method]:
+    """The methods on a benchmark of the field: `cvsi_paper` with that benchmark's weights; a ceiling takes drawings."""
+    methods = {name: method for name, method in METHODS.items() if name != "ceiling"}
+    return methods | {"cvsi_paper": weights_of(PRESETS[preset])}
+
+
+def choose_methods(names: Sequence[str], *, has_phi: bool, among: Mapping[str, Method] = METHODS) -> dict[str, Method]:
     """The methods of these names, or all that the bundle can run when there are none.
 
     Raises UsageError for an unknown name, and for one that takes phi where there is none.
     """
-    possible = {name: method for name, method in METHODS.items() if has_phi or not _takes_phi(method.weights)}
+    possible = {name: method for name, method in among.items() if has_phi or not _takes_phi(method.weights)}
     for name in names:
-        if name not in METHODS:
-            raise UsageError(f"unknown method {name!r}: choose among {', '.join(METHODS)}")
+        if name not in among:
+            raise UsageError(f"unknown method {name!r}: choose among {', '.join(among)}")
         if name not in possible:
             raise UsageError(
                 f"method {name!r} takes a phi, and this bundle has none: choose among {', '.join(possible)}"

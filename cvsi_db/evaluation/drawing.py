@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from PIL import Image
 
+from cvsi_db.evaluation.progress import Progress
 from cvsi_db.scenes.scene import Scene
 
 SIZE = 128
@@ -17,9 +18,6 @@ SIZE = 128
 WORKERS = 2
 FEW = 300
 """Up to so many scenes are drawn here: starting the workers takes longer."""
-
-Progress = Callable[[str, int, int], None]
-"""Told after each batch: the stage, how many are done, of how many."""
 
 
 class Pictures:

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from cvsi_db.evaluation.cache import Cache
-from cvsi_db.evaluation.drawing import Pictures, Progress
+from cvsi_db.evaluation.drawing import Pictures
+from cvsi_db.evaluation.progress import Progress
 from cvsi_db.models.bundle import Bundle
 from cvsi_db.models.protocols import Captioner, Encoder, Phi, Rewriter
 from cvsi_db.records import FloatArray, PseudoText

@@ -84,26 +84,42 @@ def measure(ranked: BoolArray, targets: IntArray) -> dict[str, ValueArray]:
 def estimates(values: Mapping[str, ValueArray]) -> dict[str, Estimate]:
     """The mean of each metric's values per query, in percent, with its interval; all from the same resamples."""
     table = np.stack(list(values.values()), axis=1)  # (queries, metrics)
-    low, high = _interval(table)
-    means = table.mean(axis=0)
-    columns = zip(values, means, low, high, strict=True)
-    return {name: Estimate(*(100 * float(number) for number in numbers)) for name, *numbers in columns}
+    return _percentages(tuple(values), table.mean(axis=0), _resampled(table, np.random.default_rng(BOOTSTRAP_SEED)))
 
 
-def by_group(values: ValueArray, groups: Sequence[str]) -> dict[str, Estimate]:
-    """The estimate of a metric within each group of queries (an aspect, a category), in order of first appearance."""
-    labels = np.array(groups)
-    return {group: estimates({group: values[labels == group]})[group] for group in dict.fromkeys(groups)}
+def by_group(values: ValueArray, groups: Sequence[tuple[str, ...]]) -> dict[str, Estimate]:
+    """The estimate of a metric within each group of queries (an aspect, a category), in order of first appearance.
+
+    `groups` are those of each query: it may be in several.
+    """
+    names = dict.fromkeys(name for those in groups for name in those)
+    return {name: estimates({name: values[[name in those for those in groups]]})[name] for name in names}
 
 
-def _interval(table: ValueArray) -> tuple[ValueArray, ValueArray]:
-    """The 2.5th and 97.5th percentile (metrics,) of the means of queries drawn anew with replacement.
+def balanced(values: Mapping[str, ValueArray], groups: Sequence[str]) -> dict[str, Estimate]:
+    """The plain mean of the groups' means of each metric, however large they are, in percent with its interval.
 
-    The percentile bootstrap (Efron, 1979). How often each query is drawn is one multinomial row, so that all means are
-    one product (resamples, queries) · (queries, metrics).
+    Every query is in one group; each group is resampled on its own, as its size is no accident.
+    """
+    table, labels = np.stack(list(values.values()), axis=1), np.array(groups)
+    parts = [table[labels == group] for group in dict.fromkeys(groups)]
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    resampled = np.mean([_resampled(part, rng) for part in parts], axis=0)
+    return _percentages(tuple(values), np.mean([part.mean(axis=0) for part in parts], axis=0), resampled)
+
+
+def _resampled(table: ValueArray, rng: np.random.Generator) -> ValueArray:
+    """(RESAMPLES, metrics) the means of queries drawn anew with replacement, from a table (queries, metrics).
+
+    How often each query is drawn is one multinomial row, so that all means are one product.
     """
     queries = len(table)
-    rng = np.random.default_rng(BOOTSTRAP_SEED)
     drawn = rng.multinomial(queries, np.full(queries, 1 / queries), size=RESAMPLES)
-    low, high = np.percentile(drawn @ table / queries, [2.5, 97.5], axis=0)
-    return low, high
+    return np.asarray(drawn @ table / queries, dtype=np.float64)
+
+
+def _percentages(names: Sequence[str], means: ValueArray, resampled: ValueArray) -> dict[str, Estimate]:
+    """Means with the 2.5th and 97.5th percentile of the resampled means: the percentile bootstrap (Efron, 1979)."""
+    low, high = np.percentile(resampled, [2.5, 97.5], axis=0)
+    columns = zip(names, means, low, high, strict=True)
+    return {name: Estimate(*(100 * float(number) for number in numbers)) for name, *numbers in columns}

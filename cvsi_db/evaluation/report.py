@@ -7,17 +7,15 @@ nothing about where models come from or how a report is drawn.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from cvsi_db.evaluation.baselines import Method
 from cvsi_db.evaluation.cache import Cache
-from cvsi_db.evaluation.drawing import Progress
 from cvsi_db.evaluation.features import Features, Models, compute_features
 from cvsi_db.evaluation.metrics import (
     BoolArray,
-    Estimate,
     IntArray,
     by_group,
     estimates,
@@ -25,8 +23,11 @@ from cvsi_db.evaluation.metrics import (
     ranked_relevance,
     top,
 )
+from cvsi_db.evaluation.progress import Progress
+from cvsi_db.evaluation.scene_terms import SCENE_TERMS, SceneSource
 from cvsi_db.evaluation.scenes import NAME, SceneBenchmark
-from cvsi_db.evaluation.terms import TermSource, make_terms
+from cvsi_db.evaluation.tables import groups_table, metrics_table, rounded
+from cvsi_db.evaluation.terms import make_terms
 from cvsi_db.records import FloatArray
 
 Report = dict[str, Any]
@@ -58,7 +59,8 @@ def prepare(
     """Runs the models: draw, embed and caption the gallery, then make the terms that the methods weigh."""
     features = compute_features(benchmark.gallery, models, cache, on_progress)
     names = dict.fromkeys(name for method in methods for name in method.weights)
-    terms = make_terms(tuple(names), TermSource(benchmark, features, models, cache, on_progress))
+    source = SceneSource(benchmark, features, models, cache, on_progress)
+    terms = make_terms(tuple(names), source, SCENE_TERMS)
     return Prepared(benchmark, features, terms)
 
 
@@ -82,12 +84,8 @@ def evaluate(prepared: Prepared, methods: Mapping[str, Method], models: Models, 
 
 def _measured(ranked: BoolArray, benchmark: SceneBenchmark) -> dict[str, Any]:
     values = measure(ranked, benchmark.target_counts)
-    aspects = by_group(values["map@10"], [query.aspect for query in benchmark.queries])
-    return {**_rounded(estimates(values)), "aspects": _rounded(aspects)}
-
-
-def _rounded(found: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
-    return {name: {end: round(number, 2) for end, number in asdict(one).items()} for name, one in found.items()}
+    aspects = by_group(values["map@10"], [(query.aspect,) for query in benchmark.queries])
+    return {**rounded(estimates(values)), "aspects": rounded(aspects)}
 
 
 # --- tables -----------------------------------------------------------------------------------------------------
@@ -99,44 +97,5 @@ def tables(report: Report) -> str:
         f"{report['benchmark']} {report['split']}, seed {report['seed']}: {report['queries']} queries, "
         f"gallery of {report['gallery']}; model {report['model']}; percent, with 95 % intervals"
     )
-    return "\n\n".join(
-        (title, _metrics_table(report["methods"]), "mAP@10 by aspect", _aspects_table(report["methods"]))
-    )
-
-
-def _metrics_table(methods: Mapping[str, Any]) -> str:
-    names = [name for name in next(iter(methods.values())) if name != "aspects"]
-    head = ["method", *(name.replace("map", "mAP").replace("recall", "R") for name in names), "mAP@10 from", "to"]
-    rows = [
-        [method, *(_number(found[name]["value"]) for name in names), *(_number(found["map@10"][end]) for end in _ENDS)]
-        for method, found in methods.items()
-    ]
-    return _aligned([head, *rows])
-
-
-def _aspects_table(methods: Mapping[str, Any]) -> str:
-    aspects = list(next(iter(methods.values()))["aspects"])
-    rows = [
-        [method, *(_number(found["aspects"][aspect]["value"]) for aspect in aspects)]
-        for method, found in methods.items()
-    ]
-    return _aligned([["method", *aspects], *rows])
-
-
-_ENDS = ("low", "high")
-
-
-def _number(value: float) -> str:
-    return f"{value:.1f}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as lines: the first column flush left, the others flush right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if at else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
+    aspects = {name: found["aspects"] for name, found in report["methods"].items()}
+    return "\n\n".join((title, metrics_table(report["methods"], "map@10"), "mAP@10 by aspect", groups_table(aspects)))

@@ -12,9 +12,9 @@ from typing import Any
 from cvsi_db.errors import UsageError
 from cvsi_db.evaluation.baselines import CVSI, Method, image_and_text
 from cvsi_db.evaluation.cache import Cache
-from cvsi_db.evaluation.drawing import Progress
 from cvsi_db.evaluation.features import Models
 from cvsi_db.evaluation.metrics import average_precision
+from cvsi_db.evaluation.progress import Progress
 from cvsi_db.evaluation.report import Prepared, prepare
 from cvsi_db.evaluation.scenes import SceneBenchmark
 

@@ -7,8 +7,9 @@ import pytest
 from cvsi_db.evaluation.cache import Cache
 from cvsi_db.evaluation.features import Features, Models, caption_means
 from cvsi_db.evaluation.report import Prepared
+from cvsi_db.evaluation.scene_terms import SCENE_TERMS, SceneSource
 from cvsi_db.evaluation.scenes import SceneBenchmark, make_benchmark
-from cvsi_db.evaluation.terms import TERMS, TermSource, make_terms
+from cvsi_db.evaluation.terms import make_terms
 from tests.fakes import COLOURS, FakeCaptioner, FakeEncoder, FakePhi, FakeRewriter, make_picture
 
 QUERIES, GALLERY = 54, 600
@@ -40,7 +41,7 @@ def silent(stage: str, done: int, total: int) -> None:
 
 
 @pytest.fixture
-def source(small: SceneBenchmark, models: Models) -> TermSource:
+def source(small: SceneBenchmark, models: Models) -> SceneSource:
     """The small benchmark with plain coloured pictures in place of its drawings."""
     colours = list(COLOURS)
     sizes = [(64, 48), (48, 64), (50, 50)]
@@ -50,9 +51,9 @@ def source(small: SceneBenchmark, models: Models) -> TermSource:
     captions = models.captioner.caption(pictures, [str(row) for row in range(len(pictures))])
     told = caption_means(captions, models, Cache(None), silent)
     features = Features(models.encoder.encode_images(pictures), tuple(captions), told)
-    return TermSource(small, features, models, Cache(None), silent)
+    return SceneSource(small, features, models, Cache(None), silent)
 
 
 @pytest.fixture
-def prepared(source: TermSource) -> Prepared:
-    return Prepared(source.benchmark, source.features, make_terms(tuple(TERMS), source))
+def prepared(source: SceneSource) -> Prepared:
+    return Prepared(source.benchmark, source.features, make_terms(tuple(SCENE_TERMS), source, SCENE_TERMS))

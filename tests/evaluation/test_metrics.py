@@ -101,8 +101,13 @@ def test_intervals_are_percentiles_of_resampled_means() -> None:
 
 
 def test_groups_are_measured_alone() -> None:
-    found = by_group(np.array([1.0, 0.0, 1.0, 1.0]), ["b", "a", "b", "a"])
+    found = by_group(np.array([1.0, 0.0, 1.0, 1.0]), [("b",), ("a",), ("b",), ("a",)])
     assert list(found) == ["b", "a"]
     assert found["b"] == Estimate(100, 100, 100)
     assert found["a"].value == 50
     assert (found["a"].low, found["a"].high) == (0, 100)
+
+
+def test_a_query_may_be_in_several_groups() -> None:
+    found = by_group(np.array([1.0, 0.0, 1.0]), [("b", "a"), ("a",), ()])
+    assert {name: one.value for name, one in found.items()} == {"b": 100, "a": 50}

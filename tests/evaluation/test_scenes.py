@@ -28,7 +28,7 @@ _TOLD = """
 import random
 from cvsi_db.evaluation.cache import digest
 from cvsi_db.evaluation.scenes import make_benchmark
-from cvsi_db.evaluation.terms import true_captions
+from cvsi_db.evaluation.scene_terms import true_captions
 for split in ("val", "test"):
     made, rng = make_benchmark(split, queries=18, gallery=250), random.Random(1)
     said = [text for query in made.queries for text in true_captions(made.gallery[query.reference], query, rng)]

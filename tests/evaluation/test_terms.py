@@ -11,8 +11,9 @@ import pytest
 
 from cvsi_db.evaluation.cache import Cache
 from cvsi_db.evaluation.features import Features, Models, caption_means
+from cvsi_db.evaluation.scene_terms import SCENE_TERMS, TRUE_CAPTIONS, SceneSource, true_captions
 from cvsi_db.evaluation.scenes import SceneBenchmark
-from cvsi_db.evaluation.terms import TERMS, TRUE_CAPTIONS, TermSource, make_terms, true_captions
+from cvsi_db.evaluation.terms import make_terms
 from cvsi_db.records import TERM_NAMES, ComposedQuery
 from cvsi_db.search import SearchContext
 from cvsi_db.search.compiler import compile_query
@@ -32,15 +33,15 @@ def test_terms_are_those_of_a_search(store: Store, catalog: Catalog, small: Scen
     query = replace(small.queries[0], reference=0, edit=edit)
     told = caption_means([compiled.captions], models, Cache(None), silent)
     features = Features(models.encoder.encode_images([picture]), (compiled.captions,), told)
-    source = TermSource(replace(small, queries=(query,)), features, models, Cache(None), silent)
-    found = make_terms(TERM_NAMES, source)
+    source = SceneSource(replace(small, queries=(query,)), features, models, Cache(None), silent)
+    found = make_terms(TERM_NAMES, source, SCENE_TERMS)
     assert [term.name for term in compiled.logical.terms] == list(TERM_NAMES)
     for term in compiled.logical.terms:
         assert found[term.name][0] == pytest.approx(term.vector, abs=1e-6)
 
 
-def test_every_term_has_a_row_per_query(source: TermSource) -> None:
-    terms = make_terms(tuple(TERMS), source)
+def test_every_term_has_a_row_per_query(source: SceneSource) -> None:
+    terms = make_terms(tuple(SCENE_TERMS), source, SCENE_TERMS)
     assert {term.shape for term in terms.values()} == {(9, DIM)}
     first = source.features.captions[source.benchmark.queries[0].reference][0]
     rewriter = source.models.rewriter
@@ -49,17 +50,17 @@ def test_every_term_has_a_row_per_query(source: TermSource) -> None:
     assert not np.allclose(terms["edited_caption"], terms["edited_captions"])
 
 
-def test_objects_are_zero_where_the_edit_adds_none(source: TermSource) -> None:
+def test_objects_are_zero_where_the_edit_adds_none(source: SceneSource) -> None:
     added = [bool(rewrite.added_objects) for rewrite in source.rewrites()]
-    lengths = np.linalg.norm(make_terms(["objects"], source)["objects"], axis=1)
+    lengths = np.linalg.norm(make_terms(["objects"], source, SCENE_TERMS)["objects"], axis=1)
     assert lengths == pytest.approx(np.array(added, float), abs=1e-6)
-    terms = make_terms(["pseudo_token", "pseudo_token_alone"], source)
+    terms = make_terms(["pseudo_token", "pseudo_token_alone"], source, SCENE_TERMS)
     same = (np.abs(terms["pseudo_token"] - terms["pseudo_token_alone"]) < 1e-6).all(axis=1)
     assert same.tolist() == [not adds for adds in added]
 
 
-def test_only_what_is_asked_for_runs(source: TermSource) -> None:
-    make_terms(["image", "text"], source)
+def test_only_what_is_asked_for_runs(source: SceneSource) -> None:
+    make_terms(["image", "text"], source, SCENE_TERMS)
     rewriter, captioner = source.models.rewriter, source.models.captioner
     assert isinstance(rewriter, FakeRewriter)
     assert isinstance(captioner, FakeCaptioner)

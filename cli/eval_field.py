@@ -1,0 +1,182 @@
+"""`cvsi-db eval cirr|circo|fashioniq`: how well a bundle and the methods rank on the benchmarks of the field."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from platformdirs import user_data_path
+
+from cvsi_db.settings import APP, Settings
+
+from .common import common_options, emit, model_options, settings_for, warn
+from .eval_progress import stage_progress
+
+if TYPE_CHECKING:
+    from cvsi_db.evaluation.field import FieldBenchmark, Rankings
+    from cvsi_db.evaluation.field_report import Report
+
+FIELD: Mapping[str, tuple[str, ...]] = {"cirr": ("val", "test1"), "circo": ("val", "test"), "fashioniq": ("val",)}
+"""The benchmarks and their splits."""
+
+LAYOUT = {
+    "cirr": """Run CIRR: pictures of real life, one target per query, and a subset of look-alikes.
+
+    DIR holds captions/cap.rc2.SPLIT.json and image_splits/split.rc2.SPLIT.json (or both in DIR/cirr), and the pictures
+    as the split file names them, below DIR/img_raw or else DIR. Queries' own references are not ranked.
+
+    Predictions and submissions are two files, of 50 names a query and of 3 of its subset, as the benchmark's server
+    takes them: {"version": "rc2", "metric": "recall", "PAIRID": [NAME, ...], ...} and the same with "recall_subset".
+    Give --predictions once or twice.""",
+    "circo": """Run CIRCO: photographs of COCO, several targets per query.
+
+    DIR holds annotations/SPLIT.json and COCO2017_unlabeled/unlabeled2017/ with the pictures. The index is what
+    COCO2017_unlabeled/annotations/image_info_unlabeled2017.json lists, or without it all pictures there.
+
+    Predictions and submissions are one file, of 50 numbers a query: {"0": [NUMBER, ...], "1": ...}.""",
+    "fashioniq": """Run FashionIQ: clothes of three categories.
+
+    DIR holds captions/cap.CATEGORY.SPLIT.json, image_splits/split.CATEGORY.SPLIT.json and images/NAME.png or .jpg. Each
+    category is ranked over its own split file, and the figures are the plain means of the three.
+
+    Predictions and submissions hold 50 names a query, by category and place in the caption file:
+    {"dress/0": [NAME, ...], "dress/1": ...}. Give --predictions again where they are in several files.""",
+}
+
+GALLERY = """The pictures are ingested into the gallery --db (else CVSI_DB, else one of the benchmark's own in your data
+    folder), which takes hours once; whatever was done is kept, also when it is interrupted."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asked for."""
+
+    data: Path
+    split: str
+    images: Path | None
+    names: tuple[str, ...]
+    limit: int | None
+    form: str
+    submit: Path | None
+    predictions: tuple[Path, ...]
+    rewriter: str | None
+    model: str | None
+    device: str | None
+    db: Path | None
+    quiet: bool
+
+
+def field_command(name: str) -> click.Command:
+    """The command of one benchmark."""
+    folder = click.Path(path_type=Path, exists=True, file_okay=False)
+    options = (
+        click.option("--data", type=folder, required=True, metavar="DIR", help="The benchmark's folder."),
+        click.option("--split", type=click.Choice(FIELD[name]), default="val", show_default=True),
+        click.option("--images", type=folder, metavar="DIR", help="Where the pictures are, if not in their place."),
+        click.option("--method", "names", multiple=True, metavar="NAME", help="Only this method; may be given again."),
+        click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N queries."),
+        click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules."),
+        click.option(
+            "--submit",
+            type=click.Path(path_type=Path, file_okay=False),
+            metavar="DIR",
+            help="Write each method's rankings there, for the benchmark's server.",
+        ),
+        click.option(
+            "--predictions",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            multiple=True,
+            metavar="FILE",
+            help="Score such a file instead: takes no images and no models.",
+        ),
+        click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True),
+        model_options,
+        common_options,
+    )
+
+    def run(**given: Any) -> None:
+        _run(name, Asked(**given))
+
+    command: Any = run
+    for option in reversed(options):
+        command = option(command)
+    made: click.Command = click.command(name, help=f"{LAYOUT[name]}\n\n    {GALLERY}")(command)
+    return made
+
+
+def _run(name: str, asked: Asked) -> None:
+    from cvsi_db.evaluation.benchmarks import READERS
+    from cvsi_db.evaluation.field_report import field_report, field_tables
+    from cvsi_db.evaluation.submissions import read_predictions
+
+    started = time.perf_counter()
+    benchmark = READERS[name](asked.data, asked.split, asked.images)
+    _refuse_nonsense(benchmark, asked)
+    if asked.predictions:
+        scored = {"predictions": read_predictions(benchmark, asked.predictions)}
+        report = field_report(benchmark, scored, {"model": None}, started)
+    else:
+        report = _evaluate(name, benchmark.first(asked.limit), asked, started)
+    emit(json.dumps(report, indent=2) if asked.form == "json" else field_tables(benchmark, report))
+
+
+def _refuse_nonsense(benchmark: FieldBenchmark, asked: Asked) -> None:
+    if asked.predictions and (asked.names or asked.limit or asked.submit or asked.rewriter or asked.model):
+        raise click.UsageError(
+            "--predictions scores a file alone: leave --method, --limit, --submit, --rewriter and --model out"
+        )
+    if asked.submit and asked.limit:
+        raise click.UsageError("a submission holds every query: leave --limit out")
+    if not benchmark.has_truth and not asked.submit:
+        raise click.UsageError(
+            f"the targets of {benchmark.title} are not published: write what its server scores with --submit DIR"
+        )
+
+
+def _evaluate(name: str, benchmark: FieldBenchmark, asked: Asked, started: float) -> Report:
+    from cvsi_db.evaluation.baselines import choose_methods, field_methods
+    from cvsi_db.evaluation.features import models_of
+    from cvsi_db.evaluation.field import check_images
+    from cvsi_db.evaluation.field_gallery import bundle_for, take_in
+    from cvsi_db.evaluation.field_ranking import rank_methods
+    from cvsi_db.evaluation.field_report import about, field_report
+    from cvsi_db.evaluation.submissions import write_files
+    from cvsi_db.models.rewriter import make_rewriter
+
+    settings = settings_for(asked.db, asked.model, asked.device)
+    folder = _gallery_of(name, settings)
+    bundle = bundle_for(folder, asked.model, settings.model, settings.device)
+    known = field_methods(benchmark.rules.preset)
+    methods = choose_methods(asked.names, has_phi=bundle.spec.phi is not None, among=known)
+    if not asked.names and len(methods) < len(known):
+        warn(("this bundle has no phi: methods with a pseudo-token are left out",), asked.quiet)
+    rewriter = make_rewriter(asked.rewriter or settings.rewriter)
+    check_images(benchmark)
+    if asked.submit:
+        write_files(asked.submit, {})  # finds out now, not in hours, that it cannot be written to
+    with stage_progress(asked.quiet) as on_progress:
+        take_in(benchmark, folder, bundle, on_progress)
+        models = models_of(bundle, rewriter)
+        rankings = rank_methods(benchmark, folder, methods, models, on_progress)
+    report = field_report(benchmark, rankings, about(models), started)
+    return report if asked.submit is None else report | {"submissions": _submit(benchmark, rankings, asked.submit)}
+
+
+def _gallery_of(name: str, settings: Settings) -> Path:
+    """The gallery that was asked for, but never by default the one that holds a person's own pictures."""
+    own = user_data_path(APP)
+    return own / "benchmarks" / name if settings.db == own / "gallery" else settings.db
+
+
+def _submit(benchmark: FieldBenchmark, rankings: Mapping[str, Rankings], folder: Path) -> dict[str, list[str]]:
+    """Writes the files of every method, all or none; returns their paths by method."""
+    from cvsi_db.evaluation.submissions import submission_files, write_files
+
+    files = {method: submission_files(benchmark, method, ranked) for method, ranked in rankings.items()}
+    write_files(folder, {name: text for texts in files.values() for name, text in texts.items()})
+    return {method: [str(folder / name) for name in texts] for method, texts in files.items()}

@@ -1,0 +1,96 @@
+"""What Scenes-CIR makes terms of, and the one term that only a drawn benchmark can have: the ceiling's true captions.
+
+Takes a benchmark of scenes with its gallery's features; what the models answer is kept in a cache. Knows nothing about
+weights or rankings.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cvsi_db.evaluation.cache import Cache
+from cvsi_db.evaluation.features import Features, Models
+from cvsi_db.evaluation.progress import Progress
+from cvsi_db.evaluation.scenes import SceneBenchmark, SceneQuery
+from cvsi_db.evaluation.terms import TERMS, Makers, means
+from cvsi_db.records import FloatArray, Rewrite
+from cvsi_db.scenes.captions import caption
+from cvsi_db.scenes.edits import apply_edit
+from cvsi_db.scenes.scene import ATTRIBUTES, Scene, applies
+
+TRUE_CAPTIONS = 5
+"""How many captions describe the edited scene in the ceiling: as many as the starter's captioner writes."""
+
+STATED_AT_ONCE = 16
+"""Attributes that one true caption states, besides those that every caption does: more would not fit the text tower."""
+
+
+@dataclass(frozen=True)
+class SceneSource:
+    """A TermSource: the queries, the gallery's features, the models."""
+
+    benchmark: SceneBenchmark
+    features: Features
+    models: Models
+    cache: Cache
+    on_progress: Progress
+
+    @property
+    def edit_texts(self) -> list[str]:
+        """Each query's edit text."""
+        return [query.edit.text for query in self.benchmark.queries]
+
+    @property
+    def references(self) -> FloatArray:
+        """(queries, dim) the un-normalised embeddings of the references."""
+        return self.features.embeddings[self.benchmark.references]
+
+    @property
+    def told(self) -> FloatArray:
+        """(queries, dim) the mean of the embeddings of each reference's captions."""
+        return self.features.told[self.benchmark.references]
+
+    def rewrites(self, captions: int | None = None) -> list[Rewrite]:
+        """What the rewriter makes of the edit text and each reference's first `captions` captions (all when None)."""
+        told = [self.features.captions[query.reference][:captions] for query in self.benchmark.queries]
+        parts = [self.models.rewriter.name, *(text for texts in told for text in texts), *self.edit_texts]
+        kept = self.cache.value("rewrites", parts, lambda: self._rewrite(told))
+        return [Rewrite(tuple(edited), objects, rewriter, fallback) for edited, objects, rewriter, fallback in kept]
+
+    def _rewrite(self, told: Sequence[Sequence[str]]) -> list[tuple[tuple[str, ...], str, str, bool]]:
+        made = []
+        for captions, text in zip(told, self.edit_texts, strict=True):
+            rewrite = self.models.rewriter.rewrite(captions, text)
+            made.append((rewrite.edited_captions, rewrite.added_objects, rewrite.rewriter, rewrite.fallback))
+            self.on_progress("rewriting", len(made), len(told))
+        return made
+
+
+def _true_captions(source: SceneSource) -> FloatArray:
+    benchmark = source.benchmark
+    rng = random.Random(f"captions/{benchmark.split}/{benchmark.seed}")
+    said = [true_captions(benchmark.gallery[query.reference], query, rng) for query in benchmark.queries]
+    return means(source, said)
+
+
+def true_captions(reference: Scene, query: SceneQuery, rng: random.Random) -> list[str]:
+    """TRUE_CAPTIONS captions of the edited scene which together state every attribute, each several times.
+
+    Where the edit leaves a choice, each caption tells of one of the allowed scenes.
+    """
+    said: list[str] = []
+    waiting: list[str] = []  # attributes in random order, each once before any comes again
+    while len(said) < TRUE_CAPTIONS:
+        target = apply_edit(reference, query.edit, rng)
+        if len(waiting) < STATED_AT_ONCE:
+            possible = [name for name in ATTRIBUTES if applies(target.attributes(), name)]
+            waiting += rng.sample(possible, len(possible))
+        said.append(caption(target, rng, waiting[:STATED_AT_ONCE]).text)
+        waiting = waiting[STATED_AT_ONCE:]
+    return said
+
+
+SCENE_TERMS: Makers[SceneSource] = {**TERMS, "true_captions": _true_captions}
+"""All terms of Scenes-CIR."""

@@ -1,0 +1,152 @@
+"""`cvsi-db eval cirr|circo|fashioniq` on drawn pictures under the published names, with the real starter models."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cvsi_db.evaluation.circo import read_circo
+from tests.e2e.conftest import Cli
+from tests.evaluation import field_data
+
+METHODS = ("--method", "image", "--method", "cvsi_paper")
+
+
+def report(cli: Cli, *arguments: str | Path) -> dict[str, Any]:
+    done = cli("eval", *arguments, "--format", "json", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_circo_and_again(cli: Cli, tmp_path: Path) -> None:
+    where = ("circo", "--data", field_data.circo(tmp_path / "circo"), "--split", "val", "--db", tmp_path / "db")
+    found = report(cli, *where)
+    assert list(found) == [
+        "benchmark", "split", "queries", "gallery", "model", "captioner", "rewriter", "methods", "seconds",
+    ]  # fmt: skip
+    assert (found["benchmark"], found["split"], found["queries"], found["gallery"]) == ("CIRCO", "val", 3, 12)
+    assert found["model"].startswith("starter:")
+    assert list(found["methods"])[:8] == [
+        "image", "text", "image+text", "pseudo_token", "edited_caption", "edited_captions", "cvsi_paper", "cvsi",
+    ]  # fmt: skip
+    assert "ceiling" not in found["methods"]
+    for method in found["methods"].values():
+        assert list(method["aspects"]) == ["addition", "negation", "viewpoint"]
+        assert all(0 <= method[f"map@{k}"]["value"] <= method[f"recall@{k}"]["value"] <= 100 for k in (5, 10, 25, 50))
+        assert method["recall@25"]["value"] == 100  # every image is ranked, the reference too
+    again = cli("eval", *where, *METHODS)
+    assert again.stderr == ""
+    assert again.stdout.startswith("CIRCO val: 3 queries, 12 images; model starter:")
+    value = found["methods"]["cvsi_paper"]["map@10"]["value"]
+    assert f"  {value:.1f}" in next(line for line in again.stdout.splitlines() if line.startswith("cvsi_paper"))
+    assert "12 ok" in cli("stats", "--db", tmp_path / "db").stdout.replace("ok: 12", "12 ok")
+
+
+def test_circo_as_published(cli: Cli, tmp_path: Path) -> None:
+    data = field_data.real("circo")
+    benchmark = read_circo(data, "val", tmp_path).first(4)
+    needed = {name for query in benchmark.queries for name in (query.reference, *query.targets)}
+    field_data.draw_all(benchmark.paths[name] for name in needed)
+    where = ("circo", "--data", data, "--images", tmp_path, "--limit", "4", *METHODS, "--db", tmp_path / "db")
+    found = report(cli, *where)
+    assert (found["queries"], found["gallery"]) == (4, len(needed))
+    assert found["methods"]["cvsi_paper"]["recall@25"]["value"] == 100
+
+
+def test_a_submission_of_cirr_scores_as_it_did(cli: Cli, tmp_path: Path) -> None:
+    data, out = field_data.cirr(tmp_path / "cirr"), tmp_path / "out"
+    where = ("cirr", "--data", data, "--split", "val")
+    found = report(cli, *where, *METHODS, "--db", tmp_path / "db", "--submit", out)
+    files = found["submissions"]["cvsi_paper"]
+    assert files == [str(out / f"cirr-val-cvsi_paper-{name}.json") for name in ("recall", "recall_subset")]
+    assert len(list(out.iterdir())) == 4
+    scored = report(cli, *where, "--predictions", files[0], "--predictions", files[1])
+    assert scored["methods"] == {"predictions": found["methods"]["cvsi_paper"]}
+    assert scored["model"] is None
+    subset = cli("eval", *where, "--predictions", files[1])
+    assert subset.stdout.startswith("CIRR val: 3 queries, 12 images; percent, with 95 % intervals\n")
+    assert subset.stdout.splitlines()[2].split()[:4] == ["method", "R_subset@1", "R_subset@2", "R_subset@3"]
+
+
+def test_cirr_without_truth(cli: Cli, tmp_path: Path) -> None:
+    data = field_data.cirr(tmp_path / "cirr", "test1")
+    refused = cli("eval", "cirr", "--data", data, "--split", "test1", "--db", tmp_path / "db")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    said = "the targets of CIRR test1 are not published: write what its server scores with --submit DIR"
+    assert said in refused.stderr
+    assert not (tmp_path / "db").exists()
+
+
+def test_fashioniq_in_a_gallery_of_its_own(cli: Cli, tmp_path: Path) -> None:
+    data = field_data.fashioniq(tmp_path / "fashioniq")
+    elsewhere = (data / "images").rename(tmp_path / "pictures")
+    home = {"XDG_DATA_HOME": str(tmp_path / "home"), "HOME": str(tmp_path / "home")}
+    done = cli("eval", "fashioniq", "--data", data, "--images", elsewhere, *METHODS, env=home)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("FashionIQ val: 6 queries, 35 images")
+    assert lines[2].split() == ["method", "R@10", "R@50", "R@10", "from", "to"]
+    assert lines[lines.index("R@50 by category") + 2].split() == ["method", "dress", "shirt", "toptee"]
+    assert lines[-1].split() == ["cvsi_paper", "100.0", "100.0", "100.0"]
+    assert len(list((tmp_path / "home").rglob("benchmarks/fashioniq/catalog.sqlite"))) == 1
+    assert not list((tmp_path / "home").rglob("gallery"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "'000000000006.jpg' is missing, and 1 more: put them there, or say with --images where they are"),
+        (("--split", "test"), "there is no "),
+        (("--method", "ceiling"), "unknown method 'ceiling': choose among image, text"),
+        (("--rewriter", "parrot"), "unknown rewriter 'parrot'"),
+        (("--limit", "2", "--submit", "out"), "a submission holds every query: leave --limit out"),
+        (("--predictions", "val.json", "--limit", "2"), "--predictions scores a file alone: leave --method, --limit"),
+    ],
+)
+def test_wrong_usage_costs_nothing(arguments: tuple[str, ...], said: str, cli: Cli, tmp_path: Path) -> None:
+    data = field_data.circo(tmp_path / "circo")
+    for number in (6, 8):
+        (data / "COCO2017_unlabeled" / "unlabeled2017" / f"{number:012d}.jpg").unlink()
+    listing = {"images": [{"id": number} for number in range(1, 13)]}
+    field_data.write_json(data / "COCO2017_unlabeled" / "annotations" / "image_info_unlabeled2017.json", listing)
+    field_data.write_json(tmp_path / "val.json", {})
+    done = cli("eval", "circo", "--data", data, "--db", tmp_path / "db", *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr.replace(f"{data / 'COCO2017_unlabeled' / 'unlabeled2017'}/", "")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "db").exists()
+
+
+@pytest.mark.parametrize("name", ["cirr", "circo", "fashioniq"])
+def test_help_tells_the_layout(name: str, cli: Cli) -> None:
+    done = cli("eval", name, "--help")
+    assert done.returncode == 0
+    words = " ".join(done.stdout.split())
+    assert "DIR holds " in words
+    assert "Predictions and submissions" in words
+
+
+def test_scoring_a_file_loads_no_models(tmp_path: Path) -> None:
+    data = field_data.circo(tmp_path / "circo")
+    path = field_data.write_json(tmp_path / "p.json", {str(row): list(range(1, 13)) for row in range(3)})
+    arguments = ["cvsi-db", "eval", "circo", "--data", str(data), "--predictions", str(path), "--format", "json"]
+    script = (
+        f"import sys; from cvsi_db.cli import run; sys.argv = {arguments!r}; code = run()\n"
+        "print(code, [name for name in ('torch', 'lancedb', 'transformers', 'open_clip') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    *lines, loaded = done.stdout.splitlines()
+    assert loaded == "0 []"
+    found = json.loads("\n".join(lines))["methods"]["predictions"]
+    # targets 4; 5; 7 and 6, in the order 1, 2, 3, …
+    assert found["map@5"]["value"] == pytest.approx(100 * (1 / 4 + 1 / 5) / 3, abs=0.01)
+    assert found["map@10"]["value"] == pytest.approx(100 * (1 / 4 + 1 / 5 + (1 / 6 + 2 / 7) / 2) / 3, abs=0.01)
+    assert found["aspects"]["viewpoint"]["value"] == pytest.approx(100 * (1 / 6 + 2 / 7) / 2, abs=0.01)
+    assert found["recall@5"]["value"] == pytest.approx(66.67)

@@ -1,0 +1,227 @@
+"""Rankings over a real gallery: those of a search, kept so that a second run asks no model again."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from cvsi_db.errors import GalleryError, RewriteError
+from cvsi_db.evaluation.baselines import METHODS, Method, field_methods, weights_of
+from cvsi_db.evaluation.benchmarks import READERS
+from cvsi_db.evaluation.cache import Cache
+from cvsi_db.evaluation.circo import read_circo
+from cvsi_db.evaluation.cirr import read_cirr
+from cvsi_db.evaluation.features import Models
+from cvsi_db.evaluation.field import FieldBenchmark
+from cvsi_db.evaluation.field_gallery import CACHE, read_features
+from cvsi_db.evaluation.field_ranking import FieldPrepared, prepare_field, rank_field, rank_methods
+from cvsi_db.evaluation.field_terms import rewrite_all
+from cvsi_db.ingest import ingest
+from cvsi_db.records import ComposedQuery, Rewrite
+from cvsi_db.search import SearchContext, search
+from cvsi_db.search.query import PRESETS
+from tests.evaluation import field_data
+from tests.evaluation.conftest import silent
+from tests.fakes import FakeCaptioner, FakeEncoder, FakeRewriter
+
+if TYPE_CHECKING:
+    from cvsi_db.catalog import Catalog
+    from cvsi_db.store import Store
+
+
+@pytest.fixture
+def gallery(store: Store, catalog: Catalog, models: Models) -> SearchContext:
+    return SearchContext(store, catalog, models.encoder, models.phi, models.captioner, models.rewriter)
+
+
+def make(name: str, folder: Path, gallery: SearchContext) -> FieldBenchmark:
+    """A small benchmark whose images are in the gallery."""
+    benchmark = READERS[name](getattr(field_data, name)(folder / name), "val", None)
+    take_in(benchmark, gallery)
+    return benchmark
+
+
+def take_in(benchmark: FieldBenchmark, gallery: SearchContext) -> None:
+    paths = list(benchmark.paths.values())
+    ingest(paths, store=gallery.store, catalog=gallery.catalog, encoder=gallery.encoder, captioner=gallery.captioner)
+
+
+def prepare(benchmark: FieldBenchmark, method: Method, gallery: SearchContext, models: Models) -> FieldPrepared:
+    return prepare_field(benchmark, [method], models, gallery.store, gallery.catalog, Cache(None), silent)
+
+
+@pytest.mark.parametrize("name", ["cirr", "circo"])
+def test_a_method_ranks_as_a_search_with_its_preset(
+    name: str, tmp_path: Path, gallery: SearchContext, models: Models
+) -> None:
+    benchmark = make(name, tmp_path, gallery)
+    queries = tuple(query for query in benchmark.queries if query.edit_text)
+    benchmark = replace(benchmark, queries=queries)
+    for method, preset in (("cvsi_paper", name), ("cvsi", "default")):
+        chosen = field_methods(name)[method]
+        assert chosen == weights_of(PRESETS[preset])
+        ranked = rank_field(prepare(benchmark, chosen, gallery, models), chosen)["recall"]
+        name_of = {str(path): image for image, path in benchmark.paths.items()}
+        for query in queries:
+            reference = benchmark.paths[query.reference]
+            asked = ComposedQuery(
+                reference, query.edit_text, k=50, preset=preset, exclude_reference=benchmark.rules.excludes_reference
+            )
+            found = tuple(name_of[hit.path] for hit in search(asked, gallery))
+            assert ranked[query.query_id] == found
+            assert len(found) == (11 if name == "cirr" else 12)
+
+
+def test_subsets_are_ranked_as_the_whole(tmp_path: Path, gallery: SearchContext, models: Models) -> None:
+    benchmark = make("cirr", tmp_path, gallery)
+    method = METHODS["cvsi_paper"]
+    ranked = rank_field(prepare(benchmark, method, gallery, models), method)
+    for query in benchmark.queries:
+        whole = [image for image in ranked["recall"][query.query_id] if image in query.subset]
+        assert ranked["recall_subset"][query.query_id] == tuple(whole[:3])
+        assert query.reference not in ranked["recall"][query.query_id]
+
+
+def test_categories_are_ranked_over_their_own_index(tmp_path: Path, gallery: SearchContext, models: Models) -> None:
+    benchmark = make("fashioniq", tmp_path, gallery)
+    ranked = rank_field(prepare(benchmark, METHODS["image"], gallery, models), METHODS["image"])["recall"]
+    for query in benchmark.queries:
+        assert set(ranked[query.query_id]) == set(benchmark.indexes[query.category])
+        assert ranked[query.query_id][0] == query.reference  # nothing is more like it, and it is ranked
+    assert "SHIRT3" in ranked["toptee/0"]
+
+
+def test_means_are_renormalised_for_fashioniq_alone(tmp_path: Path, gallery: SearchContext, models: Models) -> None:
+    for name in ("fashioniq", "circo"):
+        benchmark = make(name, tmp_path, gallery)
+        features = prepare(benchmark, METHODS["text"], gallery, models).features
+        lengths = np.linalg.norm(features.column(1.0), axis=1)
+        assert (np.abs(lengths - 1) < 1e-5).all() == (name == "fashioniq")
+        assert (np.linalg.norm(features.told, axis=1) < 0.99).all()
+
+
+def test_names_of_one_content_share_a_row(tmp_path: Path, gallery: SearchContext, models: Models) -> None:
+    folder = field_data.circo(tmp_path / "circo")
+    pictures = folder / "COCO2017_unlabeled" / "unlabeled2017"
+    shutil.copy(pictures / f"{4:012d}.jpg", pictures / f"{9:012d}.jpg")
+    benchmark = read_circo(folder, "val")
+    take_in(benchmark, gallery)
+    assert gallery.store.count() == 11
+    ranked = rank_field(prepare(benchmark, METHODS["image"], gallery, models), METHODS["image"])["recall"]
+    for names in ranked.values():
+        assert sorted(map(int, names)) == list(range(1, 13))
+        assert names.index("9") == names.index("4") + 1  # equal scores stand in the order of the index
+
+
+def test_features_are_the_stored_rows(tmp_path: Path, gallery: SearchContext, models: Models) -> None:
+    benchmark = make("circo", tmp_path, gallery)
+    found = read_features(gallery.store, ["7", "3", "7"], benchmark.paths)
+    rows = {row.path: row for row in gallery.store.rows(found.image_ids).values()}
+    for place, name in enumerate(("7", "3", "7")):
+        row = rows[str(benchmark.paths[name])]
+        assert found.captions[place] == row.captions
+        assert found.images[place].tolist() == row.image_vector.tolist()
+        assert found.told[place].tolist() == row.caption_vector.tolist()
+    with pytest.raises(GalleryError, match=r"the gallery does not hold '.*/elsewhere\.png'"):
+        read_features(gallery.store, ["1"], {"1": tmp_path / "elsewhere.png"})
+
+
+def test_images_without_captions_are_told(tmp_path: Path, gallery: SearchContext) -> None:
+    benchmark = read_circo(field_data.circo(tmp_path), "val")
+    paths = list(benchmark.paths.values())
+    ingest(paths, store=gallery.store, catalog=gallery.catalog, encoder=gallery.encoder, captioner=None)
+    with pytest.raises(GalleryError, match="12 images of the benchmark have no captions yet: run `cvsi-db caption`"):
+        read_features(gallery.store, benchmark.names, benchmark.paths)
+
+
+def test_a_second_run_asks_no_model_again(
+    tmp_path: Path, gallery_folder: Path, gallery: SearchContext, models: Models
+) -> None:
+    benchmark, methods = make("cirr", tmp_path, gallery), field_methods("cirr")
+    encoder, rewriter = models.encoder, models.rewriter
+    assert isinstance(encoder, FakeEncoder)
+    assert isinstance(rewriter, FakeRewriter)
+    first = rank_methods(benchmark, gallery_folder, methods, models, silent)
+    assert list(first) == [name for name in METHODS if name != "ceiling"]
+    counts = (list(encoder.image_batches), list(encoder.text_batches), list(rewriter.calls))
+    assert len(rewriter.calls) == 4  # two edit texts that say something, with one caption and with all
+    assert rank_methods(benchmark, gallery_folder, methods, models, silent) == first
+    assert (encoder.image_batches, encoder.text_batches, rewriter.calls) == counts
+    assert any((gallery_folder / CACHE).iterdir())
+
+
+def test_references_are_embedded_once_each(tmp_path: Path, gallery: SearchContext, models: Models) -> None:
+    benchmark = make("circo", tmp_path, gallery)
+    benchmark = replace(benchmark, queries=tuple(replace(query, reference="5") for query in benchmark.queries))
+    encoder = models.encoder
+    assert isinstance(encoder, FakeEncoder)
+    encoder.image_batches.clear()
+    found = prepare(benchmark, METHODS["image"], gallery, models).terms["image"]
+    assert encoder.image_batches == [1]
+    assert found.tolist() == [found[0].tolist()] * 3
+
+
+# --- rewrites ---------------------------------------------------------------------------------------------------
+
+REQUESTS = [(("a red picture",), "with a hat"), (("a dog",), "in blue"), (("a red picture",), "with a hat")]
+
+
+def test_each_request_is_asked_once_and_kept_for_searches(catalog: Catalog) -> None:
+    rewriter, told = FakeRewriter(), []
+    found = rewrite_all(REQUESTS, rewriter, catalog, lambda *now: told.append(now))
+    assert [rewrite.edited_captions[0] for rewrite in found] == [
+        "a red picture, with a hat", "a dog, in blue", "a red picture, with a hat",
+    ]  # fmt: skip
+    assert len(rewriter.calls) == 2
+    assert told == [("rewriting", 1, 2), ("rewriting", 2, 2)]
+    assert catalog.rewrite(["a dog"], "in blue", "fake-rewriter") == found[1]
+    assert rewrite_all(REQUESTS, rewriter, catalog, silent) == found
+    assert len(rewriter.calls) == 2
+
+
+def test_an_edit_text_that_says_nothing_asks_nobody(catalog: Catalog) -> None:
+    rewriter = FakeRewriter()
+    (found,) = rewrite_all([(("a dog", "a cat"), "")], rewriter, catalog, silent)
+    assert (found.edited_captions, found.added_objects, rewriter.calls) == (("a dog", "a cat"), "", [])
+
+
+class _Tiring(FakeRewriter):
+    """Gives up after its first answer."""
+
+    def rewrite(self, captions: tuple[str, ...], edit_text: str) -> Rewrite:  # type: ignore[override]
+        if self.calls:
+            raise RewriteError("no more")
+        return super().rewrite(captions, edit_text)
+
+
+def test_what_was_rewritten_before_a_failure_is_kept(catalog: Catalog) -> None:
+    with pytest.raises(RewriteError, match=r"request 2 of 2 \('in blue'\): no more"):
+        rewrite_all(REQUESTS, _Tiring(), catalog, silent)
+    rewriter = FakeRewriter()
+    rewrite_all(REQUESTS, rewriter, catalog, silent)
+    assert rewriter.calls == [(("a dog",), "in blue")]
+
+
+class _Silent(FakeRewriter):
+    def rewrite(self, captions: tuple[str, ...], edit_text: str) -> Rewrite:  # type: ignore[override]
+        return Rewrite((), "", self.name)
+
+
+def test_an_answer_without_captions_is_none(catalog: Catalog) -> None:
+    with pytest.raises(RewriteError, match="the rewriter fake-rewriter gave no edited caption for 'with a hat'"):
+        rewrite_all(REQUESTS, _Silent(), catalog, silent)
+
+
+def test_nothing_of_cirr_needs_its_captioner(tmp_path: Path, gallery: SearchContext, models: Models) -> None:
+    benchmark = make("cirr", tmp_path, gallery)
+    captioner = models.captioner
+    assert isinstance(captioner, FakeCaptioner)
+    asked = list(captioner.batches)
+    assert read_cirr(tmp_path / "cirr", "val").names == benchmark.names
+    prepare(benchmark, METHODS["cvsi"], gallery, models)
+    assert captioner.batches == asked
