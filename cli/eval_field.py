@@ -155,7 +155,7 @@ def _evaluate(name: str, benchmark: FieldBenchmark, asked: Asked, started: float
     methods = choose_methods(asked.names, has_phi=bundle.spec.phi is not None, among=known)
     if not asked.names and len(methods) < len(known):
         warn(("this bundle has no phi: methods with a pseudo-token are left out",), asked.quiet)
-    rewriter = make_rewriter(asked.rewriter or settings.rewriter)
+    rewriter = make_rewriter(asked.rewriter or settings.rewriter or bundle.spec.rewriter)
     check_images(benchmark)
     if asked.submit:
         write_files(asked.submit, {})  # finds out now, not in hours, that it cannot be written to

@@ -18,4 +18,4 @@ def command(model: str | None, device: str | None, db: Path | None, quiet: bool,
     """Run a search and tell how it ran."""
     from cvsi_db.search.present import explain_text
 
-    emit(explain_text(ask(settings_for(db, model, device), model, query)))  # the warnings are in it
+    emit(explain_text(ask(settings_for(db, model, device), model, query, quiet)))  # the warnings are in it

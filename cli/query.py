@@ -26,7 +26,7 @@ def query_options(command: Command) -> Command:
             click.option("-k", type=int, default=10, show_default=True, help="How many hits."),
             click.option("--where", metavar="SQL", help="""A condition, e.g. "width > 1000 AND folder = 'trip'"."""),
             click.option("--rank", metavar="EXPR", help='Weights, e.g. "0.6*edited_captions + 0.4*pseudo_token".'),
-            click.option("--preset", default="default", show_default=True, help="default, cirr, circo or fashioniq."),
+            click.option("--preset", metavar="NAME", help="default, cirr, circo or fashioniq; else the bundle's own."),
             click.option("--keep-reference", is_flag=True, help="Leave the reference itself among the hits."),
             click.option("--strict", is_flag=True, help="Fail where the bundle lacks a branch that the preset weighs."),
             click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules."),
@@ -36,10 +36,11 @@ def query_options(command: Command) -> Command:
     return command
 
 
-def ask(settings: Settings, model: str | None, query: dict[str, Any]) -> SearchResult:
+def ask(settings: Settings, model: str | None, query: dict[str, Any], quiet: bool) -> SearchResult:
     """Open the gallery, run the query and close it again.
 
     A gallery knows its bundle: the settings' default model does not override it, only `model` (asked for) is checked.
+    What the rewriter cost is told on stderr.
     """
     from cvsi_db.gallery import Gallery
 
@@ -50,7 +51,7 @@ def ask(settings: Settings, model: str | None, query: dict[str, Any]) -> SearchR
         edit_text = query["text"]
     rewriter = query["rewriter"] or settings.rewriter
     with Gallery.open(settings.db, model=model, device=settings.device, rewriter=rewriter) as gallery:
-        return gallery.search(
+        result = gallery.search(
             _read_reference(reference),
             edit_text,
             k=query["k"],
@@ -60,6 +61,9 @@ def ask(settings: Settings, model: str | None, query: dict[str, Any]) -> SearchR
             exclude_reference=not query["keep_reference"],
             strict=query["strict"],
         )
+        if gallery.usage and not quiet:
+            click.echo(f"{gallery.usage} by the rewriter", err=True)
+        return result
 
 
 def _read_reference(reference: str | None) -> Path | bytes | None:

@@ -44,7 +44,7 @@ def command(
     Either may be missing. REF is an image file, or - for one on stdin. A reference that is in the gallery is left out
     of the hits.
     """
-    result = ask(settings_for(db, model, device), model, query)
+    result = ask(settings_for(db, model, device), model, query, quiet)
     if explain:
         from cvsi_db.search.present import explain_text
 

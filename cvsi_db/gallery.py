@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cvsi_db.ingest.recaption import RecaptionProgress, RecaptionSummary
     from cvsi_db.models.bundle import Bundle
     from cvsi_db.models.protocols import Captioner, Rewriter
+    from cvsi_db.models.usage import Usage
     from cvsi_db.search import SearchContext
     from cvsi_db.store import Store
 
@@ -46,9 +47,9 @@ class Gallery:
 
     @classmethod
     def create(
-        cls, folder: str | Path, *, model: str = "starter", device: str = "auto", rewriter: str = "rules"
+        cls, folder: str | Path, *, model: str = "starter", device: str = "auto", rewriter: str | None = None
     ) -> Self:
-        """Make an empty gallery for the bundle `model` and open it.
+        """Make an empty gallery for the bundle `model` and open it; `rewriter` stands in for the bundle's own.
 
         Raises GalleryError when the folder holds a gallery already or something else, BundleError for an unknown
         bundle, ModelError when its weights cannot be had.
@@ -58,14 +59,15 @@ class Gallery:
         from cvsi_db.models.rewriter import make_rewriter
         from cvsi_db.storage import create_gallery_folder
 
-        bundle, speaker = load_bundle(model, device), make_rewriter(rewriter)
+        bundle = load_bundle(model, device)
+        speaker = make_rewriter(rewriter or bundle.spec.rewriter)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         info = GalleryInfo(bundle.source, bundle.fingerprint, bundle.encoder.dim, now)
         return cls(Path(folder), *create_gallery_folder(Path(folder), info), bundle, speaker)
 
     @classmethod
     def open(
-        cls, folder: str | Path, *, model: str | None = None, device: str = "auto", rewriter: str = "rules"
+        cls, folder: str | Path, *, model: str | None = None, device: str = "auto", rewriter: str | None = None
     ) -> Self:
         """Open a gallery with the bundle it was made with; `model` may name it again, or give a bundle's file.
 
@@ -76,7 +78,6 @@ class Gallery:
         from cvsi_db.models.rewriter import make_rewriter
         from cvsi_db.storage import open_gallery_folder
 
-        speaker = make_rewriter(rewriter)
         store, catalog = open_gallery_folder(Path(folder))
         with ExitStack() as on_error:
             on_error.callback(catalog.close)
@@ -87,6 +88,7 @@ class Gallery:
                     f"the gallery {str(folder)!r} was made with {info.fingerprint}, not with {bundle.fingerprint}: "
                     f"use --model {info.bundle}, or another --db for this model"
                 )
+            speaker = make_rewriter(rewriter or bundle.spec.rewriter)
             on_error.pop_all()
         return cls(Path(folder), store, catalog, bundle, speaker)
 
@@ -98,7 +100,7 @@ class Gallery:
         model: str | None = None,
         default_model: str = "starter",
         device: str = "auto",
-        rewriter: str = "rules",
+        rewriter: str | None = None,
     ) -> Self:
         """Open the gallery in `folder`, or make it; a new one without `model` takes the bundle `default_model`."""
         from cvsi_db.storage import is_gallery
@@ -196,7 +198,7 @@ class Gallery:
         k: int = 10,
         where: str | None = None,
         rank: str | None = None,
-        preset: str = "default",
+        preset: str | None = None,
         exclude_reference: bool = True,
         strict: bool = False,
     ) -> SearchResult:
@@ -238,6 +240,14 @@ class Gallery:
             "uncaptioned": self._store.count_uncaptioned(),
             "files": dict(sorted(Counter(file.state for file in files.values()).items())),
         }
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the rewriter has cost since the gallery was opened: requests and tokens; None when it asked nobody."""
+        from cvsi_db.models.rewriter import usage_of
+
+        usage = usage_of(self._rewriter)
+        return usage if usage and usage.requests else None
 
     def images(self, where: str | None = None) -> list[dict[str, Any]]:
         """The metadata of all images, or of those that satisfy `where`, in the order of their paths.
@@ -297,5 +307,6 @@ class Gallery:
             phi=bundle.phi,
             captioner=bundle.captioner,
             rewriter=self._rewriter,
+            preset=bundle.spec.preset,
             device=bundle.device,
         )

@@ -174,7 +174,8 @@ class Preset:
 class ComposedQuery:
     """What a person asks: *this picture, but …*. Either half may be missing, not both.
 
-    `rank` is a linear expression over the term names that replaces the preset's weights; `where` an SQL condition
+    Without `preset` the gallery's own is used. `rank` is a linear expression over the term names that replaces the
+    preset's weights; `where` an SQL condition
     over the images table's columns. `strict` makes it an error that the bundle lacks a branch the preset asks for.
     """
 
@@ -183,7 +184,7 @@ class ComposedQuery:
     k: int = 10
     where: str | None = None
     rank: str | None = None
-    preset: str = "default"
+    preset: str | None = None
     exclude_reference: bool = True
     strict: bool = False
 

@@ -22,12 +22,12 @@ APP = "cvsi-db"
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds when the caller says nothing else. `device` is auto, cpu, cuda or mps."""
+    """What holds when the caller says nothing else. `device` is auto, cpu, cuda or mps; no `rewriter`: the bundle's."""
 
     db: Path
     model: str = "starter"
     device: str = "auto"
-    rewriter: str = "rules"
+    rewriter: str | None = None
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:

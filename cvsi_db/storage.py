@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from cvsi_db.store import Store
 
 _LANCE, _CATALOG, _LOCK, _BACKUPS = "lance", "catalog.sqlite", "lock", "backups"
-_OURS = frozenset({_LANCE, _CATALOG, f"{_CATALOG}-wal", f"{_CATALOG}-shm", f"{_CATALOG}-journal", _LOCK, _BACKUPS})
+EVALUATION = "evaluation"
+"""The folder in a gallery's that keeps what models made of a benchmark's queries."""
+_OURS = frozenset(
+    {_LANCE, _CATALOG, f"{_CATALOG}-wal", f"{_CATALOG}-shm", f"{_CATALOG}-journal", _LOCK, _BACKUPS, EVALUATION}
+)
 
 
 def is_gallery(folder: Path) -> bool:

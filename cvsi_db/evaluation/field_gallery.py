@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from cvsi_db.evaluation.field import FieldBenchmark
     from cvsi_db.store import Store
 
-CACHE = "evaluation"
-"""The folder in the gallery's that keeps what models made of queries."""
-
 
 @dataclass(frozen=True)
 class GalleryFeatures:

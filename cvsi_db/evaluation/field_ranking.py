@@ -17,12 +17,13 @@ from cvsi_db.evaluation.baselines import Method
 from cvsi_db.evaluation.cache import Cache
 from cvsi_db.evaluation.features import Models
 from cvsi_db.evaluation.field import DEPTH, FieldBenchmark, Rankings
-from cvsi_db.evaluation.field_gallery import CACHE, GalleryFeatures, embed_references, opened, read_features
+from cvsi_db.evaluation.field_gallery import GalleryFeatures, embed_references, opened, read_features
 from cvsi_db.evaluation.field_terms import FieldSource
 from cvsi_db.evaluation.metrics import IntArray, top
 from cvsi_db.evaluation.progress import Progress
 from cvsi_db.evaluation.terms import TERMS, make_terms
 from cvsi_db.records import FloatArray
+from cvsi_db.storage import EVALUATION
 
 if TYPE_CHECKING:
     from cvsi_db.catalog import Catalog
@@ -40,7 +41,7 @@ def rank_methods(
     Raises GalleryError for images that the gallery lacks, ModelError and RewriteError from the models.
     """
     with opened(folder) as (store, catalog):
-        cache = Cache(folder / CACHE)
+        cache = Cache(folder / EVALUATION)
         prepared = prepare_field(benchmark, methods.values(), models, store, catalog, cache, on_progress)
     return {name: rank_field(prepared, method) for name, method in methods.items()}
 

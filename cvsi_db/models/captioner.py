@@ -8,6 +8,7 @@ size to another, which may turn a token that hangs by a hair). Knows nothing abo
 from __future__ import annotations
 
 import hashlib
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -232,7 +233,7 @@ def _read_parts(source: str, dtype: torch.dtype, failure: str, **options: Any) -
             AutoImageProcessor.from_pretrained(source, backend="pil", **options),
             AutoTokenizer.from_pretrained(source, **options),
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
         first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(
             f"cannot load the captioner {source!r}: {failure} ({first_line}); "

@@ -25,7 +25,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class SearchContext:
-    """What a search works with. The models may be lazy: each is touched only by a query that needs it."""
+    """What a search works with. The models may be lazy: each is touched only by a query that needs it.
+
+    `preset` is for queries that name none.
+    """
 
     store: Store
     catalog: Catalog
@@ -33,6 +36,7 @@ class SearchContext:
     phi: Phi | None
     captioner: Captioner
     rewriter: Rewriter
+    preset: str = "default"
     device: str = "cpu"
 
 

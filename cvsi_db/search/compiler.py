@@ -25,6 +25,7 @@ from cvsi_db.records import (
     FloatArray,
     LogicalQuery,
     Picture,
+    Preset,
     PseudoText,
     Reference,
     Rewrite,
@@ -74,7 +75,7 @@ def compile_query(query: ComposedQuery, context: SearchContext) -> CompiledQuery
     or FilterError for a query that cannot be meant, RewriteError and ModelError from the models.
     """
     check_query(query)
-    preset = find_preset(query.preset)
+    preset = find_preset(query.preset or context.preset)
     weights, warnings = choose_weights(query, preset, possible_terms(query, context.phi is not None))
     condition = _checked_filter(query.where, context)
     picture = None if query.reference is None else read_reference(query.reference)
@@ -96,7 +97,12 @@ def compile_query(query: ComposedQuery, context: SearchContext) -> CompiledQuery
         captions=captions,
         rewrite=rewrite,
         preset=preset,
-        warnings=(*warnings, *check_weights(weights, tuple(embedded)), *_rewrite_warnings(rewrite, query)),
+        warnings=(
+            *warnings,
+            *check_weights(weights, tuple(embedded)),
+            *_rewrite_warnings(rewrite, query),
+            *_caption_warnings(preset, context),
+        ),
     )
 
 
@@ -182,6 +188,15 @@ def _rewrite_warnings(rewrite: Rewrite | None, query: ComposedQuery) -> list[str
         "put it in other words, or use --rewriter openai"
     )
     return [*stood_in, *([appended] if rewrite.fallback else [])]
+
+
+def _caption_warnings(preset: Preset, context: SearchContext) -> list[str]:
+    """Images without captions lack the γ share of their score, which those with captions have."""
+    missing = context.store.count_uncaptioned() if preset.gamma else 0
+    if not missing:
+        return []
+    have, them = ("1 image has", "it") if missing == 1 else (f"{missing:,} images have", "them")
+    return [f"{have} no captions yet, which sets {them} back: run `cvsi-db caption`"]
 
 
 def _embed(

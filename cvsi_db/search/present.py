@@ -80,6 +80,7 @@ def _query_json(result: SearchResult) -> dict[str, Any]:
         "captions": list(compiled.captions),
         "edited_captions": list(compiled.rewrite.edited_captions) if compiled.rewrite else [],
         "added_objects": compiled.rewrite.added_objects if compiled.rewrite else "",
+        "rewriter": compiled.rewrite.rewriter if compiled.rewrite else None,
         "preset": compiled.preset.name,
         "weights": {term.name: term.weight for term in compiled.logical.terms},
         "gamma": compiled.preset.gamma,
@@ -97,7 +98,7 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
 def _headline(result: SearchResult) -> str:
     query = result.compiled.query
     halves = [reference_label(query.reference), None if query.edit_text is None else repr(query.edit_text)]
-    ranked = f"rank {query.rank}" if query.rank is not None else f"preset {query.preset}"
+    ranked = f"rank {query.rank}" if query.rank is not None else f"preset {result.compiled.preset.name}"
     return f"{' + '.join(half for half in halves if half)}  ({ranked}, γ {result.compiled.preset.gamma:g})"
 
 

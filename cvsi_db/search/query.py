@@ -70,7 +70,8 @@ def check_query(query: ComposedQuery) -> None:
     if query.edit_text is not None and not query.edit_text.strip(_PUNCTUATION):
         remedy = "leave it out to search by the reference image alone" if query.reference is not None else "describe it"
         raise QueryError(f"the edit text {query.edit_text!r} says nothing: {remedy}")
-    find_preset(query.preset)
+    if query.preset is not None:
+        find_preset(query.preset)
     if query.rank is not None:
         parse_rank(query.rank)
 

@@ -32,6 +32,7 @@ def lines(cli: Cli, few: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     assert (taken.returncode, json.loads(taken.stdout)["new"]) == (0, 4), taken.stderr
     found = cli("search", few / NAMES[0], "with a hat", "--db", db, "--format", "json")
     assert len(json.loads(found.stdout)["hits"]) == 3
+    assert "4 images have no captions yet, which sets them back: run `cvsi-db caption`" in found.stderr
     (folder / "photos" / NAMES[2]).unlink()
     done = cli("caption", "--db", db, "--format", "json", "--strict")
     gone = {"path": str(folder / "photos" / NAMES[2]), "reason": "no such file"}

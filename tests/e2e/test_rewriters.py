@@ -49,6 +49,8 @@ def test_the_model_edits_the_captions_once(
     query = json.loads(done.stdout)["query"]
     assert query["edited_captions"] == [f"{caption} with a hat" for caption in query["captions"]]
     assert query["added_objects"] == "a hat"
+    assert query["rewriter"].startswith(f"openai-{DEFAULT_MODEL}-prompt")
+    assert done.stderr == "1 request, 100 + 20 tokens by the rewriter\n"
     (request,) = endpoint.asked
     assert request["model"] == DEFAULT_MODEL
     assert captions_in(request) == query["captions"]

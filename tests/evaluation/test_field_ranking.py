@@ -18,13 +18,14 @@ from cvsi_db.evaluation.circo import read_circo
 from cvsi_db.evaluation.cirr import read_cirr
 from cvsi_db.evaluation.features import Models
 from cvsi_db.evaluation.field import FieldBenchmark
-from cvsi_db.evaluation.field_gallery import CACHE, read_features
+from cvsi_db.evaluation.field_gallery import read_features
 from cvsi_db.evaluation.field_ranking import FieldPrepared, prepare_field, rank_field, rank_methods
 from cvsi_db.evaluation.field_terms import rewrite_all
 from cvsi_db.ingest import ingest
 from cvsi_db.records import ComposedQuery, Rewrite
 from cvsi_db.search import SearchContext, search
 from cvsi_db.search.query import PRESETS
+from cvsi_db.storage import EVALUATION
 from tests.evaluation import field_data
 from tests.evaluation.conftest import silent
 from tests.fakes import FakeCaptioner, FakeEncoder, FakeRewriter
@@ -152,7 +153,7 @@ def test_a_second_run_asks_no_model_again(
     assert len(rewriter.calls) == 4  # two edit texts that say something, with one caption and with all
     assert rank_methods(benchmark, gallery_folder, methods, models, silent) == first
     assert (encoder.image_batches, encoder.text_batches, rewriter.calls) == counts
-    assert any((gallery_folder / CACHE).iterdir())
+    assert any((gallery_folder / EVALUATION).iterdir())
 
 
 def test_references_are_embedded_once_each(tmp_path: Path, gallery: SearchContext, models: Models) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -140,7 +139,7 @@ def test_a_captioner_whose_weights_would_run_code_is_refused(here: Path) -> None
     small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 16}
     BlipConfig(text_config={**small, "vocab_size": 40}, vision_config={**small, "image_size": 32}).save_pretrained(here)
     torch.save(Attack(), "pytorch_model.bin")
-    with pytest.raises((ModelError, pickle.UnpicklingError)):
+    with pytest.raises(ModelError):
         TransformersCaptioner.load(str(here))
     assert not (here / "marker").exists()
 

@@ -9,11 +9,12 @@ import pytest
 
 from cvsi_db.errors import CvsiError, FilterError, QueryError, RankError, RewriteError
 from cvsi_db.models.rewriter import FirstAnswer
-from cvsi_db.records import ComposedQuery, Rewrite
+from cvsi_db.records import ComposedQuery, Preset, Rewrite
 from cvsi_db.search import SearchContext
-from cvsi_db.search.compiler import compile_query, edit_direction, pseudo_sentence
+from cvsi_db.search.compiler import _caption_warnings, compile_query, edit_direction, pseudo_sentence
 from cvsi_db.search.query import PRESETS
-from tests.fakes import FakeCaptioner, FakeEncoder, FakeRewriter, make_picture
+from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakeRewriter, make_picture
+from tests.search.conftest import image_row, unit
 
 
 def test_one_image_forward_and_one_text_forward(
@@ -133,6 +134,24 @@ def test_who_stands_in_for_a_rewriter_is_told_and_not_remembered(context: Search
     assert compiled.rewrite is not None
     assert (compiled.rewrite.rewriter, compiled.warnings) == ("silent", ())
     assert compile_query(query, both).rewrite == compiled.rewrite  # kept under the first one's name
+
+
+def test_a_query_that_names_no_preset_takes_the_gallerys(context: SearchContext) -> None:
+    theirs = replace(context, preset="fashioniq")
+    assert compile_query(ComposedQuery(make_picture(), "with a hat"), theirs).preset == PRESETS["fashioniq"]
+    named = ComposedQuery(make_picture(), "with a hat", preset="circo")
+    assert compile_query(named, theirs).preset == PRESETS["circo"]
+
+
+def test_images_without_captions_are_told_where_captions_count(context: SearchContext) -> None:
+    bare = replace(image_row(1, unit(1), np.zeros(DIM, np.float32)), captions=())
+    context.store.upsert([bare], [])
+    query = ComposedQuery(edit_text="a red cat")
+    assert compile_query(query, context).warnings == (
+        "1 image has no captions yet, which sets it back: run `cvsi-db caption`",
+    )
+    blind = Preset("blind", PRESETS["cirr"].weights, gamma=0.0)
+    assert _caption_warnings(blind, context) == []
 
 
 def test_a_rank_replaces_the_weights(context: SearchContext) -> None:
