@@ -13,8 +13,9 @@ demo: $(READY)
 	$(BIN)/cvsi-db search $(REFERENCE) "with a hat" --db demo-gallery -k 8 --format html --out demo.html
 	@echo "demo.html holds the same answer as a page: open it in a browser"
 
+# One process per core, one thread each: two that each take every core stall one another.
 test: $(READY)
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q -m slow

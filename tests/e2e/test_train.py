@@ -49,7 +49,7 @@ def test_without_phi_a_search_warns_once_and_a_strict_one_fails(cli: Cli, db: Pa
     assert "without pseudo_token" in told
     strict = cli("search", REFERENCE, "with a hat", "--db", db, "--strict")
     assert (strict.returncode, strict.stdout) == (2, "")
-    assert strict.stderr.startswith("error: the preset default gives pseudo_token a weight")
+    assert strict.stderr.startswith("error: the preset circo gives pseudo_token a weight")
     assert strict.stderr.count("\n") == 1
 
 
@@ -76,7 +76,7 @@ def test_phi_learns_from_the_gallerys_captions_and_serves_it(cli: Cli, db: Path,
         bundle.write_text(before)
     assert found.returncode == 0, found.stderr
     assert NO_PHI not in found.stderr
-    assert json.loads(found.stdout)["hits"][0]["terms"]["pseudo_token"]["weight"] == 0.15
+    assert json.loads(found.stdout)["hits"][0]["terms"]["pseudo_token"]["weight"] == 0.4
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to send")
