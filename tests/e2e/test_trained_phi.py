@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from cvsi_db.models.bundle import STARTER
 from cvsi_db.models.phi import MappingNetwork, save_phi
+from cvsi_db.models.spec import STARTER
 from tests.e2e.conftest import Cli
 
 pytest.importorskip("skia")
