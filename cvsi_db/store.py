@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvsi_db.errors import FilterError, GalleryError, QueryError
+from cvsi_db.indexing import KEEP, IndexFacts, OptimizeSummary, Probes, indexes_of, tend
 from cvsi_db.records import CaptionRow, ColumnName, FloatArray, ImageRow
 from cvsi_db.rows import IMAGE_FIELDS, VECTORS, caption_batch, check_vector, image_batch, image_rows, matrix
 
@@ -122,31 +123,44 @@ class Store:
                 self._images.delete(_any_of(image_ids))
                 self._captions.delete(_any_of(image_ids))
 
-    def optimize(self) -> None:
-        """Compact both tables, index their keys and the words of the captions; one process at a time."""
-        from lancedb.index import FTS, BTree
+    def optimize(
+        self, *, keep: timedelta = KEEP, on_step: Callable[[int, int, str], None] | None = None
+    ) -> OptimizeSummary:
+        """Compact both tables, drop versions older than `keep`, build the indexes that such a gallery should have.
+
+        Safe to repeat; one process at a time. `on_step` is told the steps done, their total and the next one.
+        """
+        import lancedb.index
 
         with self._writing():
-            _index(self._images, {"image_id": BTree()})
-            _index(self._captions, {"caption_id": BTree(), "image_id": BTree(), "text": FTS()})
+            return tend((self._images, self._captions), self._folder, lancedb.index, keep, on_step)
 
     # --- reading ------------------------------------------------------------------------------------------------
 
-    def search(self, column: ColumnName, vector: FloatArray, limit: int, where: str | None = None) -> pa.Table:
+    def search(
+        self,
+        column: ColumnName,
+        vector: FloatArray,
+        limit: int,
+        where: str | None = None,
+        *,
+        probes: Probes | None = None,
+    ) -> pa.Table:
         """The `limit` images nearest to `vector` (dim,) by inner product, out of those that meet `where`.
 
-        Columns: image_id, image_vector, caption_vector, similarity (float32); best first, ties by image_id. Every
-        image is compared: no index is used. LanceDB rounds the query to float16, so it is searched for at unit
+        Columns: image_id, image_vector, caption_vector, similarity (float32); best first, ties by image_id. Without
+        `probes` every image is compared, whatever indexes there are; with them the column's index is asked, and near
+        images may be missing. LanceDB rounds the query to float16, so it is searched for at unit
         length and the similarity scaled back; the error against the stored row is at most 2⁻¹¹ · |vector| · |row|
         (4.9e-4 for unit vectors; 7e-5 measured). Raises ModelError for a zero, infinite or misshapen vector,
-        QueryError for a limit below 1, FilterError for an unusable filter.
+        QueryError for a limit below 1, FilterError for an unusable filter, GalleryError for probes without an index.
         """
         if limit < 1:
             raise QueryError(f"cannot search for {limit!r} images: ask for at least 1")
         check_vector(vector, self.dim, "the query vector")
         length = float(np.linalg.norm(vector))
         search = self._images.search(vector / length, vector_column_name=column, query_type="vector")
-        search = search.distance_type("dot").bypass_vector_index().limit(limit)
+        search = self._through(search.distance_type("dot").limit(limit), column, probes)
         return _ranked(self._run(search.select(["image_id", *VECTORS, "_distance"]), where), length)
 
     def take(self, image_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
@@ -166,10 +180,24 @@ class Store:
         """`columns` of every image that meets `where`, in no particular order."""
         return self._run(self._images.search().select(list(columns)), where)
 
+    def batches(self, columns: Sequence[str], size: int) -> Iterator[pa.RecordBatch]:
+        """`columns` of every image of one version, as stored (vectors float16), at most `size` rows at a time."""
+        with self._reading(None):
+            images = _open_table(connect(self._folder), "images", self._folder)
+            images.checkout(images.version)  # whatever is written in between
+            # One query per batch: a single one would read ahead, into memory, whatever its reader is too slow for.
+            for start in range(0, images.count_rows(), size):
+                yield from images.search().select(list(columns)).offset(start).limit(size).to_batches()
+
     def count(self, where: str | None = None) -> int:
         """The number of images that meet `where`."""
         with self._reading(where):
             return int(self._images.count_rows(where))
+
+    def indexes(self) -> tuple[IndexFacts, ...]:
+        """The indexes on the images table, by column."""
+        with self._reading(None):
+            return indexes_of(self._images)
 
     def count_uncaptioned(self) -> int:
         """The number of images without captions; counted once per version of the table, so that searches may ask."""
@@ -185,6 +213,15 @@ class Store:
     def check_filter(self, where: str) -> None:
         """Dry-run a filter. Raises FilterError, with the reason in one line, when it cannot be used."""
         self._run(self._images.search().select(["image_id"]).limit(1), where)
+
+    def _through(self, search: Any, column: ColumnName, probes: Probes | None) -> Any:
+        if probes is None:
+            return search.bypass_vector_index()
+        if column not in {facts.column for facts in self.indexes()}:  # LanceDB would compare every row without a word
+            raise GalleryError(f"no index on {column!r} in {str(self._folder)!r}: run `cvsi-db optimize`")
+        # No most: a narrow filter may leave fewer rows than the limit in the partitions nearest to the query.
+        search = search.minimum_nprobes(probes.partitions).maximum_nprobes(0)
+        return search.refine_factor(probes.refine)
 
     def _named(self, image_ids: Collection[str], columns: Sequence[str]) -> pa.Table:
         return self._run(self._images.search().select(list(columns)), _any_of(image_ids))
@@ -235,14 +272,6 @@ def _refuse_strangers(images: Sequence[ImageRow], captions: Sequence[CaptionRow]
     stranger = {caption.image_id for caption in captions} - {image.image_id for image in images}
     if stranger:
         raise GalleryError(f"captions of image {min(stranger)!r} without its row: write both in one call")
-
-
-def _index(table: Any, indexes: Mapping[str, Any]) -> None:
-    there = {column for index in table.list_indices() for column in index.columns}
-    for column, config in indexes.items():
-        if column not in there:
-            table.create_index(column, config=config)
-    table.optimize()
 
 
 def _any_of(image_ids: Iterable[str]) -> str:

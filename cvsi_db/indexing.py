@@ -1,0 +1,160 @@
+"""Indexes: which ones a gallery's tables should have, which they have, and the upkeep that brings the two together.
+
+Takes LanceDB's open tables and its module of index kinds from the store, which alone imports them; gives IndexFacts and
+an OptimizeSummary. Knows nothing about who searches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from types import MappingProxyType
+from typing import Any
+
+VECTOR_INDEX_ROWS = 50_000
+"""Fewer rows than this get no vector index: comparing them all takes less than a tenth of a second."""
+
+SCALAR_INDEX_ROWS = 10_000
+"""Fewer rows than this get no index for filters: reading the column is as quick."""
+
+KEEP = timedelta(hours=1)
+"""Versions younger than this stay, so that a process that is reading one finds its files."""
+
+_KEYS = MappingProxyType({"images": ("image_id",), "captions": ("caption_id", "image_id")})
+_FILTERED = MappingProxyType(
+    {
+        "BTree": ("path", "name", "width", "height", "size_bytes", "modified_at", "taken_at"),
+        "Bitmap": ("folder", "format", "camera"),
+        "LabelList": ("tags",),
+    }
+)
+_QUICK = MappingProxyType({"distance_type": "dot", "max_iterations": 10, "sample_rate": 64})
+"""LanceDB's own 50 and 256 draw the partitions many times more slowly and find no more."""
+_VECTORS = ("image_vector", "caption_vector")
+
+
+@dataclass(frozen=True)
+class IndexSpec:
+    """An index to have: its column, LanceDB's name for its kind, and that kind's options."""
+
+    column: str
+    kind: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class IndexFacts:
+    """An index that is there: how many of the table's rows it holds, and how many came since.
+
+    A search finds the rows that came since too, by comparing each of them.
+    """
+
+    column: str
+    kind: str
+    rows: int
+    rows_since: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Probes:
+    """How an indexed search looks: partitions read at the least, and candidates per row asked for, compared exactly.
+
+    A search that finds too few rows among `partitions`, because of its filter, goes on to the others.
+    """
+
+    partitions: int = 20
+    refine: int = 6
+
+
+@dataclass(frozen=True)
+class OptimizeSummary:
+    """What an optimize did: `built` and `kept` indexes as "table.column kind"; bytes are those of the folder."""
+
+    rows: int
+    built: tuple[str, ...]
+    kept: tuple[str, ...]
+    versions_removed: int
+    bytes_before: int
+    bytes_after: int
+    seconds: float
+
+
+def wanted_indexes(table: str, rows: int) -> tuple[IndexSpec, ...]:
+    """The indexes that `table` (images or captions) of `rows` rows should have.
+
+    The vectors' kind is IVF with RaBitQ codes (Gao and Long, SIGMOD 2024), for the inner product: of the kinds that
+    reach the same recall it is by far the quickest to build and the smallest; benchmarks/README.md has the figures.
+    """
+    specs = [IndexSpec(column, "BTree") for column in _KEYS[table]]
+    if table == "captions":
+        return (*specs, IndexSpec("text", "FTS"))
+    if rows >= SCALAR_INDEX_ROWS:
+        specs += [IndexSpec(column, kind) for kind, columns in _FILTERED.items() for column in columns]
+    if rows >= VECTOR_INDEX_ROWS:
+        specs += [IndexSpec(column, "IvfRq", _QUICK) for column in _VECTORS]
+    return tuple(specs)
+
+
+def indexes_of(table: Any) -> tuple[IndexFacts, ...]:
+    """The indexes that a table has, by column."""
+    there = sorted(table.list_indices(), key=lambda index: index.columns)
+    return tuple(
+        IndexFacts(i.columns[0], i.index_type, i.num_indexed_rows, i.num_unindexed_rows, i.size_bytes) for i in there
+    )
+
+
+def tend(
+    tables: Sequence[Any], folder: Path, kinds: Any, keep: timedelta, on_step: Callable[[int, int, str], None] | None
+) -> OptimizeSummary:
+    """Compact the tables in `folder`, drop versions older than `keep`, build the indexes that are wanted.
+
+    `kinds` is the module lancedb.index. `on_step` is told the steps done, their total and the next one. Safe to repeat:
+    a second call finds nothing to do. LanceDB's own errors come through.
+    """
+    start, before, versions = perf_counter(), _size(folder), _versions(tables)
+    missing = [(table, spec) for table in tables for spec in _missing(table)]
+    kept = [f"{table.name}.{i.column} {i.kind}" for table in tables for i in indexes_of(table) if not is_outgrown(i)]
+    steps: list[tuple[str, Callable[[], Any]]] = [
+        *((f"compact {table.name}", partial(table.optimize, cleanup_older_than=keep)) for table in tables),
+        *((f"index {table.name}.{spec.column}", partial(_build, table, spec, kinds)) for table, spec in missing),
+    ]
+    for done, (name, step) in enumerate(steps):
+        if on_step:
+            on_step(done, len(steps), name)
+        step()
+    return OptimizeSummary(
+        rows=int(tables[0].count_rows()),
+        built=tuple(f"{table.name}.{spec.column} {spec.kind}" for table, spec in missing),
+        kept=tuple(kept),
+        versions_removed=len(versions - _versions(tables)),
+        bytes_before=before,
+        bytes_after=_size(folder),
+        seconds=perf_counter() - start,
+    )
+
+
+def _missing(table: Any) -> list[IndexSpec]:
+    sound = {facts.column for facts in indexes_of(table) if not is_outgrown(facts)}
+    return [spec for spec in wanted_indexes(table.name, table.count_rows()) if spec.column not in sound]
+
+
+def is_outgrown(facts: IndexFacts) -> bool:
+    """Whether most rows came after the partitions of a vector index were drawn: it is then made anew."""
+    return facts.column in _VECTORS and facts.rows_since > facts.rows
+
+
+def _build(table: Any, spec: IndexSpec, kinds: Any) -> None:
+    table.create_index(spec.column, config=getattr(kinds, spec.kind)(**spec.options))
+
+
+def _versions(tables: Sequence[Any]) -> set[tuple[str, int]]:
+    return {(table.name, version["version"]) for table in tables for version in table.list_versions()}
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
