@@ -23,6 +23,7 @@ COMMANDS = (
     "caption",
     "search",
     "explain",
+    "sql",
     "stats",
     "list",
     "check",

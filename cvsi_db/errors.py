@@ -5,6 +5,7 @@
     │   ├── QueryError        reference, edit text, k
     │   ├── RankError         a rank expression or a preset
     │   ├── FilterError       a --where condition
+    │   ├── SqlError          a statement that is not one SELECT of the kind it may be
     │   └── BundleError       an unknown bundle, or a gallery made with another one
     ├── ImageError            one picture cannot be read; names file, cause and remedy
     ├── ModelError            weights that are missing, unreachable or of the wrong shape
@@ -39,6 +40,10 @@ class RankError(UsageError):
 
 class FilterError(UsageError):
     """A filter that does not parse, or names an unknown column."""
+
+
+class SqlError(UsageError):
+    """A statement that does not parse, or is not one SELECT from compose() or images."""
 
 
 class BundleError(UsageError):

@@ -11,21 +11,18 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import ParseError, SqlglotError
 
-from cvsi_db.errors import FilterError, RankError, UsageError
+from cvsi_db.errors import FilterError, RankError
 from cvsi_db.records import TERM_NAMES, TermName
-
-MAX_LENGTH = 10_000
-"""Characters of one expression; a longer one is an accident, and deep ones exhaust the parsers' stacks."""
-
-MAX_DEPTH = 50
-"""Brackets inside brackets."""
+from cvsi_db.search.syntax import parse, place_of, pointed, reading
 
 SMALLEST, LARGEST = 1e-6, 1e6
 """The range of a weight's size, so that float32 scores neither vanish nor overflow."""
+
+MAX_NESTING = 100
+"""Parts inside parts of a condition, AND and OR apart: 1+1+… of 1,200 numbers overflows LanceDB's stack, and that ends
+the process."""
 
 FUNCTIONS: Mapping[type[exp.Expr], str] = {
     exp.Abs: "abs",
@@ -56,65 +53,51 @@ _EARLIEST = "0000-01-01"
 def parse_rank(text: str) -> dict[TermName, float]:
     """The weight of each term that a rank expression names, as in "0.6*edited_captions + 0.4*(image - objects)".
 
+    Raises RankError as `weights_of` does, and when it does not parse.
+    """
+    return weights_of(parse(text, "rank", RankError), text)
+
+
+def weights_of(tree: exp.Expr, text: str) -> dict[TermName, float]:
+    """The weights in the tree of a rank expression; `text` is what it was read from, for errors to point at.
+
     Raises RankError, with a caret under the place, when it is not linear, names something else than a term, holds a
     bare number, or gives a weight that is not finite or outside SMALLEST to LARGEST (0 is fine).
     """
-    form = _linear(_parse(text, "rank", RankError), text)
+    with reading(text, "rank", RankError):
+        form = _linear(tree, text)
+        rank = tree.sql()
     if form.pop(_CONSTANT, 0.0):
-        raise RankError(f"the rank {text!r} adds a number that weighs no term: multiply it with one of {_terms()}")
+        raise RankError(f"the rank {rank!r} adds a number that weighs no term: multiply it with one of {_terms()}")
     weights = {name: form[name] for name in TERM_NAMES if name in form}
     for name, weight in weights.items():
         if weight and not SMALLEST <= abs(weight) <= LARGEST:
             limits = f"{SMALLEST:g} and {LARGEST:g}"
-            raise RankError(f"the rank {text!r} gives {name} the weight {weight:g}: keep weights between {limits}")
+            raise RankError(f"the rank {rank!r} gives {name} the weight {weight:g}: keep weights between {limits}")
     return weights
 
 
 def check_where(text: str, columns: Mapping[str, object]) -> str:
     """The condition as LanceDB reads it; `columns` maps each column it may name to its Arrow type.
 
+    Raises FilterError as `condition_of` does, and when it does not parse.
+    """
+    return condition_of(parse(text, "filter", FilterError), text, columns)
+
+
+def condition_of(tree: exp.Expr, text: str, columns: Mapping[str, object]) -> str:
+    """The condition in a tree, as LanceDB reads it; `text` is what it was read from, for errors to point at.
+
     Dates compared with a timestamp column ('2024', '2024-01-31', '2024-01-31 18:30', with a zone or in UTC) become
     timestamps. Raises FilterError, with a caret under the place, for anything that is not on the list of this module.
     """
-    tree = _parse(text, "filter", FilterError)
-    for node in list(tree.walk()):
-        _check_node(node, text, columns)
-    for node in list(tree.find_all(*_COMPARISONS)):
-        _mend_dates(node, text, columns)
-    return tree.sql()
-
-
-def _parse(text: str, kind: str, error: type[UsageError]) -> exp.Expr:
-    """The tree of exactly one expression without comments."""
-    if not text.strip():
-        raise error(f"the {kind} is empty: leave it out, or write an expression")
-    if len(text) > MAX_LENGTH:
-        raise error(f"the {kind} is {len(text):,} characters long: keep it under {MAX_LENGTH:,}")
-    try:
-        _check_tokens(text, kind, error)
-        return sqlglot.parse_one(text, into=exp.Condition)
-    except ParseError as problem:
-        where = problem.errors[0] if problem.errors else {}
-        place = _offset(text, where.get("line"), where.get("col"), where.get("highlight"))
-        reason = where.get("description") or ""
-        reason = reason if reason and "<class" not in reason else "something is missing here"
-        raise _pointed(error, f"cannot read the {kind}: {reason}", text, place) from None
-    except SqlglotError:
-        raise error(f"cannot read the {kind} {text!r}: is a quote or a bracket left open?") from None
-    except RecursionError:
-        raise error(f"the {kind} is nested too deeply: write it with fewer brackets and signs") from None
-
-
-def _check_tokens(text: str, kind: str, error: type[UsageError]) -> None:
-    depth = 0
-    for token in sqlglot.tokenize(text):
-        if token.comments:
-            raise error(f"the {kind} {text!r} holds a comment: leave it out")
-        if token.text == ";" and text[token.start] == ";":
-            raise _pointed(error, f"the {kind} is one expression, without a semicolon", text, token.start)
-        depth += (token.text == "(") - (token.text == ")")
-        if depth > MAX_DEPTH:
-            raise _pointed(error, f"the {kind} nests more than {MAX_DEPTH} brackets", text, token.start)
+    with reading(text, "filter", FilterError):
+        _check_nesting(tree, text)
+        for node in list(tree.walk()):
+            _check_node(node, text, columns)
+        for node in list(tree.find_all(*_COMPARISONS)):
+            _mend_dates(node, text, columns)
+        return tree.sql()
 
 
 def _linear(node: exp.Expr, text: str) -> dict[str, float]:
@@ -136,14 +119,14 @@ def _linear(node: exp.Expr, text: str) -> dict[str, float]:
         case exp.Column() if not node.table and node.name.lower() in TERM_NAMES:
             return {node.name.lower(): 1.0}
         case exp.Column():
-            raise _pointed(
+            raise pointed(
                 RankError,
                 f"unknown term {node.sql()!r} in the rank: the terms are {_terms()}",
                 text,
-                _place(node, text),
+                place_of(node, text),
             )
     message = f"the rank cannot use {node.sql()!r}: only numbers, terms, + - * / and brackets"
-    raise _pointed(RankError, message, text, _place(node, text))
+    raise pointed(RankError, message, text, place_of(node, text))
 
 
 def _product(node: exp.Mul, text: str) -> dict[str, float]:
@@ -152,15 +135,15 @@ def _product(node: exp.Mul, text: str) -> dict[str, float]:
         return _times(right, left[_CONSTANT])
     if set(right) == {_CONSTANT}:
         return _times(left, right[_CONSTANT])
-    raise _pointed(RankError, "the rank is not linear: it multiplies a term with a term", text, _place(node, text))
+    raise pointed(RankError, "the rank is not linear: it multiplies a term with a term", text, place_of(node, text))
 
 
 def _divisor(node: exp.Div, text: str) -> float:
-    form, place = _linear(node.right, text), _place(node.right, text)
+    form, place = _linear(node.right, text), place_of(node.right, text)
     if set(form) != {_CONSTANT}:
-        raise _pointed(RankError, "the rank is not linear: it divides by a term", text, place)
+        raise pointed(RankError, "the rank is not linear: it divides by a term", text, place)
     if not form[_CONSTANT] or not math.isfinite(1 / form[_CONSTANT]):
-        raise _pointed(RankError, "the rank divides by zero", text, place)
+        raise pointed(RankError, "the rank divides by zero", text, place)
     return form[_CONSTANT]
 
 
@@ -168,8 +151,8 @@ def _number(node: exp.Literal, text: str) -> float:
     try:
         return float(node.this)
     except ValueError:
-        raise _pointed(
-            RankError, f"the rank holds {node.this!r}, which is no number", text, _place(node, text)
+        raise pointed(
+            RankError, f"the rank holds {node.this!r}, which is no number", text, place_of(node, text)
         ) from None
 
 
@@ -181,23 +164,32 @@ def _plus(left: dict[str, float], right: dict[str, float]) -> dict[str, float]:
     return {name: left.get(name, 0.0) + right.get(name, 0.0) for name in {**left, **right}}
 
 
+def _check_nesting(tree: exp.Expr, text: str) -> None:
+    parts = [(tree, 0)]
+    while parts:
+        node, depth = parts.pop()
+        depth += not isinstance(node, exp.And | exp.Or)
+        if depth > MAX_NESTING:
+            message = f"the filter nests more than {MAX_NESTING} parts: write it with fewer operators in a row"
+            raise pointed(FilterError, message, text, place_of(node, text))
+        parts += [(child, depth) for child in node.iter_expressions()]
+
+
 def _check_node(node: exp.Expr, text: str, columns: Mapping[str, object]) -> None:
     if isinstance(node, exp.Column):
         _check_column(node, text, columns)
     elif type(node) not in _ALLOWED or (isinstance(node, exp.In) and not node.expressions):
         usable = f"comparisons, AND, OR, NOT, IN, BETWEEN, LIKE, IS NULL, and {', '.join(FUNCTIONS.values())}"
-        raise _pointed(FilterError, f"a filter cannot use {node.sql()!r}: it takes {usable}", text, _place(node, text))
+        raise pointed(FilterError, f"a filter cannot use {node.sql()!r}: it takes {usable}", text, place_of(node, text))
     elif isinstance(node, exp.DataType) and node.sql() not in TYPES:
-        raise _pointed(
-            FilterError, f"a filter cannot cast to {node.sql()}: only to {', '.join(sorted(TYPES))}", text, 0
-        )
+        raise pointed(FilterError, f"a filter cannot cast to {node.sql()}: only to {', '.join(sorted(TYPES))}", text, 0)
 
 
 def _check_column(node: exp.Column, text: str, columns: Mapping[str, object]) -> None:
     name = node.name.lower()
     if node.table or name not in columns:
         known = f"the columns are {', '.join(columns)}; a string takes single quotes"
-        raise _pointed(FilterError, f"unknown column {node.sql()!r} in the filter: {known}", text, _place(node, text))
+        raise pointed(FilterError, f"unknown column {node.sql()!r} in the filter: {known}", text, place_of(node, text))
     # LanceDB takes a name in double quotes for a string, and finds nothing.
     node.this.replace(exp.to_identifier(name, quoted=False))
 
@@ -224,28 +216,8 @@ def _moment(string: exp.Literal, text: str) -> str:
         return (moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment).isoformat(" ")
     except (ValueError, OverflowError):
         message = f"the filter compares a time with {written!r}: write a date as '2024-01-31' or '2024-01-31 18:30'"
-        raise _pointed(FilterError, message, text, _place(string, text)) from None
+        raise pointed(FilterError, message, text, place_of(string, text)) from None
 
 
 def _terms() -> str:
     return ", ".join(TERM_NAMES)
-
-
-def _place(node: exp.Expr, text: str) -> int:
-    """Where in `text` a node starts, as well as the parser remembers."""
-    starts = [found.meta["start"] for found in node.find_all(exp.Identifier) if "start" in found.meta]
-    return int(min(starts)) if starts else max(text.find(node.name), 0)
-
-
-def _offset(text: str, line: int | None, column: int | None, token: str | None) -> int:
-    """The start of a token that ends at `column` (from 1) of `line` (from 1)."""
-    if line is None or column is None:
-        return len(text)
-    before = sum(len(each) for each in text.splitlines(keepends=True)[: line - 1])
-    return max(before + column - len(token or ""), 0)
-
-
-def _pointed(error: type[UsageError], message: str, text: str, place: int) -> UsageError:
-    """The error with the text below its one line, and a caret under the place."""
-    line = "".join(character if character.isprintable() else " " for character in text)
-    return error(f"{message}\n  {line}\n  {' ' * place}^")

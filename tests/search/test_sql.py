@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from cvsi_db.errors import FilterError, RankError
 from cvsi_db.records import TERM_NAMES
-from cvsi_db.search.sql import MAX_DEPTH, check_where, parse_rank
+from cvsi_db.search.sql import check_where, parse_rank
+from cvsi_db.search.syntax import MAX_DEPTH
 
 if TYPE_CHECKING:
     from cvsi_db.store import Store
@@ -48,7 +49,7 @@ def test_a_linear_rank_becomes_weights(text: str, weights: dict[str, float]) -> 
         ("1/image", "divides by a term", 2),
         ("image/0", "divides by zero", 6),
         ("image; objects", "without a semicolon", 5),
-        ("abs(image)", "only numbers, terms", 4),
+        ("abs(image)", "only numbers, terms", 0),
         ("image*", "something is missing", 5),
         ("0.5 image", "cannot read the rank", 4),
     ],
@@ -123,6 +124,10 @@ def test_a_condition_is_written_as_the_store_reads_it(text: str, condition: str)
         ("select width from images", "cannot"),
         ("", "empty"),
         ("width > 1 AND " * 1000 + "width > 1", "characters long"),
+        ("width = " + "+".join("1" * 2000), "nests more than 100 parts"),  # LanceDB ends the process
+        ("width" + " IS NULL" * 1200, "nests more than 100 parts"),
+        ("name = '\0'", "holds a NUL"),
+        ("name = '\ud800'", "half a character"),
     ],
 )
 def test_what_is_no_condition_is_an_error(text: str, reason: str) -> None:

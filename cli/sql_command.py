@@ -1,0 +1,130 @@
+"""`cvsi-db sql`: a query as one SELECT statement."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .common import common_options, emit, model_options, settings_for, warn
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@click.command("sql")
+@click.argument("statement", metavar="STATEMENT")
+@click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A string for :NAME in the statement.")
+@click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules.")
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file.")
+@model_options
+@common_options
+def command(
+    statement: str,
+    values: tuple[str, ...],
+    rewriter: str | None,
+    form: str,
+    out: Path | None,
+    model: str | None,
+    device: str | None,
+    db: Path | None,
+    quiet: bool,
+) -> None:
+    """Answer one SELECT STATEMENT, or - for one on stdin. It only reads.
+
+    \b
+    SELECT path, score FROM compose('ref.jpg', 'with a hat')
+      WHERE width > 1000 ORDER BY 0.6*edited_captions + 0.4*image LIMIT 20
+    SELECT name, taken_at FROM images WHERE camera IS NOT NULL ORDER BY taken_at DESC
+    SELECT count(*) FROM images
+
+    Columns: those of the images, and of hits: rank, score, each term (what it adds to the score) and similarity_TERM.
+    compose(reference, edit) also takes preset, liked, unliked, negative, min_score, auto_cut, keep_reference and
+    strict by name, as in preset => 'circo'. 10 rows unless there is a LIMIT.
+    """
+    from cvsi_db.gallery import Gallery
+    from cvsi_db.search.select import warnings_of
+
+    settings = settings_for(db, model, device)
+    given = dict(_pair(value) for value in values)
+    asked = _from_stdin() if statement == "-" else statement
+    with Gallery.open(
+        settings.db, model=model, device=settings.device, rewriter=rewriter or settings.rewriter
+    ) as gallery:
+        table = gallery.sql(asked, **given)
+        if gallery.usage and not quiet:
+            click.echo(f"{gallery.usage} by the rewriter", err=True)
+    warn(warnings_of(table), quiet)
+    emit(_FORMATS[form](table), out)
+
+
+def _pair(value: str) -> tuple[str, str]:
+    name, equals, text = value.partition("=")
+    if not name or not equals:
+        raise click.UsageError(f"--set takes NAME=VALUE, not {value!r}")
+    return name, text
+
+
+def _from_stdin() -> str:
+    from cvsi_db.search.syntax import MAX_LENGTH
+
+    # Four bytes are the longest character: more than this is too long whatever it says.
+    return sys.stdin.buffer.read(4 * MAX_LENGTH + 1).decode("utf-8", "replace")
+
+
+def _as_json(table: pa.Table) -> str:
+    return json.dumps(table.to_pylist(), indent=2, ensure_ascii=False, default=str)
+
+
+def _as_csv(table: pa.Table) -> str:
+    """One line of names, then one per row; a list is written as JSON."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.column_names)
+    for row in table.to_pylist():
+        writer.writerow([_flat(value) for value in row.values()])
+    return text.getvalue()
+
+
+def _as_table(table: pa.Table) -> str:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    if not len(table):
+        return "no image matches"
+    columns = [Column(Text(name), overflow="fold") for name in table.column_names]
+    shown = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in table.to_pylist():
+        shown.add_row(*(Text(_said(value)) for value in row.values()))
+    terminal = Console().is_terminal
+    console = Console(width=None if terminal else 200, soft_wrap=not terminal)
+    with console.capture() as captured:
+        console.print(shown)
+    return "\n".join(line.rstrip() for line in captured.get().strip("\n").splitlines())
+
+
+def _said(value: Any) -> str:
+    """A value in a table for people."""
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return " | ".join(value) if isinstance(value, list) else str(_flat(value))
+
+
+def _flat(value: Any) -> Any:
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, datetime):
+        return value.isoformat(" ")
+    return "" if value is None else value
+
+
+_FORMATS = {"json": _as_json, "csv": _as_csv, "table": _as_table}
