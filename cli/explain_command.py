@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .common import common_options, emit, model_options, settings_for
-from .query import ask, query_options
+from .query import ask, asked, compose, opened, query_options
+
+if TYPE_CHECKING:
+    from cvsi_db.settings import Settings
 
 
 @click.command("explain")
 @query_options
+@click.option("--analyze", is_flag=True, help="Also tell which branch put each hit where it is.")
 @model_options
 @common_options
-def command(model: str | None, device: str | None, db: Path | None, quiet: bool, **query: object) -> None:
+def command(
+    analyze: bool, model: str | None, device: str | None, db: Path | None, quiet: bool, **query: object
+) -> None:
     """Run a search and tell how it ran."""
     from cvsi_db.search.present import explain_text
 
-    emit(explain_text(ask(settings_for(db, model, device), model, query, quiet)))  # the warnings are in it
+    settings = settings_for(db, model, device)
+    text = _analyzed(settings, model, query, quiet) if analyze else explain_text(ask(settings, model, query, quiet))
+    emit(text)  # the warnings are in it
+
+
+def _analyzed(settings: Settings, model: str | None, query: dict[str, object], quiet: bool) -> str:
+    """The search as it was asked for, and the ranks of its hits among more images, which a second search finds."""
+    from cvsi_db.search.analyze import ANALYZED, analyze_lines
+    from cvsi_db.search.present import explain_text
+
+    composed, rewriter = compose(query), query["rewriter"]
+    with opened(settings, model, None if rewriter is None else str(rewriter), quiet) as gallery:
+        result = gallery.search(**asked(composed))
+        more = gallery.search(**asked(replace(composed, pool=max(composed.pool, ANALYZED))))
+    if more.pool is None or not result:
+        return explain_text(result)
+    return "\n".join([explain_text(result), "", *analyze_lines(result, result.compiled.logical.branches, more.pool)])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from .batch import answer_lines
 from .common import common_options, emit, model_options, settings_for, warn
 from .query import ask, query_options
 
@@ -27,12 +28,19 @@ if TYPE_CHECKING:
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file.")
 @click.option("--explain", is_flag=True, help="Also tell on stderr how the search ran.")
+@click.option(
+    "--batch",
+    type=click.File("r", encoding="utf-8"),
+    metavar="FILE",
+    help="A query per line, as JSON, or - for stdin; the answers come as lines of JSON. The options hold for all.",
+)
 @model_options
 @common_options
 def command(
     form: str,
     out: Path | None,
     explain: bool,
+    batch: TextIO | None,
     model: str | None,
     device: str | None,
     db: Path | None,
@@ -43,7 +51,16 @@ def command(
 
     Either may be missing. REF is an image file, or - for one on stdin. A reference that is in the gallery is left out
     of the hits.
+
+    \b
+    cvsi-db search ref.jpg "with a hat" --like other.jpg --not "a beach"
+    cvsi-db search --batch queries.jsonl       {"reference": "ref.jpg", "edit_text": "with a hat", "k": 5}
     """
+    if batch is not None:
+        if form not in ("table", "json") or explain:
+            raise click.UsageError("--batch writes lines of JSON: leave --format and --explain out")
+        emit(answer_lines(batch, settings_for(db, model, device), model, query, quiet), out)
+        return
     result = ask(settings_for(db, model, device), model, query, quiet)
     if explain:
         from cvsi_db.search.present import explain_text

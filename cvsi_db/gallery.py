@@ -5,7 +5,7 @@ Knows nothing about tables, towers or plans itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +18,10 @@ from cvsi_db.errors import BundleError, IngestError
 from cvsi_db.records import ComposedQuery, IngestProgress, IngestSummary, Reference, SearchResult
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from cvsi_db.catalog import Catalog
+    from cvsi_db.indexing import OptimizeSummary
     from cvsi_db.ingest.caption_lines import CaptionImport
     from cvsi_db.ingest.recaption import RecaptionProgress, RecaptionSummary
     from cvsi_db.models.bundle import Bundle
@@ -201,20 +204,47 @@ class Gallery:
         preset: str | None = None,
         exclude_reference: bool = True,
         strict: bool = False,
+        offset: int = 0,
+        min_score: float | None = None,
+        auto_cut: bool = False,
+        liked: Reference | Sequence[Reference] = (),
+        unliked: Reference | Sequence[Reference] = (),
+        negative: str | Sequence[str] = (),
+        pool: int = 0,
     ) -> SearchResult:
         """Find the images that look like `reference` changed as `edit_text` says; either may be missing, not both.
 
         The reference is a path, the bytes of an image file, or a PIL image; it need not be in the gallery, and when
         it is, it is left out of the hits unless `exclude_reference` is False. Returns a list of hits, best first.
+        ComposedQuery says what the other arguments do.
         Raises QueryError, RankError or FilterError when the query makes no sense, and RankError when it is `strict`
         and the bundle lacks a branch that the preset asks for.
         """
         from cvsi_db.search import search
         from cvsi_db.search.query import check_query
 
-        query = ComposedQuery(reference, edit_text, k, where, rank, preset, exclude_reference, strict)
+        examples = (_several(liked), _several(unliked), _several(negative))
+        query = ComposedQuery(
+            reference, edit_text, k, where, rank, preset, exclude_reference, strict, offset, min_score, auto_cut,
+            *examples, pool,
+        )  # fmt: skip
         check_query(query)  # before the models load: that takes seconds
         return search(query, self._context)
+
+    def search_many(self, queries: Sequence[ComposedQuery]) -> list[SearchResult]:
+        """A result per query, in their order, each as `search` would give it, but with one scan for all of them.
+
+        >>> queries = [ComposedQuery("ref.jpg", text) for text in ("with a hat", "at night")]
+        >>> hats, nights = gallery.search_many(queries)                # doctest: +SKIP
+
+        Raises what `search` raises, for the first query that gives cause.
+        """
+        from cvsi_db.search import search_many
+        from cvsi_db.search.query import check_query
+
+        for query in queries:
+            check_query(query)  # before the models load
+        return search_many(queries, self._context)
 
     def explain(self, reference: Reference | None = None, edit_text: str | None = None, **options: Any) -> str:
         """Run a search and tell how it ran: branches, the texts they embed, the plan, the time of each stage.
@@ -224,6 +254,23 @@ class Gallery:
         from cvsi_db.search.present import explain_text
 
         return explain_text(self.search(reference, edit_text, **options))
+
+    def sql(self, statement: str, /, *values: object, **parameters: object) -> pa.Table:
+        """The rows of one SELECT from compose(reference, edit) or from images, as an Arrow table.
+
+        Images and files are only read; what a search keeps in the catalog (captions, rewrites) is kept here too.
+        `values` fill its `?` and `parameters` its `:name`: a reference may be a path, bytes or a PIL image there, and
+        no text needs quoting. The search's warnings are in the schema's metadata, a line each. Raises SqlError for
+        what is no such statement, and what a search raises.
+
+        >>> gallery.sql("SELECT path FROM compose(:ref, :edit)", ref=picture, edit="with a hat")  # doctest: +SKIP
+        """
+        from cvsi_db.search import search
+        from cvsi_db.search.select import answer
+        from cvsi_db.search.statement import parse_statement
+
+        asked = parse_statement(statement, self._store.columns, values, parameters)
+        return answer(asked, self._store, lambda query: search(query, self._context))
 
     def stats(self) -> dict[str, Any]:
         """Counts and facts: images, those without captions, files by state, bundle, width, folder."""
@@ -267,12 +314,16 @@ class Gallery:
 
         return find_problems(self._store, self._catalog)
 
-    def optimize(self) -> None:
-        """Compact the tables after many small ingests. Raises GalleryError when another process is writing."""
+    def optimize(self, *, on_step: Callable[[int, int, str], None] | None = None) -> OptimizeSummary:
+        """Compact the tables, drop their old versions, and build the indexes that a gallery of this size should have.
+
+        `on_step` is told the steps done, their total and the next one. Safe to repeat. Raises GalleryError when
+        another process is writing.
+        """
         from cvsi_db.storage import write_lock
 
         with write_lock(self.folder):
-            self._store.optimize()
+            return self._store.optimize(on_step=on_step)
 
     def close(self) -> None:
         """Close the catalog; the gallery cannot be used afterwards."""
@@ -310,3 +361,8 @@ class Gallery:
             preset=bundle.spec.preset,
             device=bundle.device,
         )
+
+
+def _several(given: Any) -> tuple[Any, ...]:
+    """What was given, be it one or a sequence: a lone text or path is one, not its letters."""
+    return tuple(given) if isinstance(given, Sequence) and not isinstance(given, str | bytes) else (given,)

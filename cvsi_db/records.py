@@ -16,13 +16,23 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from cvsi_db.search.rerank import Ranking
+
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 """Float32 arrays; the docstring of whoever returns one gives its shape."""
 
-TermName = Literal["edited_captions", "edit_direction", "pseudo_token", "image", "objects"]
-TERM_NAMES: tuple[TermName, ...] = ("edited_captions", "edit_direction", "pseudo_token", "image", "objects")
+TermName = Literal[
+    "edited_captions", "edit_direction", "pseudo_token", "image", "objects", "liked", "unliked", "negative"
+]
+METHOD_TERMS: tuple[TermName, ...] = ("edited_captions", "edit_direction", "pseudo_token", "image", "objects")
+"""The terms that come of a reference image and an edit text."""
 
-BranchName = Literal["pseudo_token", "edited_captions", "image_objects"]
+EXAMPLE_TERMS: tuple[TermName, ...] = ("liked", "unliked", "negative")
+"""The terms of further pictures and texts; only a query that gives some has them."""
+
+TERM_NAMES: tuple[TermName, ...] = (*METHOD_TERMS, *EXAMPLE_TERMS)
+
+BranchName = Literal["pseudo_token", "edited_captions", "image_objects", "examples"]
 ColumnName = Literal["image_vector", "caption_vector"]
 
 Reference: TypeAlias = "str | Path | bytes | Image"
@@ -177,6 +187,11 @@ class ComposedQuery:
     Without `preset` the gallery's own is used. `rank` is a linear expression over the term names that replaces the
     preset's weights; `where` an SQL condition
     over the images table's columns. `strict` makes it an error that the bundle lacks a branch the preset asks for.
+
+    The answer is the hits of rank `offset` + 1 to `offset` + `k`, less those that score below `min_score` and, with
+    `auto_cut`, those after the first clear gap in the scores. `liked` and `unliked` are further pictures to draw near
+    and to keep away from, `negative` texts that say what is not wanted. `exclude_reference` leaves these pictures out
+    of the hits too. The result keeps the `pool` best images, if that is more than it shows, to be reranked.
     """
 
     reference: Reference | None = None
@@ -187,6 +202,13 @@ class ComposedQuery:
     preset: str | None = None
     exclude_reference: bool = True
     strict: bool = False
+    offset: int = 0
+    min_score: float | None = None
+    auto_cut: bool = False
+    liked: tuple[Reference, ...] = ()
+    unliked: tuple[Reference, ...] = ()
+    negative: tuple[str, ...] = ()
+    pool: int = 0
 
 
 @dataclass(frozen=True)
@@ -201,7 +223,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Branch:
-    """One CVSI branch: one or two terms that are searched for together, as their weighted sum."""
+    """One branch: terms that are searched for together, as their weighted sum."""
 
     name: BranchName
     terms: tuple[Term, ...]
@@ -261,7 +283,7 @@ class TermScore:
 
 @dataclass(frozen=True)
 class Hit:
-    """One found image. `rank` starts at 1; `score` is the sum of the terms' contributions."""
+    """One found image. The best of the gallery has `rank` 1; `score` is the sum of the terms' contributions."""
 
     rank: int
     path: str
@@ -271,11 +293,24 @@ class Hit:
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
+@dataclass(frozen=True)
+class Pool:
+    """The best images of a search, more than it may show, with all that hits are made of.
+
+    `ranking` holds the terms and the images' similarities, best first, `metadata` a mapping per image; it is `whole`
+    when no other image of the gallery satisfies the query's filter.
+    """
+
+    ranking: Ranking = field(repr=False)
+    metadata: tuple[Mapping[str, Any], ...] = field(repr=False)
+    whole: bool
+
+
 class SearchResult(list[Hit]):
     """The hits of one search, best first, with what led to them.
 
     `compiled` holds the texts and the logical query, `plan` the executed plan tree, `timings_ms` the milliseconds of
-    each stage, `warnings` everything that made this answer less than was asked for.
+    each stage, `warnings` everything that made this answer less than was asked for, `pool` the images to rerank.
     """
 
     def __init__(
@@ -286,9 +321,23 @@ class SearchResult(list[Hit]):
         plan: object,
         timings_ms: Mapping[str, float],
         warnings: Sequence[str] = (),
+        pool: Pool | None = None,
     ) -> None:
         super().__init__(hits)
         self.compiled = compiled
         self.plan = plan
         self.timings_ms = dict(timings_ms)
         self.warnings = tuple(warnings)
+        self.pool = pool
+
+    def rerank(self, weights: str | Mapping[TermName, float], k: int | None = None) -> SearchResult:
+        """This result in the order of other weights, at once: no model runs and no table is read.
+
+        `weights` is a rank expression or a weight per term. Only the images that the search kept (the query's `pool`)
+        are ordered anew; unless it is certain that no other image of the gallery belongs among the hits, a warning
+        says so. The query's `k` (unless given), offset and cut-offs hold. γ cannot change: the similarities are
+        against one mix of the columns. Raises RankError as a search does, QueryError for a k below 1.
+        """
+        from cvsi_db.search.reweight import reweight
+
+        return reweight(self, weights, k)

@@ -7,12 +7,14 @@ bring torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from cvsi_db.records import ComposedQuery, SearchResult
+from cvsi_db.search.plan import Strategy
+from cvsi_db.search.resident import Resident
 
 if TYPE_CHECKING:
     from cvsi_db.catalog import Catalog
@@ -27,7 +29,8 @@ T = TypeVar("T")
 class SearchContext:
     """What a search works with. The models may be lazy: each is touched only by a query that needs it.
 
-    `preset` is for queries that name none.
+    `preset` is for queries that name none. `resident` keeps the gallery's vectors in memory from one search to the
+    next, within `resident_mb` MiB (by default CVSI_RESIDENT_MB, else 1,024); `strategy` forces one on every search.
     """
 
     store: Store
@@ -38,6 +41,9 @@ class SearchContext:
     rewriter: Rewriter
     preset: str = "default"
     device: str = "cpu"
+    resident: Resident = field(default_factory=Resident, repr=False)
+    resident_mb: int | None = None
+    strategy: Strategy | None = None
 
 
 class Stopwatch:
@@ -67,16 +73,33 @@ def search(query: ComposedQuery, context: SearchContext) -> SearchResult:
     """
     from cvsi_db.search.compiler import compile_query
     from cvsi_db.search.executor import run_plan
+    from cvsi_db.search.facts import gather_facts
     from cvsi_db.search.planner import build_plan
     from cvsi_db.search.present import present
     from cvsi_db.search.rerank import rerank
 
     watch = Stopwatch()
     compiled = watch("compile", compile_query, query, context)
-    plan = watch("plan", build_plan, compiled.logical, context.store.count())
-    executed = watch("run", run_plan, plan, context.store, context.device)
+    plan = watch("plan", lambda: build_plan(compiled.logical, context.store.count(), gather_facts(context)))
+    executed = watch("run", run_plan, plan, context.store, context.device, context.resident)
+    context.resident.count(context.store.version)
     ranking = watch("rerank", rerank, executed.plan, executed.candidates, context.device)
-    hits = watch("present", present, ranking, context.store)
+    hits, pool = watch("present", present, ranking, context.store, compiled)
     return SearchResult(
-        hits, compiled=compiled, plan=executed.plan, timings_ms=watch.timings_ms, warnings=compiled.warnings
+        hits,
+        compiled=compiled,
+        plan=executed.plan,
+        timings_ms=watch.timings_ms,
+        warnings=compiled.warnings,
+        pool=pool,
     )
+
+
+def search_many(queries: Sequence[ComposedQuery], context: SearchContext) -> list[SearchResult]:
+    """Answer composed queries together, each as `search` would: one scan of the rows in memory serves them all.
+
+    Raises what `search` raises, for the first query that gives cause, before anything is read.
+    """
+    from cvsi_db.search.batch import search_batch
+
+    return search_batch(queries, context)

@@ -7,31 +7,28 @@ catalog when they can, and are kept there. Knows nothing about plans or scores.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from cvsi_db.errors import ImageError, QueryError, RewriteError
 from cvsi_db.models.rewriter import cache_name
 from cvsi_db.records import (
+    EXAMPLE_TERMS,
     Branch,
     BranchName,
     Column,
     CompiledQuery,
     ComposedQuery,
-    FloatArray,
     LogicalQuery,
     Picture,
     Preset,
-    PseudoText,
     Reference,
     Rewrite,
     Term,
     TermName,
 )
+from cvsi_db.search.embed import Embedded, Parts, edit_direction, embed, pseudo_sentence
 from cvsi_db.search.query import (
     Weights,
     check_query,
@@ -40,32 +37,26 @@ from cvsi_db.search.query import (
     find_preset,
     missing_branches,
     possible_terms,
-    tidy,
+    reach,
 )
 from cvsi_db.search.sql import check_where
-from cvsi_db.vectors import normalise
 
 if TYPE_CHECKING:
     from cvsi_db.search import SearchContext
+
+__all__ = ["BRANCHES", "compile_queries", "compile_query", "edit_direction", "pseudo_sentence", "read_reference"]
 
 BRANCHES: tuple[tuple[BranchName, tuple[TermName, ...]], ...] = (
     ("pseudo_token", ("pseudo_token",)),
     ("edited_captions", ("edited_captions", "edit_direction")),
     ("image_objects", ("image", "objects")),
+    ("examples", EXAMPLE_TERMS),
 )
-"""The branches of CVSI, each with its terms."""
+"""The branches of CVSI, each with its terms, and one for what a query gives beside."""
 
 
-NO_DIRECTION = 1e-4
-"""Means of unit vectors that lie closer than this differ by rounding alone."""
-
-
-@dataclass(frozen=True)
-class _Embedded:
-    """A query vector (dim,) before it has a weight, and the text it came from."""
-
-    vector: FloatArray = field(repr=False)
-    text: str | None = None
+TOGETHER = 64
+"""Queries that share a forward: more would not fit into memory, with their pictures and a large text tower."""
 
 
 def compile_query(query: ComposedQuery, context: SearchContext) -> CompiledQuery:
@@ -74,40 +65,97 @@ def compile_query(query: ComposedQuery, context: SearchContext) -> CompiledQuery
     Everything that can be wrong with the query's text is found before a model is touched. Raises QueryError, RankError
     or FilterError for a query that cannot be meant, RewriteError and ModelError from the models.
     """
+    return compile_queries([query], context)[0]
+
+
+def compile_queries(queries: Sequence[ComposedQuery], context: SearchContext) -> list[CompiledQuery]:
+    """Each query as compile_query would compile it, with one image forward and one text forward for every TOGETHER.
+
+    All texts are checked before a model is touched. Raises what compile_query raises, for the first that gives cause.
+    """
+    checked = [_check(query, context) for query in queries]
+    return [
+        compiled
+        for start in range(0, len(queries), TOGETHER)
+        for compiled in _compile(queries[start : start + TOGETHER], checked[start : start + TOGETHER], context)
+    ]
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """What a query says besides pictures and texts, found sound."""
+
+    preset: Preset
+    weights: Weights
+    condition: str | None
+    warnings: list[str]
+
+
+def _check(query: ComposedQuery, context: SearchContext) -> _Checked:
     check_query(query)
     preset = find_preset(query.preset or context.preset)
     weights, warnings = choose_weights(query, preset, possible_terms(query, context.phi is not None))
-    condition = _checked_filter(query.where, context)
-    picture = None if query.reference is None else read_reference(query.reference)
-    captions = _captions(picture, context) if picture and query.edit_text is not None else ()
-    rewrite = None if query.edit_text is None else _rewrite(captions, query.edit_text, context)
-    embedded = _embed(picture, query.edit_text, captions, rewrite, context)
-    reference_id = picture.image_id if picture else None
+    return _Checked(preset, weights, _checked_filter(query.where, context), warnings)
+
+
+def _compile(
+    queries: Sequence[ComposedQuery], checked: Sequence[_Checked], context: SearchContext
+) -> list[CompiledQuery]:
+    parts = [_parts(query, context) for query in queries]
+    embedded = embed(parts, context.encoder, context.phi)
+    return [_compiled(*each, context) for each in zip(queries, checked, parts, embedded, strict=True)]
+
+
+def _compiled(
+    query: ComposedQuery, checked: _Checked, parts: Parts, embedded: dict[TermName, Embedded], context: SearchContext
+) -> CompiledQuery:
+    preset, condition = checked.preset, checked.condition
+    reference_id = parts.reference.image_id if parts.reference else None
     return CompiledQuery(
         query=query,
         logical=LogicalQuery(
-            branches=_branches(embedded, weights),
+            branches=_branches(embedded, checked.weights),
             columns=(Column("image_vector", 1 - preset.gamma), Column("caption_vector", preset.gamma)),
-            filter=condition,
+            filter=_without_examples(condition, parts) if query.exclude_reference else condition,
             exclude=reference_id if query.exclude_reference else None,
-            k=query.k,
+            k=reach(query),
             missing=missing_branches(query, context.phi is not None),
         ),
         reference_id=reference_id,
-        captions=captions,
-        rewrite=rewrite,
+        captions=parts.captions,
+        rewrite=parts.rewrite,
         preset=preset,
         warnings=(
-            *warnings,
-            *check_weights(weights, tuple(embedded)),
-            *_rewrite_warnings(rewrite, query),
+            *checked.warnings,
+            *check_weights(checked.weights, tuple(embedded)),
+            *_rewrite_warnings(parts.rewrite, query),
             *_caption_warnings(preset, context),
         ),
     )
 
 
-def read_reference(reference: Reference) -> Picture:
-    """The decoded reference image. Raises QueryError when it is missing or no image."""
+def _parts(query: ComposedQuery, context: SearchContext) -> Parts:
+    """All that the query embeds; every picture is read before a model runs."""
+    reference = None if query.reference is None else read_reference(query.reference)
+    liked = tuple(read_reference(each, "the liked image") for each in query.liked)
+    unliked = tuple(read_reference(each, "the unliked image") for each in query.unliked)
+    captions = _captions(reference, context) if reference and query.edit_text is not None else ()
+    rewrite = None if query.edit_text is None else _rewrite(captions, query.edit_text, context)
+    negative = tuple(" ".join(text.split()) for text in query.negative)
+    return Parts(reference, query.edit_text, captions, rewrite, liked, unliked, negative)
+
+
+def _without_examples(condition: str | None, parts: Parts) -> str | None:
+    """The condition, and none of the images that were given as examples: whoever gave them has them."""
+    given = sorted({picture.image_id for picture in (*parts.liked, *parts.unliked)})
+    if not given:
+        return condition
+    others = f"image_id NOT IN ({', '.join(repr(image_id) for image_id in given)})"
+    return others if condition is None else f"({condition}) AND {others}"
+
+
+def read_reference(reference: Reference, what: str = "the reference image") -> Picture:
+    """The decoded image; errors call it `what`. Raises QueryError when it is missing or no image."""
     from PIL.Image import Image
 
     from cvsi_db.ingest.decode import picture_of, read_picture
@@ -116,29 +164,11 @@ def read_reference(reference: Reference) -> Picture:
         return picture_of(reference)
     if not isinstance(reference, str | Path | bytes):
         kind = type(reference).__name__
-        raise QueryError(f"the reference image is a {kind}: give a path, the bytes of an image file, or a PIL image")
+        raise QueryError(f"{what} is a {kind}: give a path, the bytes of an image file, or a PIL image")
     try:
         return read_picture(reference if isinstance(reference, bytes) else Path(reference))
     except ImageError as error:
-        raise QueryError(f"the reference image is no use: {error}") from error
-
-
-def pseudo_sentence(edit_text: str, added_objects: str) -> str:
-    """The sentence whose `$` becomes the pseudo-token (CVSI, the visual branch)."""
-    added = tidy(added_objects)
-    addition = f" And the photo should have {added}." if added else ""
-    return f"a photo of $ that {tidy(edit_text)}.{addition}"
-
-
-def edit_direction(edited: FloatArray, captions: FloatArray) -> FloatArray | None:
-    """(dim,) the unit vector from the captions' mean (dim,) to that of the edited captions; None where they are one.
-
-    The edit alone, free of what the captions say or get wrong about the reference. At length 1 it weighs alike
-    whatever the rewriter changed: a rewrite that leaves nothing of a caption cannot outweigh the other terms.
-    """
-    difference = edited - captions
-    length = float(np.linalg.norm(difference))
-    return None if length < NO_DIRECTION else np.asarray(difference / length, dtype=np.float32)
+        raise QueryError(f"{what} is no use: {error}") from error
 
 
 def _checked_filter(where: str | None, context: SearchContext) -> str | None:
@@ -199,51 +229,7 @@ def _caption_warnings(preset: Preset, context: SearchContext) -> list[str]:
     return [f"{have} no captions yet, which sets {them} back: run `cvsi-db caption`"]
 
 
-def _embed(
-    picture: Picture | None,
-    edit_text: str | None,
-    captions: Sequence[str],
-    rewrite: Rewrite | None,
-    context: SearchContext,
-) -> dict[TermName, _Embedded]:
-    """Every term the query has, whatever its weight: one image forward, one text forward."""
-    image = None if picture is None else context.encoder.encode_images([picture.image])[0]
-    terms: dict[TermName, _Embedded] = {}
-    if rewrite is not None:
-        pseudo = None if image is None else _pseudo_text(image, edit_text or "", rewrite, context)
-        terms.update(_embed_texts(captions, rewrite, pseudo, context))
-    if image is not None:
-        terms["image"] = _Embedded(normalise(image[None], 1)[0])
-    return terms
-
-
-def _pseudo_text(image: FloatArray, edit_text: str, rewrite: Rewrite, context: SearchContext) -> PseudoText | None:
-    if context.phi is None:
-        return None
-    return PseudoText(pseudo_sentence(edit_text, rewrite.added_objects), context.phi(image[None])[0])
-
-
-def _embed_texts(
-    captions: Sequence[str], rewrite: Rewrite, pseudo: PseudoText | None, context: SearchContext
-) -> dict[TermName, _Embedded]:
-    edited, objects = rewrite.edited_captions, rewrite.added_objects
-    texts: list[str | PseudoText] = [*edited, *captions, *([pseudo] if pseudo else []), *([objects] if objects else [])]
-    rows = iter(normalise(context.encoder.encode_texts(texts), len(texts)))
-    after, before = list(islice(rows, len(edited))), list(islice(rows, len(captions)))
-    # The mean of unit vectors is not normalised again: its length says how far the edited captions agree.
-    mean = np.asarray(np.mean(after, axis=0), dtype=np.float32)
-    terms: dict[TermName, _Embedded] = {"edited_captions": _Embedded(mean, " | ".join(edited))}
-    direction = edit_direction(mean, np.mean(before, axis=0)) if before else None
-    if direction is not None:
-        terms["edit_direction"] = _Embedded(direction, "from the captions to the edited captions")
-    if pseudo:
-        terms["pseudo_token"] = _Embedded(next(rows), pseudo.text)
-    if objects:
-        terms["objects"] = _Embedded(next(rows), objects)
-    return terms
-
-
-def _branches(embedded: dict[TermName, _Embedded], weights: Weights) -> tuple[Branch, ...]:
+def _branches(embedded: dict[TermName, Embedded], weights: Weights) -> tuple[Branch, ...]:
     def terms(names: Sequence[TermName]) -> tuple[Term, ...]:
         found = [(name, embedded[name]) for name in names if name in embedded]
         return tuple(Term(name, each.vector, float(weights.get(name, 0.0)), each.text) for name, each in found)

@@ -1,7 +1,7 @@
 """The executor: a plan in, the candidates that hold its exact answer out, with the plan as it ran.
 
-Reads the store, one vector search per branch and column, and proves that no row left unread can be among the best k.
-Knows nothing about models or metadata.
+Reads the store by vector searches, and proves that no row left unread can be among the best k; or scans the resident
+rows, for many plans at once. Knows nothing about models or metadata.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import numpy as np
 
 from cvsi_db.records import ColumnName, FloatArray
 from cvsi_db.rows import matrix
-from cvsi_db.search.plan import TopK, Union, VectorSearch, rewrite_source, searches_of
-from cvsi_db.search.rerank import Candidates, exact_scores
+from cvsi_db.search.plan import TopK, Union, VectorSearch, rewrite_source, scan_of, searches_of
+from cvsi_db.search.rerank import Candidates, exact_scores, score_error
+from cvsi_db.search.resident import Resident
+from cvsi_db.search.resident_scan import scan_rows
 
 if TYPE_CHECKING:
     from cvsi_db.store import Store
@@ -48,8 +50,31 @@ class Fetch:
     bound: float
 
 
-def run_plan(plan: TopK, store: Store, device: str) -> Executed:
+def run_plan(plan: TopK, store: Store, device: str, resident: Resident | None = None) -> Executed:
     """Candidates among which the best k of the whole gallery are certain to be.
+
+    `resident` keeps the rows that a plan of that strategy scans; without it they are loaded for this plan alone.
+    """
+    return run_plans([plan], store, device, resident)[0]
+
+
+def run_plans(plans: Sequence[TopK], store: Store, device: str, resident: Resident | None = None) -> list[Executed]:
+    """The same for many plans: those that scan the resident rows do so together, the others one after the other."""
+    scans = [plan for plan in plans if scan_of(plan)]
+    scanned = iter(_scan(scans, store, device, resident or Resident()) if scans else ())
+    return [next(scanned) if scan_of(plan) else _search(plan, store, device) for plan in plans]
+
+
+def _scan(plans: Sequence[TopK], store: Store, device: str, resident: Resident) -> list[Executed]:
+    found = scan_rows(plans, store, resident.matrix(store, device))
+    return [
+        Executed(replace(plan, source=replace(plan.source, source=scan)), candidates)
+        for plan, (scan, candidates) in zip(plans, found, strict=True)
+    ]
+
+
+def _search(plan: TopK, store: Store, device: str) -> Executed:
+    """By vector searches, until the answer is proven.
 
     The threshold argument of Fagin, Lotem and Naor ("Optimal aggregation algorithms for middleware", JCSS 2003): the
     score is a weighted sum of what the searches rank by, so a row that none of them gave scores at most the sum of
@@ -61,7 +86,7 @@ def run_plan(plan: TopK, store: Store, device: str) -> Executed:
         rounds += 1
         fetches = [_fetch(search, store) for search in searches]
         candidates = _merge([fetch.candidates for fetch in fetches])
-        if _is_proven(fetches, exact_scores(plan.source, candidates, device), plan.k):
+        if _is_proven(fetches, exact_scores(plan.source, candidates, device), plan):
             return Executed(_as_run(plan, fetches, rounds, len(candidates)), candidates)
         searches = tuple(replace(search, limit=2 * _limit(search)) for search in searches)
 
@@ -79,15 +104,15 @@ def _fetch(search: VectorSearch, store: Store) -> Fetch:
     return Fetch(search, candidates, exhausted=False, bound=search.column_weight * most)
 
 
-def _is_proven(fetches: Sequence[Fetch], scores: FloatArray, k: int) -> bool:
+def _is_proven(fetches: Sequence[Fetch], scores: FloatArray, plan: TopK) -> bool:
     # The searches share one filter: what one has read to its end, the others cannot add to.
     if any(fetch.exhausted for fetch in fetches):
         return True
-    if len(scores) < k:
+    if len(scores) < plan.k:
         return False
-    kth = float(np.partition(scores, len(scores) - k)[len(scores) - k])
+    kth = float(np.partition(scores, len(scores) - plan.k)[len(scores) - plan.k])
     # Strictly above: a row that ties with the k-th may come before it by its image_id.
-    return kth > sum(fetch.bound for fetch in fetches)
+    return kth > sum(fetch.bound for fetch in fetches) + score_error(plan.source.terms)
 
 
 def _merge(parts: Sequence[Candidates]) -> Candidates:

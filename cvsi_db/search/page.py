@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from cvsi_db.errors import ImageError
 from cvsi_db.records import TERM_NAMES, Hit, SearchResult, TermName, TermScore
-from cvsi_db.search.present import reference_label
+from cvsi_db.search.present import examples, reference_label
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,15 +29,19 @@ LABELS: dict[TermName, str] = {
     "pseudo_token": "pseudo-token",
     "image": "reference image",
     "objects": "added objects",
+    "liked": "liked images",
+    "unliked": "unliked images",
+    "negative": "negative text",
 }
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #f6f5f2; --card: #fff; --ink: #22242a; --soft: #666b76; --line: #e4e2dc;
   --mat: #eeece7; --edited_captions: #3f6ae0; --edit_direction: #7a4fd0; --pseudo_token: #0f9b8e; --image: #d98a12;
-  --objects: #b8479a; }
+  --objects: #b8479a; --liked: #5a9e2f; --unliked: #c23b3b; --negative: #8a6d5a; }
 @media (prefers-color-scheme: dark) { :root { --paper: #16181c; --card: #1f2227; --ink: #e8e8ea; --soft: #9aa0ab;
   --line: #30343b; --mat: #282c32; --edited_captions: #7c9cff; --edit_direction: #b39aff; --pseudo_token: #3ec4b6;
-  --image: #f0b04f; --objects: #e07fc4; } }
+  --image: #f0b04f; --objects: #e07fc4;
+  --liked: #93d068; --unliked: #f08080; --negative: #c4a48f; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
@@ -142,6 +146,7 @@ def _facts(result: SearchResult) -> str:
     if compiled.captions and compiled.rewrite:
         facts.append(("read as", "<br>".join(_text(caption) for caption in compiled.rewrite.edited_captions)))
         facts.append(("added objects", _text(compiled.rewrite.added_objects) or "none"))
+    facts += [(name, _text(" | ".join(labels))) for name, labels in examples(compiled.query).items()]
     if compiled.query.where is not None:
         facts.append(("only where", f"<code>{_text(compiled.query.where)}</code>"))
     ranked = f"preset {compiled.preset.name}" if compiled.query.rank is None else compiled.query.rank

@@ -1,7 +1,8 @@
 """Plans: how a logical query will run, as a tree of frozen nodes that prints.
 
-`TopK` is always the root. Knows nothing about rules, storage or torch; what a node did is written into a copy of it
-after it ran (`fetched`, `rounds`, `candidates`).
+`TopK` is always the root. Its leaves are a union of vector searches, or one scan of the resident rows. Knows nothing
+about rules, storage or torch; what a node did is written into a copy of it after it ran (`fetched`, `rounds`,
+`matching`, `candidates`).
 """
 
 from __future__ import annotations
@@ -9,19 +10,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from cvsi_db.records import BranchName, Column, ColumnName, FloatArray, Term
+
+Strategy = Literal["branches", "fused", "resident"]
+"""How the rows are found: a search per branch and column, one per column, or a scan of the rows in memory."""
 
 
 @dataclass(frozen=True)
 class VectorSearch:
     """The best rows of one column for one branch. `vector` (dim,) is the weighted sum of the branch's terms.
 
+    The branch `fused` is all branches at once.
+
     `rows` is how many rows there are to scan, `limit` how many to fetch first; `fetched` how many came in the end.
     """
 
-    branch: BranchName
+    branch: BranchName | Literal["fused"]
     column: ColumnName
     column_weight: float
     vector: FloatArray = field(repr=False, compare=False)
@@ -40,6 +46,22 @@ class Union:
     rounds: int | None = None
     candidates: int | None = None
     missing: tuple[BranchName, ...] = ()
+
+
+@dataclass(frozen=True)
+class ResidentScan:
+    """Every row in memory, against the weighted sum of all terms; `where` and `exclude` leave rows out.
+
+    `rows` is how many rows there are, `matching` how many of them met `where`, `candidates` how many the rounding of
+    the scan leaves in question. `missing` as in a union.
+    """
+
+    rows: int
+    where: str | None = None
+    exclude: str | None = None
+    missing: tuple[BranchName, ...] = ()
+    matching: int | None = None
+    candidates: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,19 +91,21 @@ class Rerank:
 
 @dataclass(frozen=True)
 class TopK:
-    """The `k` best, equal scores by image_id."""
+    """The `k` best, equal scores by image_id; which `strategy` finds them and `why` (empty while none was chosen)."""
 
     source: Rerank
     k: int
+    strategy: Strategy = "branches"
+    why: str = ""
 
 
-Source: TypeAlias = Filter | Exclude | Union
+Source: TypeAlias = Filter | Exclude | Union | ResidentScan
 Node: TypeAlias = TopK | Rerank | Source | VectorSearch
 
 
 def children(node: Node) -> tuple[Node, ...]:
     """The nodes that feed this one."""
-    if isinstance(node, VectorSearch):
+    if isinstance(node, VectorSearch | ResidentScan):
         return ()
     return node.searches if isinstance(node, Union) else (node.source,)
 
@@ -99,15 +123,20 @@ def union_of(plan: TopK) -> Union:
 
 
 def searches_of(plan: TopK) -> tuple[VectorSearch, ...]:
-    """The vector searches of a plan, in order."""
-    return union_of(plan).searches
+    """The vector searches of a plan, in order; a plan that scans the resident rows has none."""
+    return tuple(node for node in walk(plan) if isinstance(node, VectorSearch))
+
+
+def scan_of(plan: TopK) -> ResidentScan | None:
+    """The scan of a plan that reads the resident rows."""
+    return next((node for node in walk(plan) if isinstance(node, ResidentScan)), None)
 
 
 def rewrite_source(plan: TopK, change: Callable[[Source], Source]) -> TopK:
     """The plan with `change` applied to every node between its rerank and its searches, the lowest first."""
 
     def rebuilt(node: Source) -> Source:
-        return change(node if isinstance(node, Union) else replace(node, source=rebuilt(node.source)))
+        return change(node if isinstance(node, Union | ResidentScan) else replace(node, source=rebuilt(node.source)))
 
     return replace(plan, source=replace(plan.source, source=rebuilt(plan.source.source)))
 
@@ -140,7 +169,7 @@ def _lines(node: Node, first: str = "", rest: str = "") -> Iterator[str]:
 def _describe(node: Node) -> str:
     match node:
         case TopK():
-            return f"TopK k={node.k:,}"
+            return f"TopK k={node.k:,}" + (f" · {node.strategy}: {node.why}" if node.why else "")
         case Rerank():
             terms = _weighted_sum([(term.weight, term.name) for term in node.terms])
             return f"Rerank ({terms}) · ({_weighted_sum([(column.weight, column.name) for column in node.columns])})"
@@ -149,8 +178,12 @@ def _describe(node: Node) -> str:
         case Exclude():
             return f"Exclude image_id={node.image_id[:12]}…"
         case Union():
-            lacking = f" without {', '.join(node.missing)}" if node.missing else ""
-            return "Union by image_id" + _facts(rounds=node.rounds, candidates=node.candidates) + lacking
+            facts = _facts(rounds=node.rounds, candidates=node.candidates)
+            return f"Union by image_id{facts}{_lacking(node.missing)}"
+        case ResidentScan():
+            facts = _facts(rows=node.rows, matching=node.matching, candidates=node.candidates)
+            excluded = "" if node.exclude is None else f" excluding image_id={node.exclude[:12]}…"
+            return f"ResidentScan{facts}{_where(node.where)}{excluded}{_lacking(node.missing)}"
         case VectorSearch():
             facts = _facts(rows=node.rows, limit=node.limit, fetched=node.fetched)
             return f"VectorSearch {node.branch} × {node.column}{facts}{_where(node.where)}"
@@ -158,6 +191,10 @@ def _describe(node: Node) -> str:
 
 def _facts(**facts: int | None) -> str:
     return "".join(f" {name}={value:,}" for name, value in facts.items() if value is not None)
+
+
+def _lacking(missing: tuple[BranchName, ...]) -> str:
+    return f" without {', '.join(missing)}" if missing else ""
 
 
 def _where(where: str | None) -> str:

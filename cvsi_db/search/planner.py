@@ -1,29 +1,33 @@
-"""The planner: a logical query and the number of rows in, a plan out.
+"""The planner: a logical query, the number of rows and further facts in, a plan out.
 
-The naive plan says what is to be computed; RULES make it cheap. Knows nothing about storage or torch.
+The naive plan says what is to be computed; rules make it cheap, and one strategy is chosen to run it. Knows nothing
+about storage or torch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import reduce
 
 import numpy as np
 
 from cvsi_db.errors import RankError
 from cvsi_db.records import Branch, FloatArray, LogicalQuery
+from cvsi_db.search.facts import NO_FACTS, Facts
 from cvsi_db.search.plan import Exclude, Filter, Rerank, Source, TopK, Union, VectorSearch, searches_of
-from cvsi_db.search.rules import RULES
+from cvsi_db.search.rules import REFINE, SIMPLIFY
+from cvsi_db.search.strategies import choose_strategy
 
 
-def build_plan(logical: LogicalQuery, rows: int) -> TopK:
-    """The plan for `logical` over a gallery of `rows` rows: the naive plan after every rule.
+def build_plan(logical: LogicalQuery, rows: int, facts: Facts = NO_FACTS) -> TopK:
+    """The plan for `logical` over a gallery of `rows` rows, by the strategy that the facts speak for.
 
     Raises RankError when the weighted terms cancel out and nothing is left to search by.
     """
-    plan = reduce(lambda plan, rule: rule(plan), RULES, naive_plan(logical, rows))
+    plan = _apply(SIMPLIFY, naive_plan(logical, rows))
     if not searches_of(plan):
         raise RankError("the weighted terms of this query cancel out: change the weights")
-    return plan
+    return _apply(REFINE, choose_strategy(plan, facts))
 
 
 def naive_plan(logical: LogicalQuery, rows: int) -> TopK:
@@ -48,3 +52,7 @@ def branch_vector(branch: Branch) -> FloatArray:
     vectors = np.stack([term.vector for term in branch.terms])  # (terms, dim)
     weights = np.array([term.weight for term in branch.terms])
     return np.asarray(weights @ vectors, dtype=np.float32)
+
+
+def _apply(rules: Sequence[Callable[[TopK], TopK]], plan: TopK) -> TopK:
+    return reduce(lambda plan, rule: rule(plan), rules, plan)

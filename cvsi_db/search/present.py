@@ -1,6 +1,6 @@
 """The presenter: a ranking becomes hits with their metadata; a result becomes JSON or an explanation.
 
-Only the best k rows are ever looked up by name. Knows nothing about how they were found; the HTML page is in page.py.
+Only what the search ranked is looked up by name. Knows nothing about how it was found; the HTML page is in page.py.
 """
 
 from __future__ import annotations
@@ -9,7 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from cvsi_db.records import Hit, Reference, SearchResult, TermName, TermScore
+from cvsi_db.records import (
+    CompiledQuery,
+    ComposedQuery,
+    FloatArray,
+    Hit,
+    Pool,
+    Reference,
+    SearchResult,
+    TermName,
+    TermScore,
+)
+from cvsi_db.search.cut import clear_gap
 from cvsi_db.search.plan import TopK, format_plan
 
 if TYPE_CHECKING:
@@ -20,20 +31,42 @@ METADATA = ("path", "folder", "name", "width", "height", "captions")
 """The columns a hit carries."""
 
 
-def present(ranking: Ranking, store: Store) -> list[Hit]:
-    """The hits of a ranking, with their metadata. Raises GalleryError when one was removed in the meantime."""
+def present(ranking: Ranking, store: Store, compiled: CompiledQuery) -> tuple[list[Hit], Pool]:
+    """The hits of a ranking, with their metadata, and all it ranks, to be reranked.
+
+    The ranking begins at the very best image: `offset` and the cut-offs take theirs away here. Raises GalleryError
+    when an image was removed in the meantime.
+    """
     metadata = store.take(ranking.image_ids, METADATA).to_pylist() if ranking.image_ids else []
-    return [
-        Hit(
-            rank=position + 1,
-            path=metadata[position]["path"],
-            image_id=image_id,
-            score=float(ranking.scores[position]),
-            terms=_term_scores(ranking, position),
-            metadata=metadata[position],
-        )
-        for position, image_id in enumerate(ranking.image_ids)
-    ]
+    pool = Pool(ranking, tuple(metadata), whole=len(ranking.image_ids) < compiled.logical.k)
+    return hits_of(pool, compiled.query), pool
+
+
+def hits_of(pool: Pool, query: ComposedQuery) -> list[Hit]:
+    """What the query shows of a pool: from its offset, at most k, and none below a cut."""
+    return [_hit(pool, position) for position in range(query.offset, _end(pool.ranking.scores, query))]
+
+
+def _end(scores: FloatArray, query: ComposedQuery) -> int:
+    """The position after the last one that the query shows."""
+    ends = [len(scores), query.offset + query.k]
+    if query.min_score is not None:
+        ends.append(int((scores >= query.min_score).sum()))
+    if query.auto_cut:
+        ends.append(clear_gap(scores.tolist()) or len(scores))
+    return min(ends)
+
+
+def _hit(pool: Pool, position: int) -> Hit:
+    ranking, metadata = pool.ranking, pool.metadata[position]
+    return Hit(
+        rank=position + 1,
+        path=metadata["path"],
+        image_id=ranking.image_ids[position],
+        score=float(ranking.scores[position]),
+        terms=_term_scores(ranking, position),
+        metadata=metadata,
+    )
 
 
 def to_json(result: SearchResult) -> dict[str, Any]:
@@ -61,6 +94,16 @@ def reference_label(reference: Reference | None) -> str | None:
     return f"<{len(reference):,} bytes>" if isinstance(reference, bytes) else "<image>"
 
 
+def examples(query: ComposedQuery) -> dict[str, list[str]]:
+    """What to call the further examples that a query gives, by the name of their term."""
+    given = {
+        "liked": [reference_label(each) or "" for each in query.liked],
+        "unliked": [reference_label(each) or "" for each in query.unliked],
+        "negative": list(query.negative),
+    }
+    return {name: labels for name, labels in given.items() if labels}
+
+
 def _term_scores(ranking: Ranking, position: int) -> dict[TermName, TermScore]:
     return {
         term.name: TermScore(
@@ -84,6 +127,7 @@ def _query_json(result: SearchResult) -> dict[str, Any]:
         "preset": compiled.preset.name,
         "weights": {term.name: term.weight for term in compiled.logical.terms},
         "gamma": compiled.preset.gamma,
+        **examples(compiled.query),
     }
 
 
@@ -98,6 +142,7 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
 def _headline(result: SearchResult) -> str:
     query = result.compiled.query
     halves = [reference_label(query.reference), None if query.edit_text is None else repr(query.edit_text)]
+    halves += [f"{name} {', '.join(labels)}" for name, labels in examples(query).items()]
     ranked = f"rank {query.rank}" if query.rank is not None else f"preset {result.compiled.preset.name}"
     return f"{' + '.join(half for half in halves if half)}  ({ranked}, γ {result.compiled.preset.gamma:g})"
 

@@ -61,6 +61,12 @@ def exact_scores(node: Rerank, candidates: Candidates, device: str) -> FloatArra
     return scores
 
 
+def score_error(terms: Sequence[Term]) -> float:
+    """How far a float32 score may be off for a row no longer than 1, in whatever order its products are summed."""
+    most = sum(abs(term.weight) * float(np.linalg.norm(term.vector)) for term in terms)
+    return (max(len(term.vector) for term in terms) + len(terms) + 8) * 2.0**-24 * most
+
+
 def term_similarities(node: Rerank, candidates: Candidates, device: str) -> FloatArray:
     """(n, terms) float32: each term's inner product with the mixed column (1-γ)·image + γ·caption.
 

@@ -1,4 +1,4 @@
-"""Planner rules: functions plan -> plan, applied in the order of RULES.
+"""Planner rules: functions plan -> plan, applied in the order of RULES, SIMPLIFY before a strategy is chosen.
 
 Each makes a plan cheaper and leaves its answer alone. Knows nothing about storage or torch.
 """
@@ -58,13 +58,17 @@ def set_limits(plan: TopK) -> TopK:
     return rewrite_searches(plan, limited)
 
 
-RULES: tuple[Callable[[TopK], TopK], ...] = (
-    drop_zero_columns,
-    drop_zero_branches,
+SIMPLIFY: tuple[Callable[[TopK], TopK], ...] = (drop_zero_columns, drop_zero_branches)
+"""The rules before a strategy is chosen."""
+
+REFINE: tuple[Callable[[TopK], TopK], ...] = (
     push_down_filter,
     push_down_exclusion,
     set_limits,
 )
+"""The rules after it; a plan without vector searches passes them unchanged."""
+
+RULES = (*SIMPLIFY, *REFINE)
 
 
 def _narrowed(plan: TopK, conditions: list[str]) -> TopK:

@@ -14,7 +14,7 @@ from cvsi_db.evaluation.features import Features, Models, caption_means
 from cvsi_db.evaluation.scene_terms import SCENE_TERMS, TRUE_CAPTIONS, SceneSource, true_captions
 from cvsi_db.evaluation.scenes import SceneBenchmark
 from cvsi_db.evaluation.terms import make_terms
-from cvsi_db.records import TERM_NAMES, ComposedQuery
+from cvsi_db.records import METHOD_TERMS, ComposedQuery
 from cvsi_db.search import SearchContext
 from cvsi_db.search.compiler import compile_query
 from tests.evaluation.conftest import silent
@@ -34,8 +34,8 @@ def test_terms_are_those_of_a_search(store: Store, catalog: Catalog, small: Scen
     told = caption_means([compiled.captions], models, Cache(None), silent)
     features = Features(models.encoder.encode_images([picture]), (compiled.captions,), told)
     source = SceneSource(replace(small, queries=(query,)), features, models, Cache(None), silent)
-    found = make_terms(TERM_NAMES, source, SCENE_TERMS)
-    assert [term.name for term in compiled.logical.terms] == list(TERM_NAMES)
+    found = make_terms(METHOD_TERMS, source, SCENE_TERMS)
+    assert [term.name for term in compiled.logical.terms] == list(METHOD_TERMS)
     for term in compiled.logical.terms:
         assert found[term.name][0] == pytest.approx(term.vector, abs=1e-6)
 

@@ -9,10 +9,17 @@ import pytest
 
 from cvsi_db.errors import CvsiError, FilterError, QueryError, RankError, RewriteError
 from cvsi_db.models.rewriter import FirstAnswer
-from cvsi_db.records import ComposedQuery, Preset, Rewrite
+from cvsi_db.records import EXAMPLE_TERMS, METHOD_TERMS, TERM_NAMES, ComposedQuery, FloatArray, Preset, Rewrite
 from cvsi_db.search import SearchContext
-from cvsi_db.search.compiler import _caption_warnings, compile_query, edit_direction, pseudo_sentence
-from cvsi_db.search.query import PRESETS
+from cvsi_db.search.compiler import (
+    TOGETHER,
+    _caption_warnings,
+    compile_queries,
+    compile_query,
+    read_reference,
+)
+from cvsi_db.search.embed import edit_direction, pseudo_sentence
+from cvsi_db.search.query import EXAMPLE_WEIGHTS, PRESETS
 from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakeRewriter, make_picture
 from tests.search.conftest import image_row, unit
 
@@ -177,6 +184,15 @@ def test_a_rank_replaces_the_weights(context: SearchContext) -> None:
         (ComposedQuery(make_picture(), "make it blue", rank="objects"), RankError, "every weight"),
         (ComposedQuery(edit_text="a cat", where="heigth > 3"), FilterError, "unknown column 'heigth'"),
         (ComposedQuery(edit_text="a cat", where="width > 'x'"), FilterError, "width > 'x'"),
+        (ComposedQuery(edit_text="a cat", offset=-1), QueryError, "offset is -1: skip 0 hits or more"),
+        (ComposedQuery(edit_text="a cat", pool=True), QueryError, "pool is True"),
+        (ComposedQuery(edit_text="a cat", min_score=float("nan")), QueryError, "min_score is nan: give a number"),
+        (ComposedQuery(edit_text="a cat", min_score=10**400), QueryError, "give a number"),
+        (ComposedQuery(negative=("snow",)), QueryError, "only keeps away: give a reference image"),
+        (ComposedQuery(unliked=(make_picture(),)), QueryError, "only keeps away"),
+        (ComposedQuery(edit_text="a cat", negative=(" ?",)), QueryError, "negative text ' ?' says nothing"),
+        (ComposedQuery(liked=("/no/such.png",)), QueryError, "the liked image is no use"),
+        (ComposedQuery(edit_text="a cat", rank="liked"), RankError, "liked takes pictures to be near"),
     ],
 )
 def test_what_cannot_be_meant_is_an_error(
@@ -186,3 +202,109 @@ def test_what_cannot_be_meant_is_an_error(
         compile_query(query, context)
     assert reason in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_examples_are_terms_of_a_branch_of_their_own(
+    context: SearchContext, encoder: FakeEncoder, photos: Path
+) -> None:
+    query = ComposedQuery(
+        photos / "red.png", "with a hat",
+        liked=(photos / "blue.png", photos / "green.png"),
+        unliked=(make_picture("yellow"),), negative=("a  tree", "snow"),
+    )  # fmt: skip
+    compiled = compile_query(query, context)
+    assert encoder.image_batches == [4]  # the reference, two liked images, one unliked
+    assert encoder.text_batches == [10]  # eight of reference and edit text, two negative texts
+    assert [branch.name for branch in compiled.logical.branches][-1] == "examples"
+    terms = {term.name: term for term in compiled.logical.terms}
+    assert tuple(terms) == TERM_NAMES
+    assert {name: terms[name].weight for name in EXAMPLE_TERMS} == EXAMPLE_WEIGHTS
+    assert {name: terms[name].weight for name in METHOD_TERMS} == PRESETS["default"].weights
+    pictures = [read_reference(each).image for each in query.liked]
+    assert terms["liked"].vector == pytest.approx(mean_of(encoder.encode_images(pictures)), abs=1e-6)
+    assert terms["unliked"].vector == pytest.approx(mean_of(encoder.encode_images([make_picture("yellow")])), abs=1e-6)
+    assert terms["negative"].vector == pytest.approx(mean_of(encoder.encode_texts(["a tree", "snow"])), abs=1e-6)
+    assert [terms[name].text for name in EXAMPLE_TERMS] == ["2 pictures", "1 picture", "a tree | snow"]
+
+
+def test_the_other_terms_do_not_change_for_examples(context: SearchContext, photos: Path) -> None:
+    plain = compile_query(ComposedQuery(photos / "red.png", "with a hat"), context)
+    more = compile_query(ComposedQuery(photos / "red.png", "with a hat", liked=(make_picture("blue"),)), context)
+    assert [term.name for term in plain.logical.terms] == list(METHOD_TERMS)
+    for term, same in zip(plain.logical.terms, more.logical.terms, strict=False):
+        assert (term.name, term.weight, term.text) == (same.name, same.weight, same.text)
+        assert term.vector == pytest.approx(same.vector, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("query", "weights"),
+    [
+        (ComposedQuery(liked=(make_picture(),)), {"liked": 1.0}),
+        (ComposedQuery(liked=(make_picture(),), negative=("snow",)), {"liked": 1.0, "negative": -0.5}),
+        (ComposedQuery(edit_text="a cat", negative=("snow",)), {"edited_captions": 1.0, "negative": -0.5}),
+        (ComposedQuery(make_picture(), unliked=(make_picture("blue"),)), {"image": 1.0, "unliked": -0.2}),
+        (
+            ComposedQuery(make_picture(), negative=("snow",), rank="image - 2*negative"),
+            {"image": 1.0, "negative": -2.0},
+        ),
+    ],
+)
+def test_examples_go_with_any_half_of_a_query(
+    context: SearchContext, query: ComposedQuery, weights: dict[str, float]
+) -> None:
+    compiled = compile_query(query, context)
+    assert {term.name: term.weight for term in compiled.logical.terms} == weights
+    assert compiled.warnings == ()
+
+
+def test_an_example_that_the_rank_passes_over_is_told(context: SearchContext) -> None:
+    compiled = compile_query(ComposedQuery(make_picture(), liked=(make_picture("blue"),), rank="image"), context)
+    assert compiled.warnings == ("the rank gives liked no weight: it has no part in the order",)
+
+
+def test_examples_are_left_out_of_the_hits_like_the_reference(context: SearchContext, photos: Path) -> None:
+    given = [read_reference(photos / name).image_id for name in ("blue.png", "green.png")]
+    query = ComposedQuery(photos / "red.png", liked=(photos / "blue.png",), unliked=(photos / "green.png",))
+    assert compile_query(query, context).logical.filter == "image_id NOT IN ('{}', '{}')".format(*sorted(given))
+    narrowed = compile_query(replace(query, where="width > 3 OR height > 3", unliked=()), context).logical.filter
+    assert narrowed == f"(width > 3 OR height > 3) AND image_id NOT IN ('{given[0]}')"
+    assert compile_query(replace(query, exclude_reference=False), context).logical.filter is None
+
+
+def test_a_search_finds_what_it_skips_keeps_and_judges(context: SearchContext) -> None:
+    query = ComposedQuery(edit_text="a cat", k=5)
+    for more, k in (({}, 5), ({"offset": 7}, 12), ({"pool": 9}, 9), ({"offset": 7, "pool": 9}, 12)):
+        assert compile_query(replace(query, **more), context).logical.k == k
+    assert compile_query(replace(query, auto_cut=True), context).logical.k == 50
+
+
+def test_queries_compiled_together_share_their_forwards(
+    context: SearchContext, encoder: FakeEncoder, photos: Path
+) -> None:
+    queries = [
+        ComposedQuery(photos / "red.png", "with a hat", negative=("snow",), unliked=(photos / "green.png",)),
+        ComposedQuery(edit_text="a cat", k=3),
+        ComposedQuery(liked=(photos / "blue.png",), where="width > 3"),
+        ComposedQuery(photos / "blue.png", "make it red"),
+    ]
+    single = [compile_query(query, context) for query in queries]
+    before = (len(encoder.image_batches), len(encoder.text_batches))
+    together = compile_queries(queries, context)
+    assert (encoder.image_batches[before[0] :], encoder.text_batches[before[1] :]) == ([4], [17])
+    for one, other in zip(single, together, strict=True):
+        assert replace(one, logical=replace(one.logical, branches=())) == replace(
+            other, logical=replace(other.logical, branches=())
+        )
+        for term, same in zip(one.logical.terms, other.logical.terms, strict=True):
+            assert (term.name, term.weight, term.text) == (same.name, same.weight, same.text)
+            assert term.vector == pytest.approx(same.vector, abs=1e-6)
+    compile_queries([ComposedQuery(edit_text="a cat")] * (TOGETHER + 1), context)
+    assert encoder.text_batches[-2:] == [TOGETHER, 1]
+    with pytest.raises(QueryError, match="k is 0"):
+        compile_queries([*queries, ComposedQuery(edit_text="a cat", k=0)], context)
+    assert encoder.text_batches[-2:] == [TOGETHER, 1]
+
+
+def mean_of(embeddings: FloatArray) -> FloatArray:
+    units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return np.asarray(units.mean(axis=0), dtype=np.float32)

@@ -54,3 +54,16 @@ def test_a_hit_on_disk_shows_its_picture(context: SearchContext, photos: Path) -
 def test_a_thumbnail_is_small() -> None:
     assert len(thumbnail(make_picture("red", (3000, 2000)))) < 20_000
     assert THUMBNAIL == 320
+
+
+def test_examples_are_on_the_page_when_given(context: SearchContext, photos: Path) -> None:
+    fill(context.store, random_vectors(4, seed=5))
+    plain = to_html(search(ComposedQuery(make_picture("red"), "in blue", k=3), context), None)
+    assert "liked images" not in plain
+    query = ComposedQuery(make_picture("red"), k=3, liked=(photos / "blue.png",), negative=("a <tree>",))
+    page = to_html(search(query, context), None)
+    assert "<dt>liked</dt>" in page
+    assert "blue.png" in page
+    assert "<dt>negative</dt><dd>a &lt;tree&gt;</dd>" in page
+    assert 'negative text <span class="number">× -0.5</span>' in page
+    assert page.count("var(--negative)") == 4

@@ -1,71 +1,99 @@
-"""Golden plans: what the planner makes of a logical query, as it prints."""
+"""Golden plans: what the planner makes of a logical query, as it prints; each is executed too.
+
+The files in golden/ hold one plan each, under the name of its query.
+"""
 
 from __future__ import annotations
 
-from textwrap import dedent
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cvsi_db.errors import RankError
 from cvsi_db.records import Branch, Column, LogicalQuery, Term
+from cvsi_db.search.executor import run_plan
+from cvsi_db.search.facts import NO_FACTS, Facts
 from cvsi_db.search.plan import format_plan
 from cvsi_db.search.planner import build_plan, naive_plan
-from tests.search.conftest import logical_query, unit
+from cvsi_db.search.rerank import rerank
+from tests.search.conftest import assert_exact, brute_force, logical_query, unit
+
+if TYPE_CHECKING:
+    from cvsi_db.store import Store
+
+GOLDEN = Path(__file__).parent / "golden"
+ROWS = 1500
+ROW_BYTES = 4096
+CVSI = [0.6, 0, 0.4, 0.0, 0.0]
+REFERENCE = f"{7919:064x}"
+
+ASKED = Facts(ROW_BYTES, searches=1)
+LOADED = Facts(ROW_BYTES, loaded=True)
+BRANCHES = Facts(forced="branches")
+
+BOTH_WAYS = LogicalQuery(
+    (
+        Branch("pseudo_token", (Term("pseudo_token", unit(1), 1.0),)),
+        Branch("image_objects", (Term("image", unit(1), -1.0),)),
+    ),
+    (Column("image_vector", 0.9), Column("caption_vector", 0.1)),
+    filter=None,
+    exclude=None,
+    k=3,
+)
+LACKING = LogicalQuery(
+    (Branch("image_objects", (Term("image", unit(1), 1.0),)),),
+    (Column("image_vector", 1.0),),
+    filter=None,
+    exclude=None,
+    k=5,
+    missing=("pseudo_token",),
+)
+
+PLANS: dict[str, tuple[LogicalQuery, Facts]] = {
+    "first_search": (logical_query(CVSI, 0.2, k=10), NO_FACTS),
+    "first_search_with_filter": (logical_query(CVSI, 0.2, 30, "width > 900", REFERENCE), NO_FACTS),
+    "one_column": (logical_query([0.5, 0, 0.5, 0.2, 0.1], 0.0, k=10), NO_FACTS),
+    "captions_alone": (logical_query([0.5, 0, 0.5, 0, 0], 1.0, k=10), NO_FACTS),
+    "one_branch": (logical_query([0, 0, 0, -1.0, 0.5], 0.0, k=1), NO_FACTS),
+    "k_above_the_rows": (logical_query(CVSI, 0.2, k=5000), NO_FACTS),
+    "branches_forced": (logical_query(CVSI, 0.2, 30, "width > 900", REFERENCE), BRANCHES),
+    "branches_that_cancel_out": (BOTH_WAYS, NO_FACTS),
+    "fused_over_budget": (logical_query(CVSI, 0.2, k=10), replace(ASKED, budget_mb=5)),
+    "resident_after_a_search": (logical_query(CVSI, 0.2, k=10), ASKED),
+    "resident_in_memory": (logical_query(CVSI, 0.2, 10, "taken_at IS NOT NULL", REFERENCE), LOADED),
+    "resident_forced": (logical_query(CVSI, 0.2, k=10), Facts(forced="resident")),
+    "resident_where_branches_cancel_out": (BOTH_WAYS, LOADED),
+    "a_branch_is_missing": (LACKING, NO_FACTS),
+    "a_branch_is_missing_in_memory": (LACKING, LOADED),
+}
 
 
-def golden(text: str) -> str:
-    return dedent(text).strip()
+@pytest.mark.parametrize("name", PLANS)
+def test_golden_plans(name: str) -> None:
+    logical, facts = PLANS[name]
+    assert format_plan(build_plan(logical, ROWS, facts)) == (GOLDEN / f"{name}.txt").read_text("utf-8").rstrip("\n")
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_golden_plans_run(big_store: Store, name: str) -> None:
+    logical, facts = PLANS[name]
+    assert big_store.count() == ROWS
+    executed = run_plan(build_plan(logical, ROWS, facts), big_store, "cpu")
+    ranking = rerank(executed.plan, executed.candidates, "cpu")
+    found = list(zip(ranking.image_ids, ranking.scores.tolist(), strict=True))
+    assert_exact(found, brute_force(big_store, logical), logical.k)
+
+
+def test_there_is_no_golden_file_without_its_query() -> None:
+    assert {file.stem for file in GOLDEN.glob("*.txt")} == {*PLANS, "naive"}
 
 
 def test_the_naive_plan_says_what_is_to_be_computed() -> None:
-    logical = logical_query([0.6, 0, 0.4, 0.0, 0.0], 0.2, k=10, where="width > 1000", exclude="ab" * 32)
-    assert format_plan(naive_plan(logical, 5000)) == golden("""
-        TopK k=10
-        └─ Rerank (0.6·edited_captions + 0·edit_direction + 0.4·pseudo_token + 0·image + 0·objects) · (0.8·image_vector + 0.2·caption_vector)
-           └─ Exclude image_id=abababababab…
-              └─ Filter width > 1000
-                 └─ Union by image_id
-                    ├─ VectorSearch pseudo_token × image_vector rows=5,000
-                    ├─ VectorSearch pseudo_token × caption_vector rows=5,000
-                    ├─ VectorSearch edited_captions × image_vector rows=5,000
-                    ├─ VectorSearch edited_captions × caption_vector rows=5,000
-                    ├─ VectorSearch image_objects × image_vector rows=5,000
-                    └─ VectorSearch image_objects × caption_vector rows=5,000
-        """)  # noqa: E501
-
-
-def test_the_rules_push_down_and_drop() -> None:
-    logical = logical_query([0.6, 0, 0.4, 0.0, 0.0], 0.2, k=30, where="width > 1000", exclude="ab")
-    assert format_plan(build_plan(logical, 5000)) == golden("""
-        TopK k=30
-        └─ Rerank (0.6·edited_captions + 0·edit_direction + 0.4·pseudo_token + 0·image + 0·objects) · (0.8·image_vector + 0.2·caption_vector)
-           └─ Union by image_id
-              ├─ VectorSearch pseudo_token × image_vector rows=5,000 limit=300 where (width > 1000) AND image_id <> 'ab'
-              ├─ VectorSearch pseudo_token × caption_vector rows=5,000 limit=300 where (width > 1000) AND image_id <> 'ab'
-              ├─ VectorSearch edited_captions × image_vector rows=5,000 limit=300 where (width > 1000) AND image_id <> 'ab'
-              └─ VectorSearch edited_captions × caption_vector rows=5,000 limit=300 where (width > 1000) AND image_id <> 'ab'
-        """)  # noqa: E501
-
-
-def test_a_column_without_a_share_is_not_searched() -> None:
-    assert format_plan(build_plan(logical_query([0, 0, 0, -1.0, 0.5], 0.0, k=1), 50)) == golden("""
-        TopK k=1
-        └─ Rerank (0·edited_captions + 0·edit_direction + 0·pseudo_token - 1·image + 0.5·objects) · (1·image_vector + 0·caption_vector)
-           └─ Union by image_id
-              └─ VectorSearch image_objects × image_vector rows=50 limit=51
-        """)  # noqa: E501
-
-
-def test_a_branch_that_the_bundle_lacks_is_named() -> None:
-    terms = (Term("image", unit(1), 1.0),)
-    columns = (Column("image_vector", 1.0),)
-    logical = LogicalQuery((Branch("image_objects", terms),), columns, None, None, 5, missing=("pseudo_token",))
-    assert format_plan(build_plan(logical, 50)) == golden("""
-        TopK k=5
-        └─ Rerank (1·image) · (1·image_vector)
-           └─ Union by image_id without pseudo_token
-              └─ VectorSearch image_objects × image_vector rows=50 limit=51
-        """)
+    logical = logical_query(CVSI, 0.2, k=10, where="width > 1000", exclude="ab" * 32)
+    assert format_plan(naive_plan(logical, 5000)) + "\n" == (GOLDEN / "naive.txt").read_text("utf-8")
 
 
 def test_terms_that_cancel_out_are_an_error() -> None:

@@ -1,0 +1,62 @@
+"""Facts: what the planner is told about the gallery and the process, beside the query itself.
+
+Gathered once per search; knows nothing about plans. Imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cvsi_db.errors import UsageError
+from cvsi_db.search.plan import Strategy
+
+if TYPE_CHECKING:
+    from cvsi_db.search import SearchContext
+
+BUDGET_MB = 1024
+"""What the resident rows may take, in MiB, unless CVSI_RESIDENT_MB says otherwise: half a million rows of width 512."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the choice of a strategy turns on.
+
+    `row_bytes` is what a resident row takes, `budget_mb` (MiB) what all may take; `loaded` tells whether they are in
+    memory as the table is now; `searches` how many others this version of the table has answered in this process, or
+    is about to answer in the same batch; `forced` a strategy that was asked for.
+    """
+
+    row_bytes: int = 0
+    budget_mb: int = BUDGET_MB
+    loaded: bool = False
+    searches: int = 0
+    forced: Strategy | None = None
+
+
+NO_FACTS = Facts()
+"""What holds for a first search when nothing else is known."""
+
+
+def gather_facts(context: SearchContext, batch: int = 1) -> Facts:
+    """The facts for a search that is one of `batch`. Raises UsageError for a CVSI_RESIDENT_MB that is no number."""
+    from cvsi_db.search.resident import row_bytes
+
+    version = context.store.version
+    return Facts(
+        row_bytes=row_bytes(context.store.dim, context.device),
+        budget_mb=memory_budget() if context.resident_mb is None else context.resident_mb,
+        loaded=context.resident.is_loaded(version),
+        searches=context.resident.searches(version) + batch - 1,
+        forced=context.strategy,
+    )
+
+
+def memory_budget(environ: Mapping[str, str] = os.environ) -> int:
+    """CVSI_RESIDENT_MB in MiB, or the default; 0 keeps nothing in memory. Raises UsageError when it is no number."""
+    text = environ.get("CVSI_RESIDENT_MB", "").strip()
+    if text and not text.isdecimal():
+        raise UsageError(f"CVSI_RESIDENT_MB is {text!r}: give a whole number of megabytes, 0 for none")
+    return int(text) if text else BUDGET_MB
