@@ -46,7 +46,8 @@ def batch_of(store: Store, device: str) -> Batch:
     resident = Resident()
 
     def search(queries: list[LogicalQuery]) -> list[list[int]]:
-        plans = [build_plan(query, store.count(), Facts(forced="resident")) for query in queries]
+        rows = store.count()
+        plans = [build_plan(query, rows, Facts(forced="resident")) for query in queries]
         done = run_plans(plans, store, device, resident)
         return [_numbers(executed.plan, executed.candidates, device) for executed in done]
 
