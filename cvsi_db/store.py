@@ -236,10 +236,9 @@ class Store:
             yield
         except (OSError, RuntimeError, ValueError) as error:
             reason = _one_line(error)
-            if condition is not None and reason.startswith("Invalid input"):
-                raise FilterError(
-                    f"cannot use the filter {condition!r}: {reason.removeprefix('Invalid input, ')}"
-                ) from error
+            if condition is not None and any(sign in reason for sign in _FILTER_AT_FAULT):
+                told = reason.removeprefix("Invalid input, ").rpartition("Error applying filter expression to batch: ")
+                raise FilterError(f"cannot use the filter {condition!r}: {told[-1]}") from error
             raise GalleryError(f"cannot read {str(self._folder)!r}: {reason}") from error
 
     @contextmanager
@@ -293,6 +292,10 @@ def _widened(table: pa.Table) -> pa.Table:
             wide = pa.list_(pa.float32(), field.type.list_size)
             table = table.set_column(position, field.name, table[field.name].cast(wide))
     return table
+
+
+_FILTER_AT_FAULT = ("Invalid input", "Error applying filter expression", "Unsupported CAST", "Invalid arithmetic")
+"""What LanceDB says when a filter parses and yet cannot be computed: its types do not fit."""
 
 
 def _one_line(error: Exception) -> str:

@@ -304,6 +304,8 @@ def test_filters_over_every_kind_of_column(full: Store) -> None:
         ("width", "does not return a boolean"),
         ("levitate(width) > 1", "Invalid function 'levitate'"),
         ("depth > 1", "No field named depth"),
+        ("width = name", "Cannot cast string"),
+        ("CAST(name AS INT) > 3", "Cannot cast string"),
     ],
 )
 def test_an_unusable_filter_is_named_in_one_line(full: Store, where: str, said: str) -> None:

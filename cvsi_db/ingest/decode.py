@@ -116,6 +116,8 @@ def _read(path: Path) -> bytes:
         raise ImageError(where, "no such file") from None
     except PermissionError:
         raise ImageError(where, "permission denied") from None
+    except ValueError:
+        raise ImageError(where, "no path holds a NUL") from None
     except OSError as error:
         raise ImageError(where, error.strerror or str(error)) from None
     return data

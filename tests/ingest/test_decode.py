@@ -256,6 +256,7 @@ def test_paths_that_are_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     assert reason(tmp_path / "folder.jpg") == "not a file"
     assert reason(tmp_path / "dangling.jpg") == "no such file"
+    assert reason(tmp_path / "a\0b.jpg") == "no path holds a NUL"
     assert "symbolic links" in reason(tmp_path / "loop.jpg")
     assert reason(tmp_path / "pipe.jpg") == "not a file"
 
