@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, floor, log10
 from statistics import median
-from xml.sax.saxutils import escape
+
+from cvsi_db.evaluation.chart import FONT, svg_text
 
 WIDTH, HEIGHT = 760, 460
 LEFT, RIGHT, TOP, BOTTOM = 70, 190, 74, 52
 COLOURS = ("#1f6f8b", "#c2553a", "#4d8b3c", "#7a5ba6", "#b38600", "#5f6368", "#9aa0a6")
 
-_INK, _QUIET, _GRID = "#202124", "#5f6368", "#e3e5e8"
-_FONT = "font-family=\"-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif\""
+_QUIET, _GRID = "#5f6368", "#e3e5e8"
 
 Growth = Sequence[tuple[int, Mapping[str, Sequence[float]]]]
 
@@ -27,10 +27,10 @@ def draw_growth(sizes: Growth, dim: int) -> str:
     ys = _decades([ms for points in lines.values() for _, ms in points])
     size = f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {_FONT}>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {FONT}>',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        _text(24, 32, "One composed query: milliseconds as the gallery grows", size=17, weight=600),
-        _text(
+        svg_text(24, 32, "One composed query: milliseconds as the gallery grows", size=17, weight=600),
+        svg_text(
             24, 53, f"Medians over rounds; two columns of width {dim}; both axes logarithmic", size=12, colour=_QUIET
         ),
         *_grid(xs, ys),
@@ -54,11 +54,11 @@ def _grid(xs: tuple[int, int], ys: tuple[int, int]) -> Iterator[str]:
     for power in range(xs[0], xs[1] + 1):
         x = _x(10**power, xs)
         yield f'<line x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{HEIGHT - BOTTOM}" stroke="{_GRID}"/>'
-        yield _text(x, HEIGHT - BOTTOM + 20, f"{10**power:,} rows", size=11, colour=_QUIET, anchor="middle")
+        yield svg_text(x, HEIGHT - BOTTOM + 20, f"{10**power:,} rows", size=11, colour=_QUIET, anchor="middle")
     for power in range(ys[0], ys[1] + 1):
         y = _y(10**power, ys)
         yield f'<line x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}" stroke="{_GRID}"/>'
-        yield _text(LEFT - 8, y + 4, f"{10**power:g} ms", size=11, colour=_QUIET, anchor="end")
+        yield svg_text(LEFT - 8, y + 4, f"{10**power:g} ms", size=11, colour=_QUIET, anchor="end")
 
 
 def _lines(lines: Mapping[str, Sequence[tuple[int, float]]], xs: tuple[int, int], ys: tuple[int, int]) -> Iterator[str]:
@@ -71,7 +71,7 @@ def _lines(lines: Mapping[str, Sequence[tuple[int, float]]], xs: tuple[int, int]
         yield f'<path d="{path}" stroke="{colour}" stroke-width="2" fill="none"/>'
         yield from (f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in at)
         lowest = max(at[-1][1], lowest + 16)
-        yield _text(at[-1][0] + 10, lowest + 4, f"{name} {points[-1][1]:.3g} ms", size=12, colour=colour)
+        yield svg_text(at[-1][0] + 10, lowest + 4, f"{name} {points[-1][1]:.3g} ms", size=12, colour=colour)
 
 
 def _x(rows: float, xs: tuple[int, int]) -> float:
@@ -80,12 +80,3 @@ def _x(rows: float, xs: tuple[int, int]) -> float:
 
 def _y(ms: float, ys: tuple[int, int]) -> float:
     return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (log10(ms) - ys[0]) / (ys[1] - ys[0])
-
-
-def _text(
-    x: float, y: float, text: str, *, size: int, colour: str = _INK, anchor: str = "start", weight: int = 400
-) -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}" text-anchor="{anchor}" '
-        f'fill="{colour}">{escape(text)}</text>'
-    )

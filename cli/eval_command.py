@@ -13,7 +13,7 @@ from cvsi_db.settings import APP
 
 from .common import common_options, emit, model_options, settings_for, warn
 from .eval_field import FIELD, field_command
-from .eval_progress import stage_progress
+from .progress import stage_progress
 
 
 @click.group("eval")

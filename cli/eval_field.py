@@ -15,7 +15,7 @@ from platformdirs import user_data_path
 from cvsi_db.settings import APP, Settings
 
 from .common import common_options, emit, model_options, settings_for, warn
-from .eval_progress import stage_progress
+from .progress import stage_progress
 
 if TYPE_CHECKING:
     from cvsi_db.evaluation.field import FieldBenchmark, Rankings

@@ -1,9 +1,12 @@
-"""A bar on stderr for work that counts, shared by the commands that take long."""
+"""How far work has got, on stderr: a bar, or one per stage; shared by the commands that take long."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+import click
 
 Show = Callable[[int, int, str], None]
 """Told how many are done, of how many, and a remark to set beside them."""
@@ -33,3 +36,40 @@ def bar(label: str, quiet: bool) -> Iterator[Show | None]:
             shown.update(task, completed=done, total=total, remark=remark)
 
         yield show
+
+
+SECONDS_BETWEEN_LINES = 15
+"""How often progress is told where stderr is no terminal."""
+
+
+@contextmanager
+def stage_progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar per stage on stderr while it is a terminal, else a line now and then."""
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield (lambda stage, done, total: None) if quiet else _lines()
+        return
+    with Progress(console=console, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield show
+
+
+def _lines() -> Callable[[str, int, int], None]:
+    told = time.monotonic()
+
+    def show(stage: str, done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= SECONDS_BETWEEN_LINES:
+            told = time.monotonic()
+            click.echo(f"{stage}: {done} of {total}", err=True)
+
+    return show

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .common import common_options, emit, model_options, settings_for
-from .eval_progress import stage_progress
+from .progress import stage_progress
 
 if TYPE_CHECKING:
     from cvsi_db.training.phi import PhiRun

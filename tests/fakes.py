@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -183,3 +183,20 @@ class FakeRewriter:
         added = re.search(r"\b(?:with|add)\s+(.+)", edit_text)
         edited = tuple(f"{caption}, {edit_text}" for caption in captions)
         return Rewrite(edited, added.group(1).strip() if added else "", self._name, fallback=added is None)
+
+
+class CutShort:
+    """Stands in for an object: after the `number`-th call of `method`, `cut` is called, which kills or interrupts."""
+
+    def __init__(self, inner: Any, method: str, number: int, cut: Callable[[], None]) -> None:
+        self._inner, self._method, self._left, self._cut = inner, method, number, cut
+
+    def __getattr__(self, name: str) -> Any:
+        return self._call if name == self._method else getattr(self._inner, name)
+
+    def _call(self, *args: Any) -> Any:
+        result = getattr(self._inner, self._method)(*args)
+        self._left -= 1
+        if self._left == 0:
+            self._cut()
+        return result

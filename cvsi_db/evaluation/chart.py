@@ -19,8 +19,8 @@ TICKS = (0, 20, 40, 60, 80, 100)
 
 _COLOURS = {"cvsi": "#1f6f8b", "ceiling": "#c9b458"}
 _ABLATION, _BASELINE = "#8fb8c6", "#9aa0a6"
-_INK, _QUIET, _GRID = "#202124", "#5f6368", "#e3e5e8"
-_FONT = "font-family=\"-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif\""
+INK, _QUIET, _GRID = "#202124", "#5f6368", "#e3e5e8"
+FONT = "font-family=\"-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif\""
 
 
 def draw_chart(report: Mapping[str, Any]) -> str:
@@ -29,7 +29,7 @@ def draw_chart(report: Mapping[str, Any]) -> str:
     height = TOP + ROW * len(methods) + BOTTOM
     size = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {_FONT}>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {FONT}>',
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
         *_headings(report),
         *_grid(TOP + ROW * len(methods)),
@@ -40,30 +40,30 @@ def draw_chart(report: Mapping[str, Any]) -> str:
 
 
 def _headings(report: Mapping[str, Any]) -> Iterator[str]:
-    yield _text(24, 32, f"{report['benchmark']}: mAP@10 on {report['split']}", size=17, weight=600)
+    yield svg_text(24, 32, f"{report['benchmark']}: mAP@10 on {report['split']}", size=17, weight=600)
     details = f"{report['queries']:,} queries, gallery of {report['gallery']:,}; percent, 95 % bootstrap intervals"
-    yield _text(24, 53, details, size=12, colour=_QUIET)
+    yield svg_text(24, 53, details, size=12, colour=_QUIET)
 
 
 def _grid(bottom: float) -> Iterator[str]:
     for tick in TICKS:
         x = _x(tick)
         yield f'<line x1="{x:.1f}" y1="{TOP - 4}" x2="{x:.1f}" y2="{bottom + 4:.1f}" stroke="{_GRID}"/>'
-        yield _text(x, bottom + 22, str(tick), size=11, colour=_QUIET, anchor="middle")
+        yield svg_text(x, bottom + 22, str(tick), size=11, colour=_QUIET, anchor="middle")
 
 
 def _bar(row: int, name: str, found: Mapping[str, float]) -> Iterator[str]:
     """The name, the bar, its whisker with end caps, and the value to the right of both."""
     middle = TOP + ROW * row + ROW / 2
     low, high = _x(found["low"]), _x(found["high"])
-    yield _text(LEFT - 12, middle + 4, name, size=13, anchor="end", weight=600 if name == "cvsi" else 400)
+    yield svg_text(LEFT - 12, middle + 4, name, size=13, anchor="end", weight=600 if name == "cvsi" else 400)
     yield (
         f'<rect x="{LEFT}" y="{middle - BAR / 2:.1f}" width="{_x(found["value"]) - LEFT:.1f}" height="{BAR}" rx="2" '
         f'fill="{_colour(name)}"/>'
     )
     whisker = f"M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 4}v8M{high:.1f} {middle - 4}v8"
-    yield f'<path d="{whisker}" stroke="{_INK}" stroke-width="1.2" fill="none"/>'
-    yield _text(high + 8, middle + 4, f"{found['value']:.1f}", size=12)
+    yield f'<path d="{whisker}" stroke="{INK}" stroke-width="1.2" fill="none"/>'
+    yield svg_text(high + 8, middle + 4, f"{found['value']:.1f}", size=12)
 
 
 def _colour(name: str) -> str:
@@ -74,9 +74,10 @@ def _x(percent: float) -> float:
     return LEFT + (WIDTH - LEFT - RIGHT) * percent / 100
 
 
-def _text(
-    x: float, y: float, text: str, *, size: int, colour: str = _INK, anchor: str = "start", weight: int = 400
+def svg_text(
+    x: float, y: float, text: str, *, size: int, colour: str = INK, anchor: str = "start", weight: int = 400
 ) -> str:
+    """A text element; `x` and `y` are where its baseline starts, or its middle or end by `anchor`."""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}" text-anchor="{anchor}" '
         f'fill="{colour}">{escape(text)}</text>'

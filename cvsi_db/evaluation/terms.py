@@ -1,8 +1,8 @@
 """The query side of an evaluation: every vector that a method may weigh, made as a search makes it.
 
-A term is an array (queries, dim): `image`, `text`, `pseudo_token`, `edited_captions`, `objects` and what baselines and
-ablations put in their place. Only the terms asked for are computed. Knows nothing about weights, rankings, targets, or
-which benchmark asks: that is the TermSource's affair.
+A term is an array (queries, dim): `image`, `text`, `pseudo_token`, `edited_captions`, `edit_direction`, `objects` and
+what baselines and ablations put in their place. Only the terms asked for are computed. Knows nothing about weights,
+rankings, targets, or which benchmark asks: that is the TermSource's affair.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cvsi_db.evaluation.cache import Cache
 from cvsi_db.evaluation.features import Models, caption_means, embed_texts
 from cvsi_db.evaluation.progress import Progress
 from cvsi_db.records import FloatArray, PseudoText, Rewrite
-from cvsi_db.search.compiler import edit_direction, pseudo_sentence
+from cvsi_db.search.embed import edit_direction, pseudo_sentence
 from cvsi_db.vectors import normalise
 
 

@@ -28,7 +28,7 @@ from cvsi_db.records import (
     Term,
     TermName,
 )
-from cvsi_db.search.embed import Embedded, Parts, edit_direction, embed, pseudo_sentence
+from cvsi_db.search.embed import Embedded, Parts, embed
 from cvsi_db.search.query import (
     Weights,
     check_query,
@@ -43,8 +43,6 @@ from cvsi_db.search.sql import check_where
 
 if TYPE_CHECKING:
     from cvsi_db.search import SearchContext
-
-__all__ = ["BRANCHES", "compile_queries", "compile_query", "edit_direction", "pseudo_sentence", "read_reference"]
 
 BRANCHES: tuple[tuple[BranchName, tuple[TermName, ...]], ...] = (
     ("pseudo_token", ("pseudo_token",)),

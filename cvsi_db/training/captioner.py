@@ -31,7 +31,8 @@ from cvsi_db.scenes.scene import Scene
 from cvsi_db.training.caption_scores import score_captions, true_share
 from cvsi_db.training.data import PICTURE_SIZE, TRAIN_SEED, VAL_SEED, PairSet, augment, draw_pairs
 from cvsi_db.training.losses import AttributeHeads
-from cvsi_db.training.towers import MODEL_FILE, mixed_precision
+from cvsi_db.training.precision import mixed_precision
+from cvsi_db.training.towers import MODEL_FILE
 from cvsi_db.training.trainee import Trainee, append_log, as_numbers, pace
 
 START, END, PAD, UNKNOWN = "<start>", "<end>", "<pad>", "<unknown>"

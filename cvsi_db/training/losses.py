@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812  # torch's own convention
 from cvsi_db.models.text_tower import encode_tokens
 from cvsi_db.scenes.scene import ATTRIBUTES, DEPENDENTS, NONE
 from cvsi_db.training.batches import Batch, PictureBatch
-from cvsi_db.training.towers import mixed_precision
+from cvsi_db.training.precision import mixed_precision
 
 WEIGHTS = {"clip": 1.0, "composed": 1.0, "picture": 6.0, "caption": 3.0, "settled": 3.0, "centre": 2.0, "norm": 0.5}
 """Attribute heads on pictures weigh most: with them a small model learns far faster than by contrast alone."""

@@ -1,4 +1,4 @@
-"""The precision of phi's training on each device. Knows nothing about models."""
+"""The precision of every training on each device. Knows nothing about models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 @contextmanager
-def mixed_precision(device: str) -> Iterator[None]:
+def mixed_precision(device: str = "cpu") -> Iterator[None]:
     """Forward passes in bfloat16; on the CPU with plain attention, whose backward is far faster there."""
     with torch.autocast(torch.device(device).type, torch.bfloat16):
         if device != "cpu":

@@ -6,13 +6,10 @@ Knows nothing about data, losses or schedules.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from cvsi_db.models.torchvision_shim import ensure_torchvision
 from cvsi_db.training.data import PICTURE_SIZE
@@ -53,13 +50,6 @@ def new_clip(vocab_size: int) -> Any:
 
     model = open_clip.model.CLIP(**starter_config(vocab_size)["model_cfg"])
     return model.to(memory_format=torch.channels_last)
-
-
-@contextmanager
-def mixed_precision() -> Iterator[None]:
-    """Forward passes in bfloat16 on the CPU, with plain attention: the fused kernel's backward is far slower here."""
-    with sdpa_kernel(SDPBackend.MATH), torch.autocast("cpu", torch.bfloat16):
-        yield
 
 
 def save_clip(model: Any, tokenizer: Any, folder: Path) -> None:

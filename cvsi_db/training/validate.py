@@ -20,7 +20,8 @@ from cvsi_db.scenes.captions import caption
 from cvsi_db.scenes.scene import ATTRIBUTES
 from cvsi_db.training.data import PairSet, plain
 from cvsi_db.training.losses import AttributeHeads, applicable
-from cvsi_db.training.towers import mixed_precision, tokenize
+from cvsi_db.training.precision import mixed_precision
+from cvsi_db.training.towers import tokenize
 
 PhiModule = Callable[[torch.Tensor], torch.Tensor]
 

@@ -15,24 +15,12 @@ from typing import Any
 
 from cvsi_db.ingest import ingest
 from cvsi_db.storage import open_gallery_folder
-from tests.fakes import FakeCaptioner, FakeEncoder
+from tests.fakes import CutShort, FakeCaptioner, FakeEncoder
 
 
-class Mortal:
-    """Stands in for an object whose `method` is to be the last thing that is done."""
-
-    def __init__(self, inner: Any, method: str, number: int) -> None:
-        self._inner, self._method, self._left = inner, method, number
-
-    def __getattr__(self, name: str) -> Any:
-        return self._call if name == self._method else getattr(self._inner, name)
-
-    def _call(self, *args: Any) -> Any:
-        result = getattr(self._inner, self._method)(*args)
-        self._left -= 1
-        if self._left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
+def die() -> None:
+    """As if someone had pulled the plug."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Sleepy(FakeEncoder):
@@ -48,7 +36,7 @@ class Sleepy(FakeEncoder):
 def main(gallery: str, photos: str, method: str, number: str) -> None:
     store, catalog = open_gallery_folder(Path(gallery))
     encoder = Sleepy() if method == "sleep" else FakeEncoder()
-    parts: list[Any] = [Mortal(part, method, int(number)) for part in (store, catalog, encoder)]
+    parts: list[Any] = [CutShort(part, method, int(number), die) for part in (store, catalog, encoder)]
     ingest([Path(photos)], store=parts[0], catalog=parts[1], encoder=parts[2], captioner=FakeCaptioner(), batch_size=2)
 
 

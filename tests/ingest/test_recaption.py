@@ -18,7 +18,7 @@ from cvsi_db.ingest import ingest
 from cvsi_db.ingest.recaption import RecaptionProgress, RecaptionSummary, recaption
 from cvsi_db.records import ImageRow, IngestFailure, IngestSummary
 from cvsi_db.store import Store
-from tests.fakes import FakeCaptioner, FakeEncoder, save_picture
+from tests.fakes import CutShort, FakeCaptioner, FakeEncoder, save_picture
 
 Recaption = Callable[..., RecaptionSummary]
 
@@ -126,21 +126,8 @@ def test_another_path_of_the_same_content_is_as_good(
     assert rows(store)["red"].captions[0] == "a red picture"
 
 
-class Interrupting:
-    """Stands in for an object during whose `method` Ctrl-C is pressed, after the `number`-th call."""
-
-    def __init__(self, inner: Any, method: str, number: int) -> None:
-        self._inner, self._method, self._left = inner, method, number
-
-    def __getattr__(self, name: str) -> Any:
-        return self._call if name == self._method else getattr(self._inner, name)
-
-    def _call(self, *args: Any) -> Any:
-        result = getattr(self._inner, self._method)(*args)
-        self._left -= 1
-        if self._left == 0:
-            raise KeyboardInterrupt
-        return result
+def press_ctrl_c() -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(
@@ -161,7 +148,7 @@ def test_an_interrupted_run_resumes_where_it_was(
     done: int,
     asked: list[int],
 ) -> None:
-    broken = Interrupting({"captioner": captioner, "catalog": catalog, "store": store}[part], method, 2)
+    broken = CutShort({"captioner": captioner, "catalog": catalog, "store": store}[part], method, 2, press_ctrl_c)
     with pytest.raises(KeyboardInterrupt):
         run(batch_size=2, **{part: broken})
     assert (5 - store.count_uncaptioned(), find_problems(store, catalog)) == (done, [])
