@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("explain")
 @query_options
-@click.option("--analyze", is_flag=True, help="Also tell which branch put each hit where it is.")
+@click.option("--analyze", is_flag=True, help="Also tell what each node of the plan and each branch did.")
 @model_options
 @common_options
 def command(
@@ -40,6 +40,7 @@ def _analyzed(settings: Settings, model: str | None, query: dict[str, object], q
     with opened(settings, model, None if rewriter is None else str(rewriter), quiet) as gallery:
         result = gallery.search(**asked(composed))
         more = gallery.search(**asked(replace(composed, pool=max(composed.pool, ANALYZED))))
+    text = explain_text(result, analyzed=True)
     if more.pool is None or not result:
-        return explain_text(result)
-    return "\n".join([explain_text(result), "", *analyze_lines(result, result.compiled.logical.branches, more.pool)])
+        return text
+    return "\n".join([text, "", *analyze_lines(result, result.compiled.logical.branches, more.pool)])

@@ -39,6 +39,7 @@ def query_options(command: Command) -> Command:
             click.option("--preset", metavar="NAME", help="default, cirr, circo or fashioniq; else the bundle's own."),
             click.option("--keep-reference", is_flag=True, help="Leave the reference and examples among the hits."),
             click.option("--strict", is_flag=True, help="Fail where the bundle lacks a branch that the preset weighs."),
+            click.option("--exact", is_flag=True, help="Compare every image, also where an index could be asked."),
             click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules."),
         ]
     ):
@@ -74,7 +75,7 @@ def compose(query: dict[str, Any]) -> ComposedQuery:
 
     if query["text"] is not None and query["edit_text"] is not None:
         raise click.UsageError("give the edit text once: as EDIT or with --text")
-    same = ("k", "offset", "min_score", "auto_cut", "where", "rank", "preset", "strict", "negative")
+    same = ("k", "offset", "min_score", "auto_cut", "where", "rank", "preset", "strict", "exact", "negative")
     return ComposedQuery(
         reference=_read_reference(query["reference"]),
         edit_text=query["edit_text"] if query["text"] is None else query["text"],

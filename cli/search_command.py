@@ -82,11 +82,11 @@ def _as_paths(result: SearchResult) -> str:
 
 
 def _as_html(result: SearchResult) -> str:
-    from cvsi_db.search.compiler import read_reference
     from cvsi_db.search.page import to_html
+    from cvsi_db.search.reference import read_reference
 
     reference = result.compiled.query.reference
-    return to_html(result, None if reference is None else read_reference(reference).image)
+    return to_html(result, None if reference is None else read_reference(reference).picture.image)
 
 
 def _as_table(result: SearchResult) -> str:

@@ -47,16 +47,16 @@ class SearchContext:
 
 
 class Stopwatch:
-    """Calls functions and keeps what each took, in milliseconds, in the order of the calls."""
+    """Calls functions and keeps what each took, in milliseconds, in the order of the first calls."""
 
     def __init__(self) -> None:
         self._laps: dict[str, float] = {}
 
     def __call__(self, lap: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `function` returns; its time is kept under `lap`."""
+        """What `function` returns; its time is added to `lap`."""
         start = perf_counter()
         result = function(*args, **kwargs)
-        self._laps[lap] = (perf_counter() - start) * 1000
+        self._laps[lap] = self._laps.get(lap, 0.0) + (perf_counter() - start) * 1000
         return result
 
     @property
@@ -68,23 +68,24 @@ class Stopwatch:
 def search(query: ComposedQuery, context: SearchContext) -> SearchResult:
     """Answer a composed query: at most `query.k` hits, best first, equal scores by image_id.
 
-    The answer is exact: it equals scoring every row. Raises QueryError, RankError or FilterError for a query that
-    cannot be meant, RewriteError and ModelError from the models.
+    The answer is exact, it equals scoring every row, unless its plan searches an index. Raises QueryError, RankError or
+    FilterError for a query that cannot be meant, RewriteError and ModelError from the models.
     """
     from cvsi_db.search.compiler import compile_query
     from cvsi_db.search.executor import run_plan
-    from cvsi_db.search.facts import gather_facts
+    from cvsi_db.search.facts import facts_about, gather_facts
     from cvsi_db.search.planner import build_plan
     from cvsi_db.search.present import present
     from cvsi_db.search.rerank import rerank
 
-    watch = Stopwatch()
+    watch, store = Stopwatch(), context.store
     compiled = watch("compile", compile_query, query, context)
-    plan = watch("plan", lambda: build_plan(compiled.logical, context.store.count(), gather_facts(context)))
-    executed = watch("run", run_plan, plan, context.store, context.device, context.resident)
-    context.resident.count(context.store.version)
-    ranking = watch("rerank", rerank, executed.plan, executed.candidates, context.device)
-    hits, pool = watch("present", present, ranking, context.store, compiled)
+    facts = watch("plan", lambda: facts_about(compiled.logical, gather_facts(context), store))
+    plan = watch("plan", build_plan, compiled.logical, facts.rows, facts)
+    executed = watch("run", run_plan, plan, store, context.device, context.resident, facts.version)
+    context.resident.count(facts.version)
+    ranking = watch("rerank", rerank, executed.plan, executed.candidates)
+    hits, pool = watch("present", present, ranking, store, compiled)
     return SearchResult(
         hits,
         compiled=compiled,

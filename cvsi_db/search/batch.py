@@ -6,20 +6,21 @@ about any stage's inside.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 
-from cvsi_db.records import ComposedQuery, SearchResult
+from cvsi_db.records import CompiledQuery, ComposedQuery, Hit, Pool, SearchResult
 from cvsi_db.search import SearchContext, Stopwatch
 from cvsi_db.search.compiler import compile_queries
 from cvsi_db.search.executor import run_plans
-from cvsi_db.search.facts import gather_facts
+from cvsi_db.search.facts import facts_about, gather_facts
+from cvsi_db.search.plan import TopK
 from cvsi_db.search.planner import build_plan
 from cvsi_db.search.present import METADATA, present
 from cvsi_db.search.query import check_query
-from cvsi_db.search.rerank import rerank
+from cvsi_db.search.rerank import Ranking, rerank
 
 if TYPE_CHECKING:
     from cvsi_db.store import Store
@@ -33,20 +34,34 @@ def search_batch(queries: Sequence[ComposedQuery], context: SearchContext) -> li
         return []
     watch, store = Stopwatch(), context.store
     compiled = watch("compile", compile_queries, queries, context)
-    facts, rows = gather_facts(context, batch=len(queries)), store.count()
-    plans = watch("plan", lambda: [build_plan(each.logical, rows, facts) for each in compiled])
-    executed = watch("run", run_plans, plans, store, context.device, context.resident)
-    context.resident.count(store.version, len(queries))
-    rankings = watch("rerank", lambda: [rerank(each.plan, each.candidates, context.device) for each in executed])
-    metadata = cast("Store", _Metadata(store, {name for each in rankings for name in each.image_ids}))
-    presented = watch(
-        "present", lambda: [present(ranking, metadata, of) for ranking, of in zip(rankings, compiled, strict=True)]
-    )
+    facts = watch("plan", gather_facts, context, len(queries))
+    logical = [each.logical for each in compiled]
+    plans = watch("plan", lambda: [build_plan(each, facts.rows, facts_about(each, facts, store)) for each in logical])
+    executed, rankings = zip(*_ranked(plans, context, facts.version, watch), strict=True)
+    context.resident.count(facts.version, len(queries))
+    presented = watch("present", _presented, rankings, compiled, store)
     timings = {lap: milliseconds / len(queries) for lap, milliseconds in watch.timings_ms.items()}
     return [
-        SearchResult(hits, compiled=of, plan=ran.plan, timings_ms=timings, warnings=of.warnings, pool=pool)
-        for of, ran, (hits, pool) in zip(compiled, executed, presented, strict=True)
+        SearchResult(hits, compiled=of, plan=plan, timings_ms=timings, warnings=of.warnings, pool=pool)
+        for of, plan, (hits, pool) in zip(compiled, executed, presented, strict=True)
     ]
+
+
+def _ranked(
+    plans: Sequence[TopK], context: SearchContext, version: int, watch: Stopwatch
+) -> Iterator[tuple[TopK, Ranking]]:
+    """Each plan as it ran, with its ranking: ranked one by one, so that no candidates are kept."""
+    running = watch("run", run_plans, plans, context.store, context.device, context.resident, version)
+    for _ in plans:
+        executed = watch("run", next, running)
+        yield executed.plan, watch("rerank", rerank, executed.plan, executed.candidates)
+
+
+def _presented(
+    rankings: Sequence[Ranking], compiled: Sequence[CompiledQuery], store: Store
+) -> list[tuple[list[Hit], Pool]]:
+    metadata = cast("Store", _Metadata(store, {name for each in rankings for name in each.image_ids}))
+    return [present(ranking, metadata, of) for ranking, of in zip(rankings, compiled, strict=True)]
 
 
 class _Metadata:

@@ -1,17 +1,18 @@
 """The query compiler: a composed query in, its terms out as vectors; the only stage of a search that runs models.
 
-At most one image forward and one text forward per query, whatever it asks for; captions and rewrites come from the
-catalog when they can, and are kept there. Knows nothing about plans or scores.
+At most one image forward and one text forward per query, whatever it asks for; a picture that the gallery holds needs
+none, and captions and rewrites come from the catalog when they can, and are kept there. Knows nothing about plans or
+scores.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from cvsi_db.errors import ImageError, QueryError, RewriteError
+from cvsi_db.errors import RewriteError
 from cvsi_db.models.rewriter import cache_name
 from cvsi_db.records import (
     EXAMPLE_TERMS,
@@ -21,9 +22,7 @@ from cvsi_db.records import (
     CompiledQuery,
     ComposedQuery,
     LogicalQuery,
-    Picture,
     Preset,
-    Reference,
     Rewrite,
     Term,
     TermName,
@@ -39,10 +38,12 @@ from cvsi_db.search.query import (
     possible_terms,
     reach,
 )
+from cvsi_db.search.reference import SeenImage, read_reference, recognised
 from cvsi_db.search.sql import check_where
 
 if TYPE_CHECKING:
     from cvsi_db.search import SearchContext
+    from cvsi_db.store import Store
 
 BRANCHES: tuple[tuple[BranchName, tuple[TermName, ...]], ...] = (
     ("pseudo_token", ("pseudo_token",)),
@@ -99,7 +100,8 @@ def _check(query: ComposedQuery, context: SearchContext) -> _Checked:
 def _compile(
     queries: Sequence[ComposedQuery], checked: Sequence[_Checked], context: SearchContext
 ) -> list[CompiledQuery]:
-    parts = [_parts(query, context) for query in queries]
+    shown = _shown(queries, context.store)
+    parts = [_parts(query, pictures, context) for query, pictures in zip(queries, shown, strict=True)]
     embedded = embed(parts, context.encoder, context.phi)
     return [_compiled(*each, context) for each in zip(queries, checked, parts, embedded, strict=True)]
 
@@ -118,6 +120,7 @@ def _compiled(
             exclude=reference_id if query.exclude_reference else None,
             k=reach(query),
             missing=missing_branches(query, context.phi is not None),
+            exact=query.exact,
         ),
         reference_id=reference_id,
         captions=parts.captions,
@@ -132,15 +135,29 @@ def _compiled(
     )
 
 
-def _parts(query: ComposedQuery, context: SearchContext) -> Parts:
-    """All that the query embeds; every picture is read before a model runs."""
-    reference = None if query.reference is None else read_reference(query.reference)
-    liked = tuple(read_reference(each, "the liked image") for each in query.liked)
-    unliked = tuple(read_reference(each, "the unliked image") for each in query.unliked)
+def _shown(queries: Sequence[ComposedQuery], store: Store) -> list[dict[str, tuple[SeenImage, ...]]]:
+    """The pictures of each query by what they are to it; every one is read, and decoded if need be, before a model
+    runs."""
+    read = [_read(query) for query in queries]
+    found = iter(recognised([image for shown in read for images in shown.values() for image in images], store))
+    return [{what: tuple(islice(found, len(images))) for what, images in shown.items()} for shown in read]
+
+
+def _read(query: ComposedQuery) -> dict[str, tuple[SeenImage, ...]]:
+    return {
+        "reference": () if query.reference is None else (read_reference(query.reference),),
+        "liked": tuple(read_reference(each, "the liked image") for each in query.liked),
+        "unliked": tuple(read_reference(each, "the unliked image") for each in query.unliked),
+    }
+
+
+def _parts(query: ComposedQuery, shown: dict[str, tuple[SeenImage, ...]], context: SearchContext) -> Parts:
+    """All that the query embeds."""
+    reference = next(iter(shown["reference"]), None)
     captions = _captions(reference, context) if reference and query.edit_text is not None else ()
     rewrite = None if query.edit_text is None else _rewrite(captions, query.edit_text, context)
     negative = tuple(" ".join(text.split()) for text in query.negative)
-    return Parts(reference, query.edit_text, captions, rewrite, liked, unliked, negative)
+    return Parts(reference, query.edit_text, captions, rewrite, shown["liked"], shown["unliked"], negative)
 
 
 def _without_examples(condition: str | None, parts: Parts) -> str | None:
@@ -152,23 +169,6 @@ def _without_examples(condition: str | None, parts: Parts) -> str | None:
     return others if condition is None else f"({condition}) AND {others}"
 
 
-def read_reference(reference: Reference, what: str = "the reference image") -> Picture:
-    """The decoded image; errors call it `what`. Raises QueryError when it is missing or no image."""
-    from PIL.Image import Image
-
-    from cvsi_db.ingest.decode import picture_of, read_picture
-
-    if isinstance(reference, Image):
-        return picture_of(reference)
-    if not isinstance(reference, str | Path | bytes):
-        kind = type(reference).__name__
-        raise QueryError(f"{what} is a {kind}: give a path, the bytes of an image file, or a PIL image")
-    try:
-        return read_picture(reference if isinstance(reference, bytes) else Path(reference))
-    except ImageError as error:
-        raise QueryError(f"{what} is no use: {error}") from error
-
-
 def _checked_filter(where: str | None, context: SearchContext) -> str | None:
     if where is None:
         return None
@@ -177,12 +177,12 @@ def _checked_filter(where: str | None, context: SearchContext) -> str | None:
     return condition
 
 
-def _captions(picture: Picture, context: SearchContext) -> tuple[str, ...]:
+def _captions(reference: SeenImage, context: SearchContext) -> tuple[str, ...]:
     """The captions of the reference, from the catalog or else from the captioner."""
-    name, image_id = context.captioner.name, picture.image_id
+    name, image_id = context.captioner.name, reference.image_id
     known = context.catalog.captions([image_id], name)
     if image_id not in known:
-        known = {image_id: tuple(context.captioner.caption([picture.image], [image_id])[0])}
+        known = {image_id: tuple(context.captioner.caption([reference.picture.image], [image_id])[0])}
         context.catalog.keep_captions(name, known)
     return known[image_id]
 

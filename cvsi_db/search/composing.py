@@ -108,6 +108,7 @@ _KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "auto_cut": _TRUTH,
     "keep_reference": _TRUTH,
     "strict": _TRUTH,
+    "exact": _TRUTH,
 }
 _SEVERAL = ("liked", "unliked", "negative")
 _FIELDS = {"edit": "edit_text", "keep_reference": "exclude_reference"}

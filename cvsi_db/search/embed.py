@@ -1,6 +1,7 @@
 """Embed: the pictures and texts of queries become vectors, one for each term they have.
 
-One image forward and one text forward at most, whatever is asked for. Takes what the compiler has read, looked up
+One image forward and one text forward at most, whatever is asked for; a picture whose embedding is known needs none.
+Takes what the compiler has read, looked up
 and rewritten; returns unweighted vectors. Knows nothing about weights, captions' caches or plans.
 """
 
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvsi_db.records import FloatArray, Picture, PseudoText, Rewrite, TermName
+from cvsi_db.records import FloatArray, PseudoText, Rewrite, TermName
 from cvsi_db.search.query import tidy
+from cvsi_db.search.reference import SeenImage
 from cvsi_db.vectors import normalise
 
 if TYPE_CHECKING:
@@ -31,12 +33,12 @@ _NONE: FloatArray = np.zeros((0, 0), dtype=np.float32)
 class Parts:
     """What there is to embed: the reference with its captions, the rewrite of the edit text, and further examples."""
 
-    reference: Picture | None = None
+    reference: SeenImage | None = None
     edit_text: str | None = None
     captions: tuple[str, ...] = ()
     rewrite: Rewrite | None = None
-    liked: tuple[Picture, ...] = ()
-    unliked: tuple[Picture, ...] = ()
+    liked: tuple[SeenImage, ...] = ()
+    unliked: tuple[SeenImage, ...] = ()
     negative: tuple[str, ...] = ()
 
 
@@ -54,13 +56,13 @@ def embed(many: Sequence[Parts], encoder: Encoder, phi: Phi | None) -> list[dict
     Raises ModelError for an embedding without a direction.
     """
     pictures = [picture for parts in many for picture in _pictures(parts)]
-    images = encoder.encode_images([picture.image for picture in pictures]) if pictures else _NONE
+    images = _image_embeddings(pictures, encoder)
     raw = iter(images)
     # phi reads embeddings as the encoder gives them, before they are normalised.
     pseudos = [_pseudo_text(list(islice(raw, len(_pictures(parts)))), parts, phi) for parts in many]
     texts = [text for parts, pseudo in zip(many, pseudos, strict=True) for text in _texts(parts, pseudo)]
     embedded = normalise(encoder.encode_texts(texts), len(texts)) if texts else _NONE
-    image_rows = iter(normalise(images, len(pictures)) if pictures else _NONE)
+    image_rows = iter(normalise(np.stack(images), len(pictures)) if pictures else _NONE)
     text_rows = iter(embedded)
     return [
         _text_terms(parts, pseudo, text_rows) | _image_terms(parts, image_rows)
@@ -86,7 +88,14 @@ def edit_direction(edited: FloatArray, captions: FloatArray) -> FloatArray | Non
     return None if length < NO_DIRECTION else np.asarray(difference / length, dtype=np.float32)
 
 
-def _pictures(parts: Parts) -> list[Picture]:
+def _image_embeddings(pictures: Sequence[SeenImage], encoder: Encoder) -> Sequence[FloatArray]:
+    """The un-normalised embedding (dim,) of each picture; one forward for those that are not known."""
+    unknown = [picture.picture.image for picture in pictures if picture.embedding is None]
+    made = iter(encoder.encode_images(unknown) if unknown else ())
+    return [next(made) if picture.embedding is None else picture.embedding for picture in pictures]
+
+
+def _pictures(parts: Parts) -> list[SeenImage]:
     return [*([] if parts.reference is None else [parts.reference]), *parts.liked, *parts.unliked]
 
 
@@ -144,5 +153,5 @@ def _mean(rows: Iterator[FloatArray], count: int) -> FloatArray:
     return np.asarray(np.mean(list(islice(rows, count)), axis=0), dtype=np.float32)
 
 
-def _count(pictures: Sequence[Picture]) -> str:
+def _count(pictures: Sequence[SeenImage]) -> str:
     return "1 picture" if len(pictures) == 1 else f"{len(pictures)} pictures"

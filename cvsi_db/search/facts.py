@@ -7,26 +7,35 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cvsi_db.errors import UsageError
+from cvsi_db.indexing import VECTOR_INDEX_ROWS, IndexFacts
 from cvsi_db.search.plan import Strategy
 
 if TYPE_CHECKING:
+    from cvsi_db.records import LogicalQuery
     from cvsi_db.search import SearchContext
+    from cvsi_db.store import Store
 
 BUDGET_MB = 1024
 """What the resident rows may take, in MiB, unless CVSI_RESIDENT_MB says otherwise: half a million rows of width 512."""
+
+
+MIB = 2**20
 
 
 @dataclass(frozen=True)
 class Facts:
     """What the choice of a strategy turns on.
 
+    `version` is the table's, asked once for the whole search, and `rows` how many it has.
     `row_bytes` is what a resident row takes, `budget_mb` (MiB) what all may take; `loaded` tells whether they are in
     memory as the table is now; `searches` how many others this version of the table has answered in this process, or
-    is about to answer in the same batch; `forced` a strategy that was asked for.
+    is about to answer in the same batch; `forced` a strategy that was asked for, and `exact` that the answer was
+    asked to be. `indexes` are those on vector columns,
+    `matching` how many rows meet the query's filter: None when there is none, or when nobody needs to know.
     """
 
     row_bytes: int = 0
@@ -34,6 +43,15 @@ class Facts:
     loaded: bool = False
     searches: int = 0
     forced: Strategy | None = None
+    exact: bool = False
+    indexes: tuple[IndexFacts, ...] = ()
+    matching: int | None = None
+    version: int = 0
+    rows: int = 0
+
+    def fits(self, rows: int) -> bool:
+        """Whether so many rows may be in memory."""
+        return rows * self.row_bytes <= self.budget_mb * MIB
 
 
 NO_FACTS = Facts()
@@ -45,13 +63,24 @@ def gather_facts(context: SearchContext, batch: int = 1) -> Facts:
     from cvsi_db.search.resident import row_bytes
 
     version = context.store.version
-    return Facts(
+    rows = context.resident.rows(context.store, version)
+    facts = Facts(
+        version=version,
+        rows=rows,
         row_bytes=row_bytes(context.store.dim, context.device),
         budget_mb=memory_budget() if context.resident_mb is None else context.resident_mb,
         loaded=context.resident.is_loaded(version),
         searches=context.resident.searches(version) + batch - 1,
         forced=context.strategy,
     )
+    in_memory = facts.fits(rows) and (facts.loaded or facts.searches)
+    return facts if in_memory or rows < VECTOR_INDEX_ROWS else replace(facts, indexes=context.store.indexes())
+
+
+def facts_about(logical: LogicalQuery, facts: Facts, store: Store) -> Facts:
+    """The facts with what is to be known about one query; rows are counted only where an index may be used."""
+    counts = facts.indexes and logical.filter is not None and not logical.exact
+    return replace(facts, exact=logical.exact, matching=store.count(logical.filter) if counts else None)
 
 
 def memory_budget(environ: Mapping[str, str] = os.environ) -> int:

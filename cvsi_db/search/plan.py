@@ -2,7 +2,7 @@
 
 `TopK` is always the root. Its leaves are a union of vector searches, or one scan of the resident rows. Knows nothing
 about rules, storage or torch; what a node did is written into a copy of it after it ran (`fetched`, `rounds`,
-`matching`, `candidates`).
+`matching`, `candidates`, and its own `milliseconds`, without those of the nodes below it).
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ from typing import Literal, TypeAlias
 
 from cvsi_db.records import BranchName, Column, ColumnName, FloatArray, Term
 
-Strategy = Literal["branches", "fused", "resident"]
-"""How the rows are found: a search per branch and column, one per column, or a scan of the rows in memory."""
+Strategy = Literal["branches", "fused", "indexed", "resident"]
+"""How the rows are found: a search per branch and column, one per column, one per column by its index, or a scan of the
+rows in memory."""
+
+EXACT: tuple[Strategy, ...] = ("branches", "fused", "resident")
+"""The strategies that answer as scoring every row would; an index may miss a row."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class VectorSearch:
 
     The branch `fused` is all branches at once.
 
-    `rows` is how many rows there are to scan, `limit` how many to fetch first; `fetched` how many came in the end.
+    `rows` is how many rows there are, `limit` how many to fetch first; `fetched` how many came in the end. Every row
+    is compared, or with `partitions` the rows of so many partitions of the column's index.
     """
 
     branch: BranchName | Literal["fused"]
@@ -34,7 +39,9 @@ class VectorSearch:
     rows: int
     limit: int | None = None
     where: str | None = None
+    partitions: int | None = None
     fetched: int | None = None
+    milliseconds: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,7 @@ class Union:
     rounds: int | None = None
     candidates: int | None = None
     missing: tuple[BranchName, ...] = ()
+    milliseconds: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,7 @@ class ResidentScan:
     missing: tuple[BranchName, ...] = ()
     matching: int | None = None
     candidates: int | None = None
+    milliseconds: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,11 @@ class TopK:
     k: int
     strategy: Strategy = "branches"
     why: str = ""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether no better row can have been missed."""
+        return self.strategy in EXACT
 
 
 Source: TypeAlias = Filter | Exclude | Union | ResidentScan
@@ -153,17 +167,17 @@ def rewrite_searches(plan: TopK, change: Callable[[VectorSearch], VectorSearch |
     return rewrite_source(plan, rebuilt)
 
 
-def format_plan(plan: TopK) -> str:
-    """The plan as an indented tree, one line per node, without a line end."""
-    return "\n".join(_lines(plan))
+def format_plan(plan: TopK, note: Callable[[Node], str] = lambda _: "") -> str:
+    """The plan as an indented tree, one line per node, each with its `note`; without a line end."""
+    return "\n".join(_lines(plan, note))
 
 
-def _lines(node: Node, first: str = "", rest: str = "") -> Iterator[str]:
-    yield first + _describe(node)
+def _lines(node: Node, note: Callable[[Node], str], first: str = "", rest: str = "") -> Iterator[str]:
+    yield first + _describe(node) + note(node)
     below = children(node)
     for position, child in enumerate(below, start=1):
         last = position == len(below)
-        yield from _lines(child, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "))
+        yield from _lines(child, note, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "))
 
 
 def _describe(node: Node) -> str:
@@ -185,7 +199,7 @@ def _describe(node: Node) -> str:
             excluded = "" if node.exclude is None else f" excluding image_id={node.exclude[:12]}…"
             return f"ResidentScan{facts}{_where(node.where)}{excluded}{_lacking(node.missing)}"
         case VectorSearch():
-            facts = _facts(rows=node.rows, limit=node.limit, fetched=node.fetched)
+            facts = _facts(rows=node.rows, partitions=node.partitions, limit=node.limit, fetched=node.fetched)
             return f"VectorSearch {node.branch} × {node.column}{facts}{_where(node.where)}"
 
 

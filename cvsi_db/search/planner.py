@@ -27,15 +27,16 @@ def build_plan(logical: LogicalQuery, rows: int, facts: Facts = NO_FACTS) -> Top
     plan = _apply(SIMPLIFY, naive_plan(logical, rows))
     if not searches_of(plan):
         raise RankError("the weighted terms of this query cancel out: change the weights")
-    return _apply(REFINE, choose_strategy(plan, facts))
+    chosen = choose_strategy(plan, facts)
+    return _apply(REFINE, chosen) if searches_of(chosen) else chosen
 
 
 def naive_plan(logical: LogicalQuery, rows: int) -> TopK:
     """Every branch against every column, then the filter, the exclusion, the exact score, the best k."""
     source: Source = Union(
         tuple(
-            VectorSearch(branch.name, column.name, column.weight, branch_vector(branch), rows)
-            for branch in logical.branches
+            VectorSearch(branch.name, column.name, column.weight, vector, rows)
+            for branch, vector in ((branch, branch_vector(branch)) for branch in logical.branches)
             for column in logical.columns
         ),
         missing=logical.missing,

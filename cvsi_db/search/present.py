@@ -20,6 +20,7 @@ from cvsi_db.records import (
     TermName,
     TermScore,
 )
+from cvsi_db.search.analyze import analyzed_plan
 from cvsi_db.search.cut import clear_gap
 from cvsi_db.search.plan import TopK, format_plan
 
@@ -70,18 +71,24 @@ def _hit(pool: Pool, position: int) -> Hit:
 
 
 def to_json(result: SearchResult) -> dict[str, Any]:
-    """The result as plain values: `query`, `hits`, `timings_ms`, `warnings`."""
+    """The result as plain values: `query`, `plan`, `hits`, `timings_ms`, `warnings`."""
+    plan = cast(TopK, result.plan)
     return {
         "query": _query_json(result),
+        "plan": {"strategy": plan.strategy, "why": plan.why, "exact": plan.is_exact},
         "hits": [_hit_json(hit) for hit in result],
         "timings_ms": {lap: round(milliseconds, 3) for lap, milliseconds in result.timings_ms.items()},
         "warnings": list(result.warnings),
     }
 
 
-def explain_text(result: SearchResult) -> str:
-    """How the search ran: what each branch embeds, the weights, the plan with its actual rows, the time per stage."""
-    lines = [_headline(result), "", *_branch_lines(result), "", *format_plan(cast(TopK, result.plan)).splitlines(), ""]
+def explain_text(result: SearchResult, *, analyzed: bool = False) -> str:
+    """How the search ran: what each branch embeds, the weights, the plan with its actual rows, the time per stage.
+
+    When `analyzed`, each node of the plan tells what it was expected to give, and its time.
+    """
+    plan = analyzed_plan(result) if analyzed else format_plan(cast(TopK, result.plan))
+    lines = [_headline(result), "", *_branch_lines(result), "", plan, ""]
     lines.append(_timings_line(result))
     lines += [f"warning: {warning}" for warning in result.warnings]
     return "\n".join(lines)

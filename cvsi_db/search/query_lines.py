@@ -26,7 +26,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = MappingProxyType(
     {
         **dict.fromkeys(("reference", "edit_text", "where", "rank", "preset"), (str, type(None))),
         **dict.fromkeys(("k", "offset", "pool"), (int,)),
-        **dict.fromkeys(("exclude_reference", "strict", "auto_cut"), (bool,)),
+        **dict.fromkeys(("exclude_reference", "strict", "exact", "auto_cut"), (bool,)),
         **dict.fromkeys(_LISTS, (str, list)),
         "min_score": (int, float, type(None)),
     }

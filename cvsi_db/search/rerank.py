@@ -1,17 +1,17 @@
-"""The rerank: candidates in, the best k with their exact scores out, with torch on the chosen device.
+"""The rerank: candidates in, the best k with their exact scores out.
 
-Scores are float32, from vectors that are stored as float16. Knows nothing about where candidates come from.
+Scores are float32, from vectors that are stored as float16, and the same on every device: candidates are few, and so
+they are scored where they are named. Knows nothing about where they come from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from cvsi_db.records import Column, ColumnName, FloatArray, Term
 from cvsi_db.search.plan import Rerank, TopK
@@ -19,10 +19,11 @@ from cvsi_db.search.plan import Rerank, TopK
 
 @dataclass(frozen=True)
 class Candidates:
-    """Rows that may be hits: `image_ids` (n,) ascending and distinct, and each column's (n, dim) float32 vectors."""
+    """Rows that may be hits: `image_ids` (n,) strings, ascending and distinct, and `mixed` (n, dim), what the terms are
+    compared with: the query's mix of the columns."""
 
-    image_ids: npt.NDArray[np.str_]
-    vectors: dict[ColumnName, FloatArray] = field(repr=False)
+    image_ids: npt.NDArray[Any]
+    mixed: FloatArray = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -39,9 +40,9 @@ class Ranking:
     contributions: FloatArray
 
 
-def rerank(plan: TopK, candidates: Candidates, device: str) -> Ranking:
+def rerank(plan: TopK, candidates: Candidates) -> Ranking:
     """The best `plan.k` candidates; equal scores by image_id ascending; fewer when there are fewer."""
-    similarities = term_similarities(plan.source, candidates, device)
+    similarities = term_similarities(plan.source, candidates)
     contributions = similarities * _weights(plan.source.terms)
     scores = contributions.sum(axis=1)
     # Candidates come in the order of their image_id, and a stable sort keeps it among equal scores.
@@ -55,9 +56,9 @@ def rerank(plan: TopK, candidates: Candidates, device: str) -> Ranking:
     )
 
 
-def exact_scores(node: Rerank, candidates: Candidates, device: str) -> FloatArray:
+def exact_scores(node: Rerank, candidates: Candidates) -> FloatArray:
     """(n,) float32: score(x) = Σ_terms weight · <term, Σ_columns weight · x[column]> (CVSI, ICDM 2025)."""
-    scores: FloatArray = (term_similarities(node, candidates, device) * _weights(node.terms)).sum(axis=1)
+    scores: FloatArray = (term_similarities(node, candidates) * _weights(node.terms)).sum(axis=1)
     return scores
 
 
@@ -67,22 +68,20 @@ def score_error(terms: Sequence[Term]) -> float:
     return (max(len(term.vector) for term in terms) + len(terms) + 8) * 2.0**-24 * most
 
 
-def term_similarities(node: Rerank, candidates: Candidates, device: str) -> FloatArray:
+def term_similarities(node: Rerank, candidates: Candidates) -> FloatArray:
     """(n, terms) float32: each term's inner product with the mixed column (1-γ)·image + γ·caption.
 
-    Multiplied and summed row by row rather than with a matrix product: that one sums the rows at its edges in another
-    order, and the last bit of equal rows would then decide their rank.
+    An inner product of its own for each row and term rather than a matrix product: that one sums the rows at its edges
+    in another order, and the last bit of equal rows would then decide their rank.
     """
-    mixed = _mixed(node.columns, candidates, device)
-    vectors = [torch.from_numpy(term.vector).to(device) for term in node.terms]
-    similarities = torch.stack([(mixed * vector).sum(dim=1) for vector in vectors], dim=1)
-    array: FloatArray = similarities.cpu().numpy()
-    return array
+    similarities: FloatArray = np.vecdot(candidates.mixed[:, None], np.stack([term.vector for term in node.terms]))
+    return similarities
 
 
-def _mixed(columns: Sequence[Column], candidates: Candidates, device: str) -> Any:
-    parts = [column.weight * torch.from_numpy(candidates.vectors[column.name]).to(device) for column in columns]
-    return torch.stack(parts).sum(dim=0)  # (n, dim)
+def mix(columns: Sequence[Column], vectors: Mapping[ColumnName, FloatArray]) -> FloatArray:
+    """(n, dim) float32: the weighted sum of the columns' vectors (n, dim), every product and sum rounded."""
+    parts = [np.float32(column.weight) * vectors[column.name] for column in columns]
+    return np.asarray(np.sum(parts, axis=0), dtype=np.float32)
 
 
 def _weights(terms: Sequence[Term]) -> FloatArray:

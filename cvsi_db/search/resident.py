@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property, reduce
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvsi_db.records import FloatArray
 from cvsi_db.rows import VECTORS
@@ -42,18 +44,27 @@ class ResidentMatrix:
     def __len__(self) -> int:
         return len(self.image_ids)
 
-    def take(self, rows: npt.NDArray[np.int64]) -> FloatArray:
-        """(len(rows), 2 · dim) float32: these rows."""
+    @cached_property
+    def ranks(self) -> npt.NDArray[np.int64]:
+        """(n,) each row's place in the ascending order of the image_ids."""
+        ranks = np.empty(len(self), np.int64)
+        ranks[pc.array_sort_indices(self.image_ids).to_numpy()] = np.arange(len(self))
+        return ranks
+
+    def mixed(self, rows: npt.NDArray[np.int64], shares: npt.NDArray[np.float64]) -> FloatArray:
+        """(len(rows), dim) float32: these rows' columns mixed, each row by its own `shares` (len(rows), columns)."""
         import torch
 
-        if self.rows.device.type == "cpu":  # numpy: torch would wake its threads for a handful of rows
-            return np.asarray(self.rows.numpy()[rows], dtype=np.float32)
-        taken: FloatArray = self.rows[torch.from_numpy(rows).to(self.rows.device)].cpu().numpy()
-        return taken
+        taken = self.rows.index_select(0, torch.from_numpy(rows).to(self.rows.device)).float()
+        weights = torch.from_numpy(shares).to(taken)
+        columns = zip(taken.chunk(len(VECTORS), dim=1), weights.chunk(len(VECTORS), dim=1), strict=True)
+        # Each product is rounded, and then their sum, as in rerank.mix.
+        mixed: FloatArray = reduce(torch.Tensor.add_, [column.mul_(share) for column, share in columns]).cpu().numpy()
+        return mixed
 
 
 class Resident:
-    """Who keeps the matrix for the life of a gallery, and counts the searches of its table's version.
+    """Who keeps the matrix for the life of a gallery, and counts the rows and the searches of its table's version.
 
     Several threads may use it at once: one loads, the others wait, and a matrix once given never changes.
     """
@@ -63,19 +74,28 @@ class Resident:
         self._lock = Lock()
         self._matrix: ResidentMatrix | None = None
         self._counted = (0, 0)
+        self._rows = (0, 0)
 
     def is_loaded(self, version: int) -> bool:
         """Whether this version of the table is in memory."""
         matrix = self._matrix
         return matrix is not None and matrix.version == version
 
-    def matrix(self, store: Store, device: str) -> ResidentMatrix:
-        """The matrix of the table as it is now, from memory or else loaded."""
+    def matrix(self, store: Store, device: str, version: int | None = None) -> ResidentMatrix:
+        """The matrix of the table as it is now, from memory or else loaded. `version` is the table's, if just asked."""
         with self._lock:
-            if self._matrix is None or self._matrix.version != store.version:
+            if self._matrix is None or self._matrix.version != (version or store.version):
                 self._matrix = None  # the old rows go before the new ones come: both may not fit
                 self._matrix = self._load(store, device)
             return self._matrix
+
+    def rows(self, store: Store, version: int) -> int:
+        """How many rows the table has, counted once for each version."""
+        counted, rows = self._rows
+        if counted != version:
+            rows = store.count()
+            self._rows = (version, rows)
+        return rows
 
     def searches(self, version: int) -> int:
         """How many searches this version of the table has answered."""

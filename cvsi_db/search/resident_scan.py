@@ -1,39 +1,50 @@
 """The resident strategy: plans that scan the resident rows in, what each scan did and its candidates out.
 
-Evaluates filters through the store, once per condition, and scans for all plans together. Knows nothing about how the
-scan proves its answer, or how scores are made.
+Evaluates filters through the store, once per condition, scans for all plans together, and reads the candidates of
+several plans at once. Knows nothing about how the scan proves its answer, or how scores are made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvsi_db.rows import VECTORS
 from cvsi_db.search.plan import ResidentScan, TopK, scan_of
+from cvsi_db.search.probes import Request
 from cvsi_db.search.rerank import Candidates
 from cvsi_db.search.resident import ResidentMatrix
-from cvsi_db.search.scan import Request, find_rows
+from cvsi_db.search.scan import find_rows
 
 if TYPE_CHECKING:
     from cvsi_db.store import Store
 
+AT_ONCE = 1024
+"""So many candidates are read at once, of as many plans as it takes: they stay in the cache until they are scored."""
+
 Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.int64]
+Named = tuple[npt.NDArray[Any], Rows]
 
 
-def scan_rows(plans: Sequence[TopK], store: Store, matrix: ResidentMatrix) -> list[tuple[ResidentScan, Candidates]]:
-    """For each plan, which must have a ResidentScan, its scan as it ran and candidates that hold its exact answer."""
-    scans = [replace(scan, rows=len(matrix)) for scan in map(scan_of, plans) if scan is not None]
+def scan_rows(plans: Sequence[TopK], store: Store, matrix: ResidentMatrix) -> Iterator[tuple[ResidentScan, Candidates]]:
+    """For each plan, which must have a ResidentScan, its scan as it ran and candidates that hold its exact answer.
+
+    All are scanned at once, but the vectors of candidates are read as they are asked for: those of many plans take
+    much memory.
+    """
+    scans = [scan for scan in map(scan_of, plans) if scan is not None]
     allowed = _allowed({scan.where for scan in scans}, store, matrix)
     requests = [_request(plan, scan, allowed) for plan, scan in zip(plans, scans, strict=True)]
-    found = zip(scans, requests, find_rows(matrix, requests), strict=True)
-    return [_result(scan, request, _candidates(matrix, rows)) for scan, request, rows in found]
+    found = zip(find_rows(matrix, requests), scans, strict=True)
+    named = [_named(matrix, rows, scan.exclude) for rows, scan in found]
+    candidates = _candidates(matrix, named, requests)
+    return (_as_run(*each, len(matrix)) for each in zip(scans, requests, candidates, strict=True))
 
 
 def _allowed(conditions: Iterable[str | None], store: Store, matrix: ResidentMatrix) -> dict[str, Mask]:
@@ -54,19 +65,36 @@ def _request(plan: TopK, scan: ResidentScan, allowed: dict[str, Mask]) -> Reques
     return Request(plan.source.terms, plan.source.columns, wanted, None if scan.where is None else allowed[scan.where])
 
 
-def _result(scan: ResidentScan, request: Request, candidates: Candidates) -> tuple[ResidentScan, Candidates]:
-    kept = candidates.image_ids != (scan.exclude or "")
-    vectors = {name: matrix[kept] for name, matrix in candidates.vectors.items()}
+def _named(matrix: ResidentMatrix, rows: Rows, exclude: str | None) -> Named:
+    """The image_ids of these rows, ascending, and the rows in that order, all but the excluded one."""
+    rows = rows[np.argsort(matrix.ranks[rows])]
+    image_ids = matrix.image_ids.take(pa.array(rows)).to_numpy(zero_copy_only=False)
+    if exclude is None:
+        return image_ids, rows
+    kept = image_ids != exclude
+    return image_ids[kept], rows[kept]
+
+
+def _candidates(matrix: ResidentMatrix, named: Sequence[Named], requests: Sequence[Request]) -> Iterator[Candidates]:
+    sizes = [len(rows) for _, rows in named]
+    for start, end in _portions(sizes):
+        rows = np.concatenate([rows for _, rows in named[start:end]])
+        shares = np.repeat([request.mix for request in requests[start:end]], sizes[start:end], axis=0)
+        parts = np.split(matrix.mixed(rows, shares), np.cumsum(sizes[start : end - 1]))
+        yield from (Candidates(names, part) for (names, _), part in zip(named[start:end], parts, strict=True))
+
+
+def _portions(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Where portions of at most AT_ONCE candidates begin and end, or of one plan that has more."""
+    start = held = 0
+    for place, size in enumerate(sizes):
+        held += size
+        if held > AT_ONCE and place > start:
+            yield start, place
+            start, held = place, size
+    yield start, len(sizes)
+
+
+def _as_run(scan: ResidentScan, request: Request, candidates: Candidates, rows: int) -> tuple[ResidentScan, Candidates]:
     matching = None if request.allows is None else int(request.allows.sum())
-    rest = Candidates(candidates.image_ids[kept], vectors)
-    return replace(scan, matching=matching, candidates=len(rest)), rest
-
-
-def _candidates(matrix: ResidentMatrix, rows: npt.NDArray[np.int64]) -> Candidates:
-    """These rows, ascending by image_id."""
-    image_ids = np.array(matrix.image_ids.take(pa.array(rows)).to_pylist(), dtype=np.str_)
-    order = np.argsort(image_ids)
-    chosen = matrix.take(rows[order])
-    dim = matrix.rows.shape[1] // len(VECTORS)
-    columns = {name: chosen[:, place * dim : (place + 1) * dim] for place, name in enumerate(VECTORS)}
-    return Candidates(image_ids[order], columns)  # type: ignore[arg-type]
+    return replace(scan, rows=rows, matching=matching, candidates=len(candidates)), candidates

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from time import perf_counter
+from typing import cast
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from cvsi_db.records import (
     Term,
     TermName,
 )
+from cvsi_db.search.plan import TopK
 from cvsi_db.search.present import hits_of
 from cvsi_db.search.query import Weights, check_query, check_weights, choose_weights
 
@@ -44,7 +46,7 @@ def reweight(result: SearchResult, weights: str | Mapping[TermName, float], k: i
     compiled = _recompiled(result.compiled, query)
     pool = _reordered(result.pool, compiled.logical.terms)
     hits = hits_of(pool, query)
-    missing = _missing(result.pool, pool, query)
+    missing = _missing(result.pool, pool, query, cast(TopK, result.plan).is_exact)
     milliseconds = (perf_counter() - start) * 1000
     return SearchResult(
         hits,
@@ -109,8 +111,11 @@ def _reordered(pool: Pool, terms: tuple[Term, ...]) -> Pool:
     return replace(pool, ranking=ranking, metadata=tuple(pool.metadata[place] for place in order))
 
 
-def _missing(old: Pool, new: Pool, query: ComposedQuery) -> str | None:
-    """A warning unless every image outside the pool certainly scores less than the last hit that may be shown."""
+def _missing(old: Pool, new: Pool, query: ComposedQuery, exact: bool) -> str | None:
+    """A warning unless every image outside the pool certainly scores less than the last hit that may be shown.
+
+    Nothing is certain of images outside when the search was not `exact`.
+    """
     kept, last = len(old.ranking.image_ids), query.offset + query.k
     if old.whole:
         return None
@@ -118,7 +123,7 @@ def _missing(old: Pool, new: Pool, query: ComposedQuery) -> str | None:
     if kept >= last:
         least = max(least, float(new.ranking.scores[last - 1]))
     floor = float(old.ranking.scores[-1])
-    if least > outside_bound(_query_vector(old), _query_vector(new), floor):
+    if exact and least > outside_bound(_query_vector(old), _query_vector(new), floor):
         return None
     return (
         f"reranked among the {kept:,} best images of the search; others may belong here: "

@@ -18,6 +18,9 @@ OVERFETCH = 10
 MIN_LIMIT = 200
 """A search of fewer rows costs the same, so no first round fetches fewer."""
 
+INDEX_OVERFETCH, INDEX_MIN_LIMIT = 4, 400
+"""The same for a search of an index, which compares several rows exactly for each that it gives."""
+
 NEGLIGIBLE = 1e-12
 """A branch vector shorter than this cannot move a float32 score."""
 
@@ -40,7 +43,12 @@ def push_down_filter(plan: TopK) -> TopK:
 
 
 def push_down_exclusion(plan: TopK) -> TopK:
-    """The exclusion of the reference inside each search, as one more condition."""
+    """The exclusion of the reference inside each search, as one more condition.
+
+    Not where an index is searched: it would have to look at the ids of all rows, and leaving out one hit costs nothing.
+    """
+    if not plan.is_exact:
+        return plan
     conditions = [f"image_id <> '{node.image_id}'" for node in walk(plan) if isinstance(node, Exclude)]
     bare = rewrite_source(plan, lambda node: node.source if isinstance(node, Exclude) else node)
     return _narrowed(bare, conditions)
@@ -52,8 +60,10 @@ def set_limits(plan: TopK) -> TopK:
     One row more than there are is enough ever to see that a search came to its end, whatever k asks for.
     """
 
+    several, least = (OVERFETCH, MIN_LIMIT) if plan.is_exact else (INDEX_OVERFETCH, INDEX_MIN_LIMIT)
+
     def limited(search: VectorSearch) -> VectorSearch:
-        return replace(search, limit=min(max(OVERFETCH * plan.k, MIN_LIMIT), search.rows + 1))
+        return replace(search, limit=min(max(several * plan.k, least), search.rows + 1))
 
     return rewrite_searches(plan, limited)
 

@@ -1,10 +1,11 @@
-"""The choice of a strategy: three ways to run the same logical plan, each with the facts under which it is the one.
+"""The choice of a strategy: four ways to run the same logical plan, each with the facts under which it is the one.
 
 Takes the naive plan after its simplification, gives the plan of the chosen strategy, which says why it was chosen.
-Every strategy returns the same answer. Knows nothing about storage or torch.
+All but `indexed` return the same answer. Knows nothing about storage or torch.
 
 - `resident`: a scan of all rows in memory. The fastest by far, but the rows must be loaded once per version of the
   table (as slow as a few searches on disk) and fit into the memory budget.
+- `indexed`: as `fused`, but by the columns' indexes: a hundredth of the rows is read, and a hit may be missed.
 - `fused`: the score is linear, so one vector search per column, with the weighted sum of all terms, ranks by the whole
   of that column's share. At most two searches.
 - `branches`: a vector search per branch and column. Never faster, but right even where the branches cancel out.
@@ -17,8 +18,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cvsi_db.errors import RankError
+from cvsi_db.indexing import VECTOR_INDEX_ROWS, IndexFacts, Probes, is_outgrown
 from cvsi_db.records import ColumnName
-from cvsi_db.search.facts import Facts
+from cvsi_db.search.facts import MIB, Facts
 from cvsi_db.search.plan import (
     Exclude,
     Filter,
@@ -28,6 +30,7 @@ from cvsi_db.search.plan import (
     TopK,
     Union,
     VectorSearch,
+    rewrite_searches,
     rewrite_source,
     searches_of,
     union_of,
@@ -37,7 +40,11 @@ from cvsi_db.search.plan import (
 CANCELLED = 1e-4
 """A sum this much shorter than its parts is mostly rounding: a search by it would have to read everything."""
 
-MIB = 2**20
+FLAT_ROWS = 20_000
+"""So few rows that meet a filter are all compared: that takes no longer, and an index might miss some of them."""
+
+WIDEST = 20
+"""An index is asked for at most one row in so many: for more, comparing all rows costs no more."""
 
 
 @dataclass(frozen=True)
@@ -51,27 +58,49 @@ class Verdict:
 def choose_strategy(plan: TopK, facts: Facts) -> TopK:
     """The plan by the first strategy that applies, or by the forced one.
 
-    Raises RankError when `fused` is forced on branches that cancel out.
+    Raises RankError when `fused` or `indexed` is forced on branches that cancel out.
     """
     if facts.forced is not None:
         return _forced(plan, facts.forced)
-    resident, fused = judge_resident(plan, facts), judge_fused(plan)
+    resident = judge_resident(plan, facts)
     if resident.applies:
         return use_resident(plan, resident.why)
-    if fused.applies:
-        return use_fused(plan, resident.why)
-    return use_branches(plan, fused.why)
+    indexed = judge_indexed(plan, facts)
+    if indexed.applies:
+        return use_indexed(plan, indexed.why)
+    fused = judge_fused(plan)
+    if not fused.applies:
+        return use_branches(plan, fused.why)
+    large = union_of(plan).searches[0].rows >= VECTOR_INDEX_ROWS
+    return use_fused(plan, f"{resident.why}; {indexed.why}" if large else resident.why)
 
 
 def judge_resident(plan: TopK, facts: Facts) -> Verdict:
     """Rows in memory are used; others are loaded once the table as it is now has answered a search, if they fit."""
     rows = union_of(plan).searches[0].rows
     needed, room = _mebibytes(rows * facts.row_bytes), f"{facts.budget_mb:,} MB"
-    if rows * facts.row_bytes > facts.budget_mb * MIB:
+    if not facts.fits(rows):
         return Verdict(False, f"{rows:,} rows take {needed}, above the {room} they may")
     if not facts.loaded and not facts.searches:
         return Verdict(False, f"the first search over these {rows:,} rows does not load them")
     return Verdict(True, f"{rows:,} rows, {needed} of {room}")
+
+
+def judge_indexed(plan: TopK, facts: Facts) -> Verdict:
+    """The indexes, where every column to be searched has one that holds most rows, and enough rows meet the filter."""
+    rows, there = union_of(plan).searches[0].rows, {index.column: index for index in facts.indexes}
+    lacking = next((column for column in _columns(plan) if not _is_sound(there.get(column))), None)
+    if facts.exact:
+        return Verdict(False, "an exact answer was asked for")
+    if lacking is not None:
+        return Verdict(False, f"no index on {lacking} holds most rows: `cvsi-db optimize` makes one")
+    if any(isinstance(node, Filter) for node in walk(plan)) and (facts.matching or 0) < FLAT_ROWS:
+        return Verdict(False, f"{facts.matching or 0:,} rows meet the filter, and so few are all compared")
+    if plan.k * WIDEST > rows:
+        return Verdict(False, f"{plan.k:,} of {rows:,} rows are asked for")
+    if not judge_fused(plan).applies:
+        return Verdict(False, "the branches cancel out")
+    return Verdict(True, f"an index over {rows:,} rows: approximate, recall 0.99 or better where measured")
 
 
 def judge_fused(plan: TopK) -> Verdict:
@@ -95,6 +124,12 @@ def use_branches(plan: TopK, why: str) -> TopK:
     return replace(plan, why=why)
 
 
+def use_indexed(plan: TopK, why: str) -> TopK:
+    """The fused searches, by the columns' indexes."""
+    probed = rewrite_searches(use_fused(plan, why), lambda search: replace(search, partitions=Probes().partitions))
+    return replace(probed, strategy="indexed")
+
+
 def use_fused(plan: TopK, why: str) -> TopK:
     """One search per column, by the sum of the branches' vectors, where several branches search a column."""
     fused = tuple(_fused(column, plan) for column in _columns(plan))
@@ -106,11 +141,14 @@ def use_fused(plan: TopK, why: str) -> TopK:
 
 
 def _forced(plan: TopK, strategy: Strategy) -> TopK:
-    fused = judge_fused(plan)
-    if strategy == "fused" and not fused.applies:
+    if strategy in ("fused", "indexed") and not (fused := judge_fused(plan)).applies:
         raise RankError(f"cannot fuse the searches of this query: {fused.why}")
-    uses = {"resident": use_resident, "fused": use_fused, "branches": use_branches}
+    uses = {"resident": use_resident, "indexed": use_indexed, "fused": use_fused, "branches": use_branches}
     return uses[strategy](plan, "asked for")
+
+
+def _is_sound(index: IndexFacts | None) -> bool:
+    return index is not None and not is_outgrown(index)
 
 
 def _columns(plan: TopK) -> tuple[ColumnName, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from cvsi_db import indexing
 from cvsi_db.records import Branch, Column, FloatArray, ImageRow, LogicalQuery, Term
 from cvsi_db.rows import matrix
 from cvsi_db.search import SearchContext
@@ -35,6 +36,16 @@ def context(
 def big_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """1,500 random images; the last 40 are copies of others, so that there are ties."""
     return fill(new_store(tmp_path_factory.mktemp("big")), random_vectors(1460, seed=1), copies=40)
+
+
+@pytest.fixture(scope="session")
+def indexed_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """The rows of big_store with an index on each vector column."""
+    store = fill(new_store(tmp_path_factory.mktemp("indexed")), random_vectors(1460, seed=1), copies=40)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(indexing, "VECTOR_INDEX_ROWS", 1000)
+        store.optimize()
+    return store
 
 
 @pytest.fixture(scope="session")

@@ -34,13 +34,15 @@ def test_a_line_per_hit_tells_part_and_rank_of_every_branch_with_weight(context:
     query = ComposedQuery(make_picture(), "with a hat", rank="0.5*image - 0.25*edited_captions", k=3, pool=60)
     result = search(query, context)
     assert result.pool is not None
-    said, head, *lines = analyze_lines(result, result.compiled.logical.branches, result.pool)
+    by_captions, by_image, said, head, *lines = analyze_lines(result, result.compiled.logical.branches, result.pool)
     assert "among the 60 best images" in said
     assert head.split() == ["#", "score", "edited_captions", "image_objects", "path"]
     assert [line.split()[0] for line in lines] == ["1", "2", "3"]
-    by_image = sorted((hit.terms["image"].contribution for hit in search(replace(query, k=60), context)), reverse=True)
+    assert by_captions.startswith("branch edited_captions: ")
+    assert by_image.startswith("branch image_objects: ")
+    images = sorted((hit.terms["image"].contribution for hit in search(replace(query, k=60), context)), reverse=True)
     for line, hit in zip(lines, result, strict=True):
         image = hit.terms["image"].contribution
-        assert f"{image:+.3f} #{by_image.index(image) + 1}" in line
+        assert f"{image:+.3f} #{images.index(image) + 1}" in line
         assert line.endswith(Path(hit.path).name)
         assert "*" in line

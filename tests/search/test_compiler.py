@@ -220,7 +220,7 @@ def test_examples_are_terms_of_a_branch_of_their_own(
     assert tuple(terms) == TERM_NAMES
     assert {name: terms[name].weight for name in EXAMPLE_TERMS} == EXAMPLE_WEIGHTS
     assert {name: terms[name].weight for name in METHOD_TERMS} == PRESETS["default"].weights
-    pictures = [read_reference(each).image for each in query.liked]
+    pictures = [read_reference(each).picture.image for each in query.liked]
     assert terms["liked"].vector == pytest.approx(mean_of(encoder.encode_images(pictures)), abs=1e-6)
     assert terms["unliked"].vector == pytest.approx(mean_of(encoder.encode_images([make_picture("yellow")])), abs=1e-6)
     assert terms["negative"].vector == pytest.approx(mean_of(encoder.encode_texts(["a tree", "snow"])), abs=1e-6)

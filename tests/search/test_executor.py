@@ -27,7 +27,7 @@ FILTERS = st.sampled_from([None, "width > 900", "taken_at IS NOT NULL", "width =
 
 def answer(store: Store, plan: TopK) -> list[tuple[str, float]]:
     executed = run_plan(plan, store, "cpu")
-    ranking = rerank(executed.plan, executed.candidates, "cpu")
+    ranking = rerank(executed.plan, executed.candidates)
     return list(zip(ranking.image_ids, ranking.scores.tolist(), strict=True))
 
 

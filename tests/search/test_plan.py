@@ -32,6 +32,7 @@ REFERENCE = f"{7919:064x}"
 ASKED = Facts(ROW_BYTES, searches=1)
 LOADED = Facts(ROW_BYTES, loaded=True)
 BRANCHES = Facts(forced="branches")
+INDEXED = Facts(forced="indexed")
 
 BOTH_WAYS = LogicalQuery(
     (
@@ -66,6 +67,8 @@ PLANS: dict[str, tuple[LogicalQuery, Facts]] = {
     "resident_in_memory": (logical_query(CVSI, 0.2, 10, "taken_at IS NOT NULL", REFERENCE), LOADED),
     "resident_forced": (logical_query(CVSI, 0.2, k=10), Facts(forced="resident")),
     "resident_where_branches_cancel_out": (BOTH_WAYS, LOADED),
+    "indexed": (logical_query(CVSI, 0.2, k=10), INDEXED),
+    "indexed_with_filter": (logical_query(CVSI, 0.2, 30, "width > 300", REFERENCE), INDEXED),
     "a_branch_is_missing": (LACKING, NO_FACTS),
     "a_branch_is_missing_in_memory": (LACKING, LOADED),
 }
@@ -78,13 +81,13 @@ def test_golden_plans(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_golden_plans_run(big_store: Store, name: str) -> None:
+def test_golden_plans_run(indexed_store: Store, name: str) -> None:
     logical, facts = PLANS[name]
-    assert big_store.count() == ROWS
-    executed = run_plan(build_plan(logical, ROWS, facts), big_store, "cpu")
-    ranking = rerank(executed.plan, executed.candidates, "cpu")
+    assert indexed_store.count() == ROWS
+    executed = run_plan(build_plan(logical, ROWS, facts), indexed_store, "cpu")
+    ranking = rerank(executed.plan, executed.candidates)
     found = list(zip(ranking.image_ids, ranking.scores.tolist(), strict=True))
-    assert_exact(found, brute_force(big_store, logical), logical.k)
+    assert_exact(found, brute_force(indexed_store, logical), logical.k)
 
 
 def test_there_is_no_golden_file_without_its_query() -> None:

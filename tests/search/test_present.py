@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from cvsi_db.records import METHOD_TERMS, ComposedQuery
 from cvsi_db.search import SearchContext, search
 from cvsi_db.search.cut import clear_gap
-from cvsi_db.search.plan import Strategy
+from cvsi_db.search.plan import EXACT, Strategy
 from cvsi_db.search.present import explain_text, to_json
 from tests.fakes import FakeEncoder, make_picture
 from tests.search.conftest import assert_exact, brute_force, fill, random_vectors
@@ -36,7 +35,7 @@ def test_json_has_the_shape_of_the_contract(context: SearchContext, photos: Path
     fill(context.store, random_vectors(5, seed=4))
     shape = to_json(search(ComposedQuery(photos / "red.png", "with a hat", k=2, preset="fashioniq"), context))
     assert json.loads(json.dumps(shape)) == shape
-    assert list(shape) == ["query", "hits", "timings_ms", "warnings"]
+    assert list(shape) == ["query", "plan", "hits", "timings_ms", "warnings"]
     assert shape["query"]["reference"] == str(photos / "red.png")
     assert shape["query"]["added_objects"] == "a hat"
     assert shape["query"]["weights"] == {
@@ -127,7 +126,7 @@ def test_examples_show_in_json_and_explain_only_where_there_are_some(context: Se
     assert "VectorSearch examples × image_vector" in searched
 
 
-@pytest.mark.parametrize("strategy", get_args(Strategy))
+@pytest.mark.parametrize("strategy", EXACT)
 def test_every_strategy_searches_for_examples_and_pages_alike(
     context: SearchContext, photos: Path, strategy: Strategy
 ) -> None:

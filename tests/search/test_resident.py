@@ -15,11 +15,13 @@ import torch
 from cvsi_db.errors import UsageError
 from cvsi_db.records import Column, ComposedQuery, Term
 from cvsi_db.rows import matrix
-from cvsi_db.search import SearchContext, scan, search, search_many
+from cvsi_db.search import SearchContext, probes, scan, search, search_many
 from cvsi_db.search.facts import BUDGET_MB, gather_facts, memory_budget
 from cvsi_db.search.plan import format_plan
+from cvsi_db.search.probes import Request
+from cvsi_db.search.rerank import mix
 from cvsi_db.search.resident import Resident, ResidentMatrix, load_matrix
-from cvsi_db.search.scan import Request, find_rows
+from cvsi_db.search.scan import find_rows
 from tests.fakes import picture_bytes
 from tests.search.conftest import fill, image_row, new_store, random_vectors, unit
 
@@ -51,9 +53,21 @@ def test_the_matrix_holds_both_columns_as_they_are_stored(big_store: Store, monk
     order = [places[image_id] for image_id in resident.image_ids.to_pylist()]
     assert sorted(order) == list(range(1500))
     assert resident.rows.dtype == torch.float16
-    assert np.array_equal(resident.take(np.arange(1500)), expected[order])
+    assert np.array_equal(resident.rows.float().numpy(), expected[order])
     for longest, column in zip(resident.longest, ("image_vector", "caption_vector"), strict=True):
         assert np.linalg.norm(matrix(table, column), axis=1).max() <= longest < 1.01
+
+
+def test_the_columns_are_mixed_to_the_last_bit_as_those_of_rows_on_disk(big_store: Store) -> None:
+    resident, table = load_matrix(big_store, "cpu"), big_store.scan(["image_id", "image_vector", "caption_vector"])
+    rows = np.array([3, 1400, 3, 77])
+    gammas = np.array([0.1, 0.3, 1.0, 0.0])
+    mixed = resident.mixed(rows, np.stack([1 - gammas, gammas], axis=1))
+    places = {image_id: place for place, image_id in enumerate(table["image_id"].to_pylist())}
+    for got, image_id, gamma in zip(mixed, resident.image_ids.take(rows).to_pylist(), gammas.tolist(), strict=True):
+        of_it = table.slice(places[image_id], 1)
+        columns = (Column("image_vector", 1 - gamma), Column("caption_vector", gamma))
+        assert np.array_equal(got, mix(columns, {each.name: matrix(of_it, each.name) for each in columns})[0])
 
 
 def test_a_table_of_many_pieces_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,13 +211,24 @@ def crowded(count: int, spread: float) -> ResidentMatrix:
     return ResidentMatrix(1, np.arange(count), torch.from_numpy(halves.reshape(count, 1024)), longest)  # type: ignore[arg-type]
 
 
-def requests(count: int, resident: ResidentMatrix, k: int) -> list[Request]:
-    rng, columns = np.random.default_rng(9), (Column("image_vector", 0.7), Column("caption_vector", 0.3))
+def requests(count: int, resident: ResidentMatrix, k: int, gamma: float = 0.3) -> list[Request]:
+    rng, columns = np.random.default_rng(9), (Column("image_vector", 1 - gamma), Column("caption_vector", gamma))
     towards = resident.rows[0, :512].float().numpy()
     vectors = [(towards + 0.02 * rng.standard_normal(512)).astype(np.float32) for _ in range(count)]
     others = rng.standard_normal((count, 512)).astype(np.float32) / np.float32(22)
     terms = [(Term("image", a, 0.8), Term("objects", b, -0.3)) for a, b in zip(vectors, others, strict=True)]
     return [Request(each, columns, k) for each in terms]
+
+
+def best_rows(resident: ResidentMatrix, request: Request) -> set[int]:
+    """The rows that score at least as high as the k-th best, in float64, among those that are allowed."""
+    rows = resident.rows.double().numpy().reshape(len(resident), 2, 512)
+    query = sum(term.weight * term.vector.astype(np.float64) for term in request.terms)
+    scores = (rows @ query) @ np.array(request.mix)
+    if request.allows is not None:
+        scores[~request.allows] = -np.inf
+    least = np.sort(scores)[-min(request.k, len(scores))]
+    return set(np.flatnonzero((scores >= least) & (scores > -np.inf)).tolist())
 
 
 @pytest.mark.parametrize("count", [1, scan.BATCH_FROM])
@@ -212,18 +237,32 @@ def requests(count: int, resident: ResidentMatrix, k: int) -> list[Request]:
 def test_the_rows_in_question_hold_the_best(
     count: int, kind: str, spread: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scan, "_has_bfloat16", lambda: kind == "bfloat16")
+    monkeypatch.setattr(probes, "_has_bfloat16", lambda: kind == "bfloat16")
     monkeypatch.setattr(scan, "DEVICE_ROWS", 3000)
     resident = crowded(5000, spread)
     if kind == "device":  # where rows are float32
         resident = replace(resident, rows=resident.rows.float())
     asked = requests(count, resident, k=20)
-    rows = resident.rows.double().numpy().reshape(5000, 2, 512)
     for request, found in zip(asked, find_rows(resident, asked), strict=True):
-        query = sum(term.weight * term.vector.astype(np.float64) for term in request.terms)
-        true = rows[:, 0] @ (0.7 * query) + rows[:, 1] @ (0.3 * query)
-        best = np.flatnonzero(true >= np.sort(true)[-20])
-        assert set(best) <= set(found.tolist())
+        assert best_rows(resident, request) <= set(found.tolist())
         assert len(set(found.tolist())) == len(found)
         if spread == 3.0:
             assert len(found) < 400
+
+
+@pytest.mark.parametrize("scores", [1, 2**14, 2**23])
+def test_passes_mixes_filters_and_sizes_keep_the_best(scores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several passes, the last one no whole group; two mixes in one batch; filters; more asked for than there is."""
+    monkeypatch.setattr(scan, "PASS_SCORES", scores)
+    resident, rng = crowded(4999, 0.5), np.random.default_rng(2)
+    resident.rows[1000:1040] = resident.rows[2500]  # neighbours alike
+    masks = [rng.random(4999) < share for share in (0.5, 0.002, 0.0)]
+    sizes = [1, 1, 7, 30, 40, 3, 5000, 6000]
+    first = [replace(each, k=k) for each, k in zip(requests(8, resident, 5), sizes, strict=True)]
+    second = [replace(each, allows=masks[n % 3]) for n, each in enumerate(requests(7, resident, 9, gamma=0.9))]
+    alone = requests(1, resident, 4, gamma=1.0)
+    asked = [*first, *second, *alone]
+    for request, found in zip(asked, find_rows(resident, asked), strict=True):
+        assert best_rows(resident, request) <= set(found.tolist())
+        assert len(set(found.tolist())) == len(found)
+        assert request.allows is None or request.allows[found].all()

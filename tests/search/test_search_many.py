@@ -1,18 +1,34 @@
-"""Gallery.search and Gallery.search_many: one gallery keeps its rows in memory, for single searches and for batches."""
+"""Gallery.search and Gallery.search_many: one gallery keeps its rows in memory, for single searches and for batches.
+
+A batch gives to the last bit what its queries give one by one.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cvsi_db import ComposedQuery, Gallery
 from cvsi_db.errors import QueryError
-from cvsi_db.search import SearchContext
+from cvsi_db.search import SearchContext, resident_scan, scan
+from cvsi_db.search.executor import run_plan, run_plans
+from cvsi_db.search.facts import Facts
+from cvsi_db.search.plan import scan_of
+from cvsi_db.search.planner import build_plan
+from cvsi_db.search.rerank import rerank
+from cvsi_db.search.resident import Resident
 from tests.fakes import picture_bytes
-from tests.search.conftest import fill, random_vectors
+from tests.search.conftest import fill, logical_query, new_store, random_vectors
+
+if TYPE_CHECKING:
+    from cvsi_db.records import LogicalQuery
+    from cvsi_db.store import Store
 
 REFERENCE = picture_bytes("red")
 
@@ -45,3 +61,51 @@ def test_a_query_without_sense_is_found_before_any_model_runs(gallery: Gallery, 
     with pytest.raises(QueryError, match="k is 0"):
         gallery.search_many([ComposedQuery(REFERENCE), ComposedQuery(REFERENCE, k=0)])
     assert cast(Any, context.encoder).image_batches == []
+
+
+# --- bit by bit -----------------------------------------------------------------------------------------------------
+
+LOGICAL = st.builds(
+    logical_query,
+    weights=st.lists(st.sampled_from([0.0, 0.3, 1.0, -0.7, 2.5]), min_size=5, max_size=5).filter(any),
+    gamma=st.sampled_from([0.0, 0.1, 0.1, 0.1, 0.5, 1.0]),
+    k=st.sampled_from([1, 4, 40, 500]),
+    where=st.sampled_from([None, None, "width > 250", "width < 0"]),
+    exclude=st.sampled_from([None, f"{7919:064x}", "none-such"]),
+    seed=st.integers(0, 50),
+)
+
+
+@pytest.fixture(scope="module")
+def copies(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """400 rows in which each vector comes four times, or forty."""
+    vectors = np.concatenate([np.repeat(random_vectors(90, seed=7), 4, axis=0), np.repeat(random_vectors(1, 8), 40, 0)])
+    return fill(new_store(tmp_path_factory.mktemp("copies")), vectors)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    queries=st.lists(LOGICAL, min_size=1, max_size=25),
+    passes=st.sampled_from([2**6, 2**12, 2**23]),
+    at_once=st.sampled_from([1, 300, 10**6]),
+)
+def test_a_batch_gives_what_its_queries_give_alone(
+    copies: Store, queries: list[LogicalQuery], passes: int, at_once: int
+) -> None:
+    resident = Resident()
+    plans = [build_plan(logical, copies.count(), Facts(forced="resident")) for logical in queries]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan, "PASS_SCORES", passes)
+        patch.setattr(scan, "BLOCK_ROWS", 64)
+        patch.setattr(scan, "BATCH_TO", 8)
+        patch.setattr(resident_scan, "AT_ONCE", at_once)
+        together = list(run_plans(plans, copies, "cpu", resident))
+    for plan, many in zip(plans, together, strict=True):
+        alone = run_plan(plan, copies, "cpu", resident)
+        expected, found = rerank(alone.plan, alone.candidates), rerank(many.plan, many.candidates)
+        assert found.image_ids == expected.image_ids
+        assert np.array_equal(found.scores, expected.scores)
+        assert np.array_equal(found.similarities, expected.similarities)
+        ran, single = scan_of(many.plan), scan_of(alone.plan)
+        assert (ran.rows, ran.matching) == (single.rows, single.matching)
+        assert ran.candidates == len(many.candidates)

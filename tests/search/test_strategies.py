@@ -15,7 +15,7 @@ from cvsi_db.errors import RankError
 from cvsi_db.records import Branch, Column, LogicalQuery, Term
 from cvsi_db.search.executor import run_plan, run_plans
 from cvsi_db.search.facts import NO_FACTS, Facts
-from cvsi_db.search.plan import Strategy, TopK, searches_of
+from cvsi_db.search.plan import EXACT, Strategy, TopK, searches_of
 from cvsi_db.search.planner import build_plan, naive_plan
 from cvsi_db.search.rerank import Ranking, rerank
 from cvsi_db.search.resident import Resident
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from cvsi_db.search.executor import Executed
     from cvsi_db.store import Store
 
-STRATEGIES: tuple[Strategy, ...] = ("branches", "fused", "resident")
 SIGNED = st.sampled_from([-1.0, 1.0])
 WEIGHTS = st.builds(lambda size, sign: size * sign, st.one_of(st.just(0.0), st.floats(1e-3, 3)), SIGNED)
 FILTERS = st.sampled_from([None, "width > 150", "taken_at IS NOT NULL", "width = 101 OR name = '7.png'", "width < 0"])
@@ -68,7 +67,7 @@ def forced(logical: LogicalQuery, store: Store, strategy: Strategy) -> TopK:
 
 
 def ranked(executed: Executed) -> Ranking:
-    return rerank(executed.plan, executed.candidates, "cpu")
+    return rerank(executed.plan, executed.candidates)
 
 
 def pairs(ranking: Ranking) -> list[tuple[str, float]]:
@@ -79,7 +78,7 @@ def pairs(ranking: Ranking) -> list[tuple[str, float]]:
 @given(logical=QUERIES)
 def test_every_strategy_equals_brute_force(gallery: Store, logical: LogicalQuery) -> None:
     truth, resident = brute_force(gallery, logical), Resident()
-    found = [ranked(run_plan(forced(logical, gallery, strategy), gallery, "cpu", resident)) for strategy in STRATEGIES]
+    found = [ranked(run_plan(forced(logical, gallery, strategy), gallery, "cpu", resident)) for strategy in EXACT]
     for ranking in found:
         assert_exact(pairs(ranking), truth, logical.k)
         assert pairs(ranking) == pairs(found[0])
@@ -98,13 +97,13 @@ def test_one_scan_for_many_equals_a_scan_each(gallery: Store, queries: list[Logi
 
 def test_plans_of_all_strategies_run_together_in_their_order(gallery: Store) -> None:
     logical = logical_query([0.6, 0, 0.4, -0.5, 0], 0.2, k=9)
-    plans = [forced(replace(logical, k=k), gallery, each) for k in (3, 5) for each in STRATEGIES]
+    plans = [forced(replace(logical, k=k), gallery, each) for k in (3, 5) for each in EXACT]
     found = [ranked(each) for each in run_plans(plans, gallery, "cpu")]
     assert [len(each.image_ids) for each in found] == [3, 3, 3, 5, 5, 5]
     assert len({each.image_ids for each in found}) == 2
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", EXACT)
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
 def test_extreme_weights_neither_vanish_nor_overflow(big_store: Store, strategy: Strategy, scale: float) -> None:
     logical = logical_query([0.6 * scale, 0, 0.4 * scale, -0.2 * scale, 0], 0.2, k=10)
@@ -112,7 +111,7 @@ def test_extreme_weights_neither_vanish_nor_overflow(big_store: Store, strategy:
     assert_exact(pairs(found), brute_force(big_store, logical), 10)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", EXACT)
 def test_terms_that_nearly_cancel_out_are_ranked_by_what_is_left(big_store: Store, strategy: Strategy) -> None:
     near = np.asarray(unit(1) + 0.01 * unit(2), dtype=np.float32)
     terms = (Term("image", unit(1), 1.0), Term("objects", near, -1.0))
@@ -123,7 +122,7 @@ def test_terms_that_nearly_cancel_out_are_ranked_by_what_is_left(big_store: Stor
     assert_exact(pairs(found), brute_force(big_store, logical), 10)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", EXACT)
 def test_an_empty_gallery_gives_nothing(tmp_path: Path, strategy: Strategy) -> None:
     store = new_store(tmp_path)
     plan = forced(logical_query([0.6, 0, 0.4, 0, 0], 0.2, k=5), store, strategy)
