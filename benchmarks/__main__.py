@@ -1,4 +1,5 @@
-"""`python -m benchmarks`: the product's table; `python -m benchmarks engine`: the query engine's, as galleries grow."""
+"""`python -m benchmarks`: the product's table; `python -m benchmarks engine`: the query engine's, as galleries
+grow; `python -m benchmarks cold`: a new process, step by step."""
 
 from __future__ import annotations
 
@@ -37,6 +38,28 @@ def engine(rows: str, chart: Path | None, **options: Any) -> None:
 
     sizes = [int(size) for size in rows.replace("_", "").split(",")]
     run_engine(Setting(sizes, **options), chart)
+
+
+@main.command()
+def cold() -> None:
+    """Where a new `cvsi-db search` process spends its time."""
+    from benchmarks.cold import run_cold
+
+    run_cold()
+
+
+@main.command()
+@click.option("--photos", default=2000, show_default=True, help="12-megapixel JPEGs; 0 for none.")
+@click.option("--rounds", default=1, show_default=True, help="Rounds of the photos' timing, after an untold one.")
+@click.option("--small", default="2000,20000", show_default=True, help="Two numbers of small files, with a comma.")
+def ingest(photos: int, rounds: int, small: str) -> None:
+    """Photos against the bare encoder and the plain loop; small files: peak memory, again, and moved."""
+    from benchmarks.ingest import run_photos, run_small_files
+
+    if photos:
+        run_photos(photos, rounds)
+    few, many = map(int, small.split(","))
+    run_small_files(few, many)
 
 
 if __name__ == "__main__":

@@ -30,13 +30,14 @@ def measure(strategy: str, folder: str, k: str, device: str) -> None:
 
     store = Store.open(Path(folder))
     search = strategies(store, device)[strategy]
-    print(_peak_mib())
+    print(own_peak_mib())
     for query in queries(QUERIES, store.dim, int(k)):
         search(query)
-    print(_peak_mib())
+    print(own_peak_mib())
 
 
-def _peak_mib() -> float:
+def own_peak_mib() -> float:
+    """The peak resident memory of this process so far, in MiB."""
     status = Path("/proc/self/status")
     if status.exists():  # the peak that getrusage tells there begins with that of the process that started this one
         line = next(line for line in status.read_text("utf-8").splitlines() if line.startswith("VmHWM"))

@@ -6,7 +6,6 @@ Each row is ours, its baseline, and their ratio with its spread. Nothing here pa
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.galleries import both_columns, open_gallery
+from benchmarks.ingest import bench_photos
+from benchmarks.samples import COMMAND, EDIT, REFERENCE, SAMPLES
 from benchmarks.timing import Call, in_turn, ratio
 from benchmarks.vectors import GAMMA, queries
 from cvsi_db import Gallery
@@ -24,18 +25,14 @@ from cvsi_db.search.executor import run_plan
 from cvsi_db.search.planner import build_plan
 from cvsi_db.search.rerank import rerank
 
-SAMPLES = Path(__file__).parents[1] / "sample_gallery"
-REFERENCE, EDIT = SAMPLES / "red-cat-beach.png", "with a hat"
-COMMAND = str(Path(sys.executable).with_name("cvsi-db"))
 ROWS, DIM, K = 10_000, 256, 50
 
 
 def run_product() -> None:
     """Run every benchmark and print the table."""
-    print("| what | ours, ms | baseline | baseline, ms | ours / baseline (min to max) |")
-    print("|---|---|---|---|---|")
+    heading()
     with tempfile.TemporaryDirectory() as folder:
-        for benchmark in (bench_ingest, bench_commands, bench_search, bench_rows):
+        for benchmark in (bench_ingest, bench_photos, bench_commands, bench_search, bench_rows):
             for what, baseline, ours, other, rounds in benchmark(Path(folder)):
                 report(what, baseline, *in_turn(ours, other, rounds))
 
@@ -107,7 +104,7 @@ def bench_rows(folder: Path) -> Iterator[tuple[str, str, Call, Call, int]]:
     def ours() -> None:
         plan = build_plan(logical, ROWS)
         executed = run_plan(plan, store, "cpu")
-        rerank(executed.plan, executed.candidates, "cpu")
+        rerank(executed.plan, executed.candidates)
 
     def six_searches() -> None:
         for term in terms:
@@ -121,6 +118,12 @@ def bench_rows(folder: Path) -> Iterator[tuple[str, str, Call, Call, int]]:
     what = f"exact search over {ROWS:,} × {DIM} rows"
     yield what, "six LanceDB searches, not merged (not exact)", ours, six_searches, 10
     yield what, "mix, score and sort all rows in numpy, in memory", ours, full_scan, 10
+
+
+def heading() -> None:
+    """Print the head of the table."""
+    print("| what | ours, ms | baseline | baseline, ms | ours / baseline (min to max) |")
+    print("|---|---|---|---|---|")
 
 
 def report(what: str, baseline: str, ours: list[float], other: list[float]) -> None:

@@ -2,23 +2,65 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .common import common_options, emit, plural, settings_for
+from .rows import as_json
+
+if TYPE_CHECKING:
+    from cvsi_db.check import Problem
+
+_SHOWN = 20
+"""So many problems of a kind are shown to people; JSON has them all."""
 
 
 @click.command("check")
+@click.option("--repair", is_flag=True, help="Mend what needs no model; then tell what was done and what remains.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @common_options
-def command(db: Path | None, quiet: bool) -> int:
-    """Check that catalog and tables agree."""
+def command(repair: bool, form: str, db: Path | None, quiet: bool) -> int:
+    """Check that catalog, tables and files agree.
+
+    Vectors and captions are looked at too. Files that are gone or have changed since the last ingest are problems,
+    which an ingest solves. --repair loses nothing that a file still holds: what it takes out, the next ingest reads
+    again. What another process is writing meanwhile may look like a problem. Exit 1 when problems remain.
+    """
     from cvsi_db.gallery import Gallery
 
-    folder = settings_for(db).db
+    folder, mended = settings_for(db).db, dict[str, int]()
     with Gallery.open(folder) as gallery:
-        problems = gallery.check()
-    emit(
-        "\n".join([*problems, f"{plural(len(problems), 'problem')} in {folder}" if problems else f"{folder} is sound"])
-    )
+        if repair:
+            summary = gallery.repair()
+            mended, problems = {str(kind): count for kind, count in summary.mended.items()}, summary.remaining
+        else:
+            problems = tuple(gallery.check())
+    emit(_as_json(problems, mended) if form == "json" else "\n".join(_lines(problems, mended, folder)))
     return 1 if problems else 0
+
+
+def _as_json(problems: Sequence[Problem], mended: Mapping[str, int]) -> str:
+    return as_json(
+        {
+            "sound": not problems,
+            "mended": mended,
+            "problems": [{**dataclasses.asdict(problem), "remedy": problem.remedy} for problem in problems],
+        }
+    )
+
+
+def _lines(problems: Sequence[Problem], mended: Mapping[str, int], folder: Path) -> Iterator[str]:
+    for kind, count in mended.items():
+        yield f"mended {count} of {kind!r}"
+    for kind, group in groupby(problems, lambda problem: problem.kind):
+        same = list(group)
+        yield from (str(problem) for problem in same[:_SHOWN])
+        if len(same) > _SHOWN:
+            yield f"{kind}: and {len(same) - _SHOWN} more (--format json has them all)"
+        yield f"  to mend: {same[0].remedy}"
+    yield f"{plural(len(problems), 'problem')} in {folder}" if problems else f"{folder} is sound"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,23 +15,36 @@ from .common import common_options, emit, model_options, plural, settings_for
 from .progress import Show, bar
 
 if TYPE_CHECKING:
-    from cvsi_db.records import IngestProgress, IngestSummary
+    from cvsi_db.records import IngestFailure, IngestProgress, IngestSummary
+    from cvsi_db.settings import Settings
+
+ERRORS_HELP = "Write the files that could not be read to FILE, a line of JSON each: path, reason."
 
 
 @click.command("ingest")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Pictures per batch.")
+@click.option("--tag", "tags", multiple=True, metavar="NAME", help="Give every image this tag; may be repeated.")
+@click.option("--prune", is_flag=True, help="Forget images whose files are gone, for good.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Pictures per batch; else what suits the device.")
 @click.option("--no-captions", is_flag=True, help="Leave captioning to `cvsi-db caption`.")
 @click.option("--strict", is_flag=True, help="Exit 1 when a file could not be read.")
+@click.option("--errors", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help=ERRORS_HELP)
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @model_options
 @common_options
 def command(
     paths: tuple[Path, ...],
-    batch_size: int,
+    tags: tuple[str, ...],
+    prune: bool,
+    dry_run: bool,
+    batch_size: int | None,
     no_captions: bool,
     strict: bool,
+    errors: Path | None,
     form: str,
+    as_json: bool,
     model: str | None,
     device: str | None,
     db: Path | None,
@@ -39,36 +53,112 @@ def command(
     """Take files and folders into the gallery.
 
     Known files are skipped by size and time, then by content; pictures that cannot be read are listed and counted.
+    Images whose files are gone are kept out of searches until they are back.
     """
-    from cvsi_db.gallery import Gallery
-    from cvsi_db.ingest.scan import scan
-
     settings = settings_for(db, model, device)
-    scan(paths, {}, ())  # refuses paths without pictures before a gallery is made for them
-    opened = Gallery.open_or_create(settings.db, model=model, default_model=settings.model, device=settings.device)
-    with opened as gallery, bar("ingesting", quiet) as show:
-        on_progress, caption = show and _shown(show), not no_captions
-        summary = gallery.ingest(*paths, on_progress=on_progress, batch_size=batch_size, caption=caption)
+    with _failure_log(errors) as log:
+        if dry_run:
+            summary = _look(paths, settings, model)
+        else:
+            options = {"batch_size": batch_size, "caption": not no_captions, "prune": prune, "tags": tags}
+            summary = _ingest(paths, settings, model, quiet, options)
+        log(summary.errors)
     for failure in summary.errors:
         click.echo(f"skipped {failure.path}: {failure.reason}", err=True)
-    emit(json.dumps(_as_json(summary), indent=2) if form == "json" else _as_text(summary, settings.db))
-    return 1 if strict and summary.failed else 0
+    for lost in summary.lost:
+        click.echo(f"warning: {lost.path}: {lost.reason}", err=True)
+    text = _as_plan(summary) if dry_run else _as_text(summary, settings.db)
+    emit(json.dumps(_as_json(summary), indent=2) if as_json or form == "json" else text)
+    return 1 if summary.lost or (strict and summary.failed) else 0
+
+
+def _look(paths: Sequence[Path], settings: Settings, model: str | None) -> IngestSummary:
+    """What an ingest would do; without a gallery none is made."""
+    from cvsi_db.gallery import Gallery
+    from cvsi_db.ingest import dry_run
+    from cvsi_db.storage import is_gallery
+
+    if not is_gallery(settings.db):
+        return dry_run(paths)
+    with Gallery.open(settings.db, model=model, device=settings.device) as gallery:
+        return gallery.ingest(*paths, dry_run=True)
+
+
+def _ingest(
+    paths: Sequence[Path], settings: Settings, model: str | None, quiet: bool, options: dict[str, Any]
+) -> IngestSummary:
+    from cvsi_db.gallery import Gallery
+    from cvsi_db.ingest.scan import check_paths
+    from cvsi_db.storage import is_gallery
+    from cvsi_db.tags import tidy_tags
+
+    tidy_tags(options["tags"])
+    if not is_gallery(settings.db):
+        check_paths(paths)  # refuses paths without pictures before a gallery is made for them
+    opened = Gallery.open_or_create(settings.db, model=model, default_model=settings.model, device=settings.device)
+    with opened as gallery, bar("ingesting", quiet) as show:
+        return gallery.ingest(*paths, on_progress=show and _shown(show), **options)
+
+
+@contextmanager
+def _failure_log(file: Path | None) -> Iterator[Callable[[Sequence[IngestFailure]], None]]:
+    """Gives what writes the failures to `file`, whole; where it cannot be written is told before any work is done."""
+    if file is None:
+        yield lambda failures: None
+        return
+    part = file.with_name(file.name + ".part")
+    with _told_of(file):
+        part.touch()
+    try:
+        yield lambda failures: _move(failures, part, file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _move(failures: Sequence[IngestFailure], part: Path, file: Path) -> None:
+    lines = (json.dumps(dataclasses.asdict(failure), ensure_ascii=False) + "\n" for failure in failures)
+    with _told_of(file):
+        part.write_text("".join(lines), "utf-8")
+        part.replace(file)
+
+
+@contextmanager
+def _told_of(file: Path) -> Iterator[None]:
+    """What keeps `file` from being written, as an error that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise click.FileError(str(file), hint=error.strerror or str(error)) from error
 
 
 def _as_json(summary: IngestSummary) -> dict[str, object]:
-    values = dataclasses.asdict(summary)
-    return {**values, "seconds": round(summary.seconds, 3), "errors": list(values["errors"])}
+    return {**dataclasses.asdict(summary), "seconds": round(summary.seconds, 3)}
 
 
 def _as_text(summary: IngestSummary, db: Path) -> str:
-    counts = [
-        f"{count} {name}"
-        for name in ("new", "unchanged", "moved", "duplicates", "failed", "removed")
-        if (count := getattr(summary, name)) or name in ("new", "unchanged")
-    ]
+    names = ("new", "unchanged", "moved", "duplicates", "failed", "skipped", "removed", "pruned")
     embedded = f"{plural(summary.embedded, 'image')} embedded" if summary.embedded else "nothing to embed"
-    return f"{', '.join(counts)}; {embedded} in {summary.seconds:.1f} s; gallery {db}"
+    return f"{_counts(summary, names)}; {embedded} in {summary.seconds:.1f} s; gallery {db}"
+
+
+def _as_plan(summary: IngestSummary) -> str:
+    others = _counts(summary, ("unchanged", "skipped", "removed"))
+    return f"would read {plural(summary.new, 'file')}; {others}; nothing was read or written"
+
+
+def _counts(summary: IngestSummary, names: Sequence[str]) -> str:
+    counts = {name: getattr(summary, name) for name in names}
+    shown = [name for name, count in counts.items() if count or name in ("new", "unchanged")]
+    return ", ".join(f"{counts[name]} {'not pictures' if name == 'skipped' else name}" for name in shown)
 
 
 def _shown(show: Show) -> Callable[[IngestProgress], None]:
-    return lambda now: show(now.done, now.total, f"{now.failed} failed" if now.failed else "")
+    return lambda now: show(now.done, now.total, _remark(now))
+
+
+def _remark(now: IngestProgress) -> str:
+    """The rate, the failures, and the share of the time that went by in each stage: the slowest has most of it."""
+    stages = {"reading": now.reading, "models": now.model, "writing": now.writing}
+    shares = ", ".join(f"{name} {min(1.0, spent / now.seconds):.0%}" for name, spent in stages.items())
+    rate = f"{now.embedded / now.seconds:.1f} images/s"
+    return " · ".join([rate, *([f"{now.failed} failed"] if now.failed else []), f"waits for {shares}"])

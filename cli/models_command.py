@@ -27,7 +27,7 @@ _name = click.argument("name", metavar="BUNDLE")
 @common_options
 @click.pass_context
 def command(ctx: click.Context, form: str, db: Path | None, quiet: bool) -> None:
-    """List, show, download and verify the bundles that --model takes.
+    """List, show, download and verify bundles: what --model takes.
 
     BUNDLE is a bundle's name or a bundle.toml file. Without a command, the list.
     """

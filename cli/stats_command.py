@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from .common import common_options, emit, settings_for
+from .common import common_options, emit, plural, settings_for
+from .rows import as_json, sized
+
+_TOP = 10
+"""So many folders and tags fit a screen."""
 
 
 @click.command("stats")
@@ -19,8 +24,36 @@ def command(form: str, db: Path | None, quiet: bool) -> None:
 
     with Gallery.open(settings_for(db).db) as gallery:
         stats = gallery.stats()
-    if form == "json":
-        emit(json.dumps(stats, indent=2))
-        return
-    files = ", ".join(f"{count} {state}" for state, count in stats.pop("files").items()) or "none"
-    emit("\n".join(f"{name:12} {value}" for name, value in {**stats, "files": files}.items()))
+    emit(as_json(stats) if form == "json" else _as_text(stats))
+
+
+def _as_text(stats: Mapping[str, Any]) -> str:
+    plain = {name: value for name, value in stats.items() if not isinstance(value, dict | list)}
+    indexes = [f"{index['column']} {index['kind']} ({_state(index)})" for index in stats["indexes"]]
+    said = {
+        **plain,
+        "files": _counts(stats["files"]),
+        **{name: _counts(stats[name]) for name in ("formats", "folders", "tags")},
+        "indexes": ", ".join(indexes) or "none",
+        "bytes": ", ".join(f"{name} {sized(size)}" for name, size in stats["bytes"].items() if size),
+    }
+    lines = [f"{name:12} {value}" for name, value in said.items()]
+    return "\n".join([*lines, *(f"{'run':12} {_run(run)}" for run in stats["runs"])])
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    shown = [f"{count} {name}" for name, count in list(counts.items())[:_TOP]]
+    more = [f"and {len(counts) - _TOP} more"] if len(counts) > _TOP else []
+    return ", ".join([*shown, *more]) or "none"
+
+
+def _state(index: Mapping[str, Any]) -> str:
+    return f"{plural(index['rows_since'], 'row')} behind" if index["rows_since"] else "up to date"
+
+
+def _run(run: Mapping[str, Any]) -> str:
+    where = f"{run['started_at']} {', '.join(run['roots'])}"
+    if run["summary"] is None:
+        return f"{where}: not finished"
+    counts = [f"{count} {name}" for name, count in run["summary"].items() if count and name != "seconds"]
+    return f"{where}: {', '.join(counts) or 'nothing'} in {run['summary']['seconds']:.1f} s"

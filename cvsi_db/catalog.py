@@ -1,4 +1,4 @@
-"""The catalog: a gallery's SQLite file, by SQLModel. The only module that imports sqlmodel.
+"""The catalog: a gallery's SQLite file, by SQLModel, which only this module and catalog_tables import.
 
 Takes and returns frozen records: which files were seen, which ingests ran, what captioner and rewriter said. Knows
 nothing about vectors, and does not make its own tables: the migrations do.
@@ -8,25 +8,32 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from sqlalchemy import URL, CheckConstraint, Engine, event
+from sqlalchemy import URL, Engine, delete, event, update
+from sqlalchemy import select as select_columns
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import DBAPIError
-from sqlmodel import JSON, Column, Field, Session, SQLModel, col, create_engine, select
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlmodel import Session, SQLModel, col, create_engine, select
 
+from cvsi_db.catalog_tables import CaptionCacheTable, GalleryTable, IngestRunTable, RewriteCacheTable, SourceFileTable
 from cvsi_db.errors import GalleryError
 from cvsi_db.records import IngestFailure, IngestSummary, Rewrite
+from cvsi_db.sqlite import ReadOnly, connect_writing
 
 FileState = Literal["ok", "failed", "missing"]
 
 GIVEN = "*"
 """Stands in the caption cache in place of a captioner: captions that a person chose, which whoever asks shall get."""
+
+_PARAMETERS = 1000
+"""SQLite limits the parameters of a statement."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class GalleryInfo:
     created_at: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SourceFile:
     """A file as the last ingest saw it. `path` is absolute; `image_id` is set exactly when that
     image's row has this path: a file that cannot be read any more keeps it until another content is seen there."""
@@ -61,68 +68,6 @@ class IngestRun:
     started_at: str
     finished_at: str | None
     summary: IngestSummary | None
-
-
-class GalleryTable(SQLModel, table=True):
-    """The one row that says what the gallery is."""
-
-    __tablename__ = "gallery"
-    __table_args__ = (CheckConstraint("id = 1", name="one_gallery"),)
-
-    id: int = Field(default=1, primary_key=True)
-    bundle: str
-    fingerprint: str
-    dim: int
-    created_at: str
-
-
-class SourceFileTable(SQLModel, table=True):
-    """Every file that an ingest saw."""
-
-    __tablename__ = "source_file"
-
-    path: str = Field(primary_key=True)
-    size_bytes: int
-    mtime_ns: int
-    image_id: str | None = Field(default=None, index=True)
-    state: str
-    error: str | None = None
-
-
-class IngestRunTable(SQLModel, table=True):
-    """Every ingest, finished or not."""
-
-    __tablename__ = "ingest_run"
-
-    run_id: int | None = Field(default=None, primary_key=True)
-    roots: list[str] = Field(sa_column=Column(JSON, nullable=False))
-    started_at: str
-    finished_at: str | None = None
-    summary: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
-
-
-class CaptionCacheTable(SQLModel, table=True):
-    """What a captioner said of an image."""
-
-    __tablename__ = "caption_cache"
-
-    image_id: str = Field(primary_key=True)
-    captioner: str = Field(primary_key=True)
-    captions: list[str] = Field(sa_column=Column(JSON, nullable=False))
-
-
-class RewriteCacheTable(SQLModel, table=True):
-    """What a rewriter made of captions and an edit text; `key` is the digest of all three."""
-
-    __tablename__ = "rewrite_cache"
-
-    key: str = Field(primary_key=True)
-    rewriter: str
-    edit_text: str
-    edited_captions: list[str] = Field(sa_column=Column(JSON, nullable=False))
-    added_objects: str
-    answered_by: str
-    fallback: bool
 
 
 class Catalog:
@@ -156,13 +101,25 @@ class Catalog:
 
     def source_files(self) -> dict[str, SourceFile]:
         """Every file seen so far, by absolute path."""
-        with self._session() as session:
-            rows = session.exec(select(SourceFileTable).order_by(SourceFileTable.path))
-            return {row.path: SourceFile(**row.model_dump()) for row in rows}
+        return {file.path: file for file in self.each_file()}
+
+    def each_file(self) -> Iterator[SourceFile]:
+        """Every file seen so far, in the order of their paths; some at a time are in memory."""
+        columns = [cast(Any, SourceFileTable).__table__.c[field.name] for field in fields(SourceFile)]
+        with self._session() as session:  # columns, not SourceFileTable: making its objects takes ten times as long
+            rows = session.connection(execution_options={"yield_per": 1000}).execute(
+                select_columns(*columns).order_by(col(SourceFileTable.path))
+            )
+            for some in rows.partitions():
+                yield from (SourceFile(*row) for row in some)
 
     def record_files(self, files: Sequence[SourceFile]) -> None:
         """Insert or replace files, by path."""
         self._upsert(SourceFileTable, [asdict(file) for file in files])
+
+    def forget_files(self, paths: Collection[str]) -> None:
+        """Drop what is known of files; unknown paths are no error."""
+        self._delete(SourceFileTable, col(SourceFileTable.path), paths)
 
     def start_run(self, roots: Sequence[str]) -> int:
         """Note that an ingest of `roots` began; returns its number."""
@@ -174,15 +131,19 @@ class Catalog:
 
     def finish_run(self, run_id: int, summary: IngestSummary) -> None:
         """Note what an ingest did."""
-        with self._session() as session:
-            run = session.get_one(IngestRunTable, run_id)
-            run.finished_at, run.summary = _now(), asdict(summary)
+        done = {"finished_at": _now(), "summary": asdict(summary)}
+        with self._session() as session:  # nothing is read first: SQLite refuses to write after that if others wrote
+            session.execute(update(IngestRunTable).where(col(IngestRunTable.run_id) == run_id).values(done))
 
     def runs(self, limit: int = 10) -> list[IngestRun]:
         """The last ingests, newest first."""
         with self._session() as session:
             rows = session.exec(select(IngestRunTable).order_by(col(IngestRunTable.run_id).desc()).limit(limit))
             return [_run(row) for row in rows]
+
+    def was_cut_short(self) -> bool:
+        """Whether the last ingest did not finish, or still runs."""
+        return any(run.finished_at is None for run in self.runs(limit=1))
 
     # --- caches -------------------------------------------------------------------------------------------------
 
@@ -197,20 +158,23 @@ class Catalog:
         wanted = list(image_ids)
         found: dict[str, dict[str, tuple[str, ...]]] = {}
         with self._session() as session:
-            for start in range(0, len(wanted), 1000):  # SQLite limits the parameters of a statement
-                some = col(CaptionCacheTable.image_id).in_(wanted[start : start + 1000])
+            for start in range(0, len(wanted), _PARAMETERS):
+                some = col(CaptionCacheTable.image_id).in_(wanted[start : start + _PARAMETERS])
                 for row in session.exec(select(CaptionCacheTable).where(some)):
                     found.setdefault(row.image_id, {})[row.captioner] = tuple(row.captions)
         return found
 
     def keep_captions(self, captioner: str, captions: Mapping[str, tuple[str, ...]]) -> None:
-        """Keep what `captioner` said of images, by image_id."""
-        rows = [{"image_id": i, "captioner": captioner, "captions": list(texts)} for i, texts in captions.items()]
-        self._upsert(CaptionCacheTable, rows)
+        """Keep what `captioner` said of images, by image_id, where something can be written."""
+        self._cache(CaptionCacheTable, _captions(captioner, captions))
 
     def give_captions(self, captions: Mapping[str, tuple[str, ...]]) -> None:
         """Keep captions of images, by image_id, that stand whichever captioner is asked for."""
-        self.keep_captions(GIVEN, captions)
+        self._upsert(CaptionCacheTable, _captions(GIVEN, captions))
+
+    def forget_captions(self, image_ids: Collection[str]) -> None:
+        """Drop all captions kept of these images."""
+        self._delete(CaptionCacheTable, col(CaptionCacheTable.image_id), image_ids)
 
     def rewrite(self, captions: Sequence[str], edit_text: str, rewriter: str) -> Rewrite | None:
         """What `rewriter` made of the same captions and edit text before, or None."""
@@ -221,7 +185,7 @@ class Catalog:
             return Rewrite(tuple(row.edited_captions), row.added_objects, row.answered_by, row.fallback)
 
     def keep_rewrite(self, captions: Sequence[str], edit_text: str, rewriter: str, rewrite: Rewrite) -> None:
-        """Keep a rewrite; `rewriter` is the name to ask for it by (a Rewriter's `name`)."""
+        """Keep a rewrite, where something can be written; `rewriter` is the name to ask by (a Rewriter's `name`)."""
         row = {
             "key": _rewrite_key(captions, edit_text, rewriter),
             "rewriter": rewriter,
@@ -231,7 +195,15 @@ class Catalog:
             "answered_by": rewrite.rewriter,
             "fallback": rewrite.fallback,
         }
-        self._upsert(RewriteCacheTable, [row])
+        self._cache(RewriteCacheTable, [row])
+
+    def _cache(self, table: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
+        """Upsert what can be had again: in a read-only folder or on a full disk a search goes on without."""
+        try:
+            self._upsert(table, rows)
+        except GalleryError as error:
+            if not isinstance(error.__cause__, OperationalError):
+                raise
 
     def _upsert(self, table: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
         if not rows:
@@ -242,32 +214,47 @@ class Catalog:
         with self._session() as session:
             session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), list(rows))
 
+    def _delete(self, table: type[SQLModel], column: Any, keys: Collection[str]) -> None:
+        wanted = list(keys)
+        with self._session() as session:
+            for start in range(0, len(wanted), _PARAMETERS):
+                session.execute(delete(table).where(column.in_(wanted[start : start + _PARAMETERS])))
+
     @contextmanager
     def _session(self) -> Iterator[Session]:
         try:
             with Session(self._engine) as session, session.begin():
                 yield session
         except DBAPIError as error:
-            raise GalleryError(f"cannot use the catalog {str(self._path)!r}: {error.orig}") from error
+            raise GalleryError(f"cannot use the catalog {str(self._path)!r}: {_reason(error)}") from error
 
 
 def open_engine(path: Path) -> Engine:
-    """An engine on the SQLite file `path`, made if missing: WAL, foreign keys, 10 s of patience with other writers."""
-    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": 10})
-    event.listen(engine, "connect", _prepare)
+    """An engine on the SQLite file `path`, made if missing; where nothing can be written, it reads."""
+    engine = create_engine(URL.create("sqlite", database=str(path)), creator=lambda: connect_writing(path))
     # The driver's own BEGIN leaves schema changes outside of transactions; ours holds them, so migrations are atomic.
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    event.listen(engine, "checkin", _let_go)
     return engine
 
 
-def _prepare(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {pragma}")
+def _reason(error: DBAPIError) -> str:
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    return "its folder is read-only, or the disk is full" if code == sqlite3.SQLITE_READONLY else str(error.orig)
+
+
+def _let_go(connection: Any, record: Any) -> None:
+    """Keep no connection that cannot write: by the next question somebody may have written."""
+    if isinstance(connection, ReadOnly):
+        record.invalidate()
 
 
 def _rewrite_key(captions: Sequence[str], edit_text: str, rewriter: str) -> str:
     return hashlib.sha256(json.dumps([rewriter, edit_text, list(captions)]).encode()).hexdigest()
+
+
+def _captions(captioner: str, captions: Mapping[str, tuple[str, ...]]) -> list[dict[str, Any]]:
+    return [{"image_id": i, "captioner": captioner, "captions": list(texts)} for i, texts in captions.items()]
 
 
 def _run(row: IngestRunTable) -> IngestRun:
@@ -276,7 +263,9 @@ def _run(row: IngestRunTable) -> IngestRun:
 
 
 def _summary(stored: Mapping[str, Any]) -> IngestSummary:
-    return IngestSummary(**{**stored, "errors": tuple(IngestFailure(**error) for error in stored["errors"])})
+    """The summary; an older cvsi-db said less, and what it did not count was none."""
+    failures = {name: tuple(IngestFailure(**each) for each in stored.get(name, ())) for name in ("errors", "lost")}
+    return IngestSummary(**{**stored, **failures})
 
 
 def _now() -> str:

@@ -1,6 +1,9 @@
-"""Chooses the torch device; knows nothing about what runs there."""
+"""Chooses the torch device, and shares the cores of a CPU out; knows nothing about what runs there."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from cvsi_db.errors import UsageError
 
@@ -24,3 +27,22 @@ def choose_device(name: str) -> str:
     if not present[name]:
         raise UsageError(f"this machine has no device {name!r} that torch can use: try --device cpu")
     return name
+
+
+@contextmanager
+def cores_shared(lanes: int) -> Iterator[Callable[[], None]]:
+    """Gives what each of `lanes` threads calls first, so that torch's work in it runs on its share of the cores.
+
+    Torch keeps a number of threads for each thread that calls it, and the last one that was set for those to come:
+    that is put back at the end. A single lane has all cores, and no torch is imported for it.
+    """
+    if lanes == 1:
+        yield lambda: None
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        yield lambda: torch.set_num_threads(max(1, before // lanes))
+    finally:
+        torch.set_num_threads(before)

@@ -1,37 +1,27 @@
 """The gallery: what an app works with. Opens a folder with its models, and passes each call to the stage that does it.
 
-Knows nothing about tables, towers or plans itself.
+Searching is here, everything else that a gallery does in upkeep.py. Knows nothing about tables, towers or plans itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from cvsi_db.errors import BundleError, IngestError
-from cvsi_db.records import ComposedQuery, IngestProgress, IngestSummary, Reference, SearchResult
+from cvsi_db.records import ComposedQuery, Reference, SearchResult
+from cvsi_db.upkeep import Upkeep
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from cvsi_db.catalog import Catalog
-    from cvsi_db.indexing import OptimizeSummary
-    from cvsi_db.ingest.caption_lines import CaptionImport
-    from cvsi_db.ingest.recaption import RecaptionProgress, RecaptionSummary
-    from cvsi_db.models.bundle import Bundle
-    from cvsi_db.models.protocols import Captioner, Rewriter
     from cvsi_db.models.usage import Usage
     from cvsi_db.search import SearchContext
-    from cvsi_db.store import Store
 
 
-class Gallery:
+class Gallery(Upkeep):
     """A folder of searchable images: their embeddings, captions and metadata.
 
     >>> from cvsi_db import Gallery
@@ -40,13 +30,6 @@ class Gallery:
     ...     for hit in gallery.search("ref.jpg", "with a hat"):
     ...         print(hit.rank, hit.path, hit.score)
     """
-
-    def __init__(self, folder: Path, store: Store, catalog: Catalog, bundle: Bundle, rewriter: Rewriter) -> None:
-        self.folder = folder
-        self._store = store
-        self._catalog = catalog
-        self._bundle = bundle
-        self._rewriter = rewriter
 
     @classmethod
     def create(
@@ -57,16 +40,9 @@ class Gallery:
         Raises GalleryError when the folder holds a gallery already or something else, BundleError for an unknown
         bundle, ModelError when its weights cannot be had.
         """
-        from cvsi_db.catalog import GalleryInfo
-        from cvsi_db.models.bundle import load_bundle
-        from cvsi_db.models.rewriter import make_rewriter
-        from cvsi_db.storage import create_gallery_folder
+        from cvsi_db.opening import create
 
-        bundle = load_bundle(model, device)
-        speaker = make_rewriter(rewriter or bundle.spec.rewriter)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        info = GalleryInfo(bundle.source, bundle.fingerprint, bundle.encoder.dim, now)
-        return cls(Path(folder), *create_gallery_folder(Path(folder), info), bundle, speaker)
+        return cls(*create(Path(folder), model, device, rewriter))
 
     @classmethod
     def open(
@@ -77,23 +53,9 @@ class Gallery:
         Raises GalleryError when there is none, MigrationError when a newer version made it, BundleError when `model`
         is another bundle or its weights have changed.
         """
-        from cvsi_db.models.bundle import load_bundle
-        from cvsi_db.models.rewriter import make_rewriter
-        from cvsi_db.storage import open_gallery_folder
+        from cvsi_db.opening import open_existing
 
-        store, catalog = open_gallery_folder(Path(folder))
-        with ExitStack() as on_error:
-            on_error.callback(catalog.close)
-            info = catalog.gallery()
-            bundle = load_bundle(model or info.bundle, device)
-            if bundle.fingerprint != info.fingerprint:
-                raise BundleError(
-                    f"the gallery {str(folder)!r} was made with {info.fingerprint}, not with {bundle.fingerprint}: "
-                    f"use --model {info.bundle}, or another --db for this model"
-                )
-            speaker = make_rewriter(rewriter or bundle.spec.rewriter)
-            on_error.pop_all()
-        return cls(Path(folder), store, catalog, bundle, speaker)
+        return cls(*open_existing(Path(folder), model, device, rewriter))
 
     @classmethod
     def open_or_create(
@@ -111,87 +73,6 @@ class Gallery:
         if is_gallery(Path(folder)):
             return cls.open(folder, model=model, device=device, rewriter=rewriter)
         return cls.create(folder, model=model or default_model, device=device, rewriter=rewriter)
-
-    def ingest(
-        self,
-        *paths: str | Path,
-        on_progress: Callable[[IngestProgress], None] | None = None,
-        batch_size: int = 32,
-        caption: bool = True,
-    ) -> IngestSummary:
-        """Take in files and folders; `on_progress` is called after each batch.
-
-        Without `caption` new images wait for the method of that name, and searches say so. Files that cannot be read
-        are counted and listed in the summary. Raises IngestError for a path that does not exist or holds no picture,
-        GalleryError when another process is writing.
-        """
-        from cvsi_db.ingest import ingest
-        from cvsi_db.storage import write_lock
-
-        with write_lock(self.folder):
-            return ingest(
-                [Path(path) for path in paths],
-                store=self._store,
-                catalog=self._catalog,
-                encoder=self._bundle.encoder,
-                captioner=self._bundle.captioner if caption else None,
-                batch_size=batch_size,
-                progress=on_progress,
-            )
-
-    def caption(
-        self,
-        *,
-        captions: int | None = None,
-        on_progress: Callable[[RecaptionProgress], None] | None = None,
-        batch_size: int = 32,
-    ) -> RecaptionSummary:
-        """Caption the images that have no captions; `on_progress` is called after each batch.
-
-        `captions` is how many each gets, in place of the bundle's number. Images whose file is gone or changed are
-        counted and listed in the summary. May be interrupted and called again. Raises GalleryError when another
-        process is writing, ModelError when the captioner's weights cannot be had.
-        """
-        from cvsi_db.ingest.recaption import recaption
-        from cvsi_db.storage import write_lock
-
-        captioner = self._bundle.captioner if captions is None else self._captioner_of(captions)
-        with write_lock(self.folder):
-            return recaption(
-                store=self._store,
-                catalog=self._catalog,
-                encoder=self._bundle.encoder,
-                captioner=captioner,
-                batch_size=batch_size,
-                given=captioner.name != self._bundle.captioner.name,
-                progress=on_progress,
-            )
-
-    def export_captions(self) -> Iterator[str]:
-        """A line of JSON per image, in the order of their paths: image_id, path, captions, captioner."""
-        from cvsi_db.ingest.caption_lines import export_captions
-
-        return export_captions(self._store, self._catalog)
-
-    def import_captions(
-        self, file: str | Path, *, on_progress: Callable[[int, int], None] | None = None
-    ) -> CaptionImport:
-        """Take captions from a file of such lines, in place of those its images have; see caption_lines.
-
-        `on_progress` is called with the images done and their total. Raises IngestError, before anything is written,
-        for a line that cannot be used, GalleryError when another process is writing.
-        """
-        from cvsi_db.ingest.caption_lines import import_captions
-        from cvsi_db.storage import write_lock
-
-        with write_lock(self.folder):
-            return import_captions(
-                Path(file),
-                store=self._store,
-                catalog=self._catalog,
-                encoder=self._bundle.encoder,
-                progress=on_progress,
-            )
 
     def search(
         self,
@@ -211,6 +92,7 @@ class Gallery:
         unliked: Reference | Sequence[Reference] = (),
         negative: str | Sequence[str] = (),
         pool: int = 0,
+        exact: bool = False,
     ) -> SearchResult:
         """Find the images that look like `reference` changed as `edit_text` says; either may be missing, not both.
 
@@ -226,7 +108,7 @@ class Gallery:
         examples = (_several(liked), _several(unliked), _several(negative))
         query = ComposedQuery(
             reference, edit_text, k, where, rank, preset, exclude_reference, strict, offset, min_score, auto_cut,
-            *examples, pool,
+            *examples, pool, exact,
         )  # fmt: skip
         check_query(query)  # before the models load: that takes seconds
         return search(query, self._context)
@@ -272,22 +154,6 @@ class Gallery:
         asked = parse_statement(statement, self._store.columns, values, parameters)
         return answer(asked, self._store, lambda query: search(query, self._context))
 
-    def stats(self) -> dict[str, Any]:
-        """Counts and facts: images, those without captions, files by state, bundle, width, folder."""
-        from collections import Counter
-
-        info, files = self._catalog.gallery(), self._catalog.source_files()
-        return {
-            "folder": str(self.folder),
-            "model": info.bundle,
-            "fingerprint": info.fingerprint,
-            "dim": info.dim,
-            "created_at": info.created_at,
-            "images": self._store.count(),
-            "uncaptioned": self._store.count_uncaptioned(),
-            "files": dict(sorted(Counter(file.state for file in files.values()).items())),
-        }
-
     @property
     def usage(self) -> Usage | None:
         """What the rewriter has cost since the gallery was opened: requests and tokens; None when it asked nobody."""
@@ -295,35 +161,6 @@ class Gallery:
 
         usage = usage_of(self._rewriter)
         return usage if usage and usage.requests else None
-
-    def images(self, where: str | None = None) -> list[dict[str, Any]]:
-        """The metadata of all images, or of those that satisfy `where`, in the order of their paths.
-
-        Raises FilterError when `where` does not parse or names an unknown column.
-        """
-        from cvsi_db.search.sql import check_where
-
-        columns = self._store.columns
-        condition = None if where is None else check_where(where, columns)
-        rows: list[dict[str, Any]] = self._store.scan(list(columns), condition).to_pylist()
-        return sorted(rows, key=lambda row: (row["path"], row["image_id"]))
-
-    def check(self) -> list[str]:
-        """What is wrong with the gallery, one line each: catalog against tables, vectors, captions."""
-        from cvsi_db.check import find_problems
-
-        return find_problems(self._store, self._catalog)
-
-    def optimize(self, *, on_step: Callable[[int, int, str], None] | None = None) -> OptimizeSummary:
-        """Compact the tables, drop their old versions, and build the indexes that a gallery of this size should have.
-
-        `on_step` is told the steps done, their total and the next one. Safe to repeat. Raises GalleryError when
-        another process is writing.
-        """
-        from cvsi_db.storage import write_lock
-
-        with write_lock(self.folder):
-            return self._store.optimize(on_step=on_step)
 
     def close(self) -> None:
         """Close the catalog; the gallery cannot be used afterwards."""
@@ -336,15 +173,6 @@ class Gallery:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _captioner_of(self, captions: int) -> Captioner:
-        """The bundle's captioner, but for the number of its captions."""
-        from cvsi_db.models.bundle import Bundle
-
-        if captions < 1:
-            raise IngestError(f"cannot write {captions!r} captions per image: ask for at least 1")
-        bundle = self._bundle
-        return Bundle(replace(bundle.spec, captions=captions), bundle.device, bundle.source).captioner
 
     @cached_property
     def _context(self) -> SearchContext:

@@ -64,6 +64,13 @@ def matrix(table: pa.Table, column: str) -> FloatArray:
     return result
 
 
+def check_captions(images: Sequence[ImageRow], captions: Sequence[CaptionRow]) -> None:
+    """Raise GalleryError for a caption of an image that is not among `images`."""
+    stranger = {caption.image_id for caption in captions} - {image.image_id for image in images}
+    if stranger:
+        raise GalleryError(f"captions of image {min(stranger)!r} without its row: write both in one call")
+
+
 def check_vector(vector: FloatArray, dim: int, what: str, *, may_be_zero: bool = False) -> None:
     """Raise ModelError unless `vector` is (dim,), finite and, if it must be, not zero, also after rounding to float16.
 

@@ -1,32 +1,37 @@
 """Storage: what a gallery's folder is, and how it is made, opened, locked and migrated.
 
 Takes the folder; returns its open store and catalog. Knows nothing about models or pictures. Layout: `lance/` the
-tables, `catalog.sqlite` the catalog, `lock` held by the one writer, `backups/` catalogs from before migrations.
-A folder is a gallery once its catalog says what it was made with, which is written last.
+tables, `catalog.sqlite` the catalog, `lock` held by the one writer, who is named in `lock.holder`, `backups/` catalogs
+from before migrations. A folder is a gallery once its catalog says what it was made with, which is written last. Where
+nothing can be written (a read-only disk, a full one, somebody else's folder) a gallery can still be opened and read.
 """
 
 from __future__ import annotations
 
+import os
+import platform
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvsi_db.errors import GalleryError, MigrationError
 from cvsi_db.migrations import CHAIN, Chain
+from cvsi_db.sqlite import connect_reading
 
 if TYPE_CHECKING:
     from cvsi_db.catalog import Catalog, GalleryInfo
     from cvsi_db.store import Store
 
-_LANCE, _CATALOG, _LOCK, _BACKUPS = "lance", "catalog.sqlite", "lock", "backups"
+_LANCE, _CATALOG, _LOCK, _HOLDER, _BACKUPS = "lance", "catalog.sqlite", "lock", "lock.holder", "backups"
 EVALUATION = "evaluation"
 """The folder in a gallery's that keeps what models made of a benchmark's queries."""
 _OURS = frozenset(
-    {_LANCE, _CATALOG, f"{_CATALOG}-wal", f"{_CATALOG}-shm", f"{_CATALOG}-journal", _LOCK, _BACKUPS, EVALUATION}
+    {_LANCE, _CATALOG, *(f"{_CATALOG}-{kind}" for kind in ("wal", "shm", "journal"))}
+    | {_LOCK, _HOLDER, _BACKUPS, EVALUATION}
 )
 
 
@@ -38,10 +43,13 @@ def is_gallery(folder: Path) -> bool:
 def create_gallery_folder(folder: Path, info: GalleryInfo, chain: Chain = CHAIN) -> tuple[Store, Catalog]:
     """Make an empty gallery in `folder`, or finish one whose making was cut short.
 
-    Raises GalleryError when there is a gallery already, or anything else that is not ours.
+    Raises GalleryError when there is a gallery already, or anything else that is not ours, or nothing can be written.
     """
     _refuse_foreign(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GalleryError(f"cannot make the folder {str(folder)!r}: {error.strerror or error}") from error
     with write_lock(folder):
         if is_gallery(folder):
             raise GalleryError(f"{str(folder)!r} holds a gallery already: open it, or name another folder")
@@ -55,11 +63,15 @@ def create_gallery_folder(folder: Path, info: GalleryInfo, chain: Chain = CHAIN)
 def open_gallery_folder(folder: Path, chain: Chain = CHAIN) -> tuple[Store, Catalog]:
     """Open the gallery in `folder`, migrated to the newest revision.
 
-    Raises GalleryError when there is none, MigrationError when a newer cvsi-db made it or a migration fails.
+    Raises GalleryError when there is none, MigrationError when a newer cvsi-db made it, when a migration fails, and
+    when one is due in a folder that cannot be written.
     """
     if not is_gallery(folder):
         raise GalleryError(f"no gallery in {str(folder)!r}: make one with `cvsi-db ingest PICTURES --db {folder}`")
     if _stamp(folder) != chain.head:
+        if not os.access(folder, os.W_OK):
+            remedy = "open it once where it can be written"
+            raise MigrationError(f"{str(folder)!r} must be migrated to be read here, and is read-only: {remedy}")
         with write_lock(folder):
             _migrate(folder, chain)
     return _open(folder)
@@ -67,17 +79,35 @@ def open_gallery_folder(folder: Path, chain: Chain = CHAIN) -> tuple[Store, Cata
 
 @contextmanager
 def write_lock(folder: Path, timeout: float = 2.0) -> Iterator[None]:
-    """Be the one writer of `folder` for a while; may be nested. Raises GalleryError after `timeout` seconds."""
+    """Be the one writer of `folder` for a while; may be nested.
+
+    Raises GalleryError after `timeout` seconds, naming who holds the lock, and at once where nothing can be written.
+    """
     from filelock import FileLock, Timeout
 
+    # One lock object per folder and process, so that whoever holds the lock may take it again.
+    lock = FileLock(folder.resolve() / _LOCK, is_singleton=True)
     try:
-        # One lock object per folder and process, so that whoever holds the lock may take it again.
-        with FileLock(folder.resolve() / _LOCK, is_singleton=True).acquire(timeout=timeout):
-            yield
+        lock.acquire(timeout=timeout)
     except Timeout as error:
         raise GalleryError(
-            f"another process is writing to {str(folder)!r}: wait until it is done, then retry"
+            f"another process is writing to {str(folder)!r}{_holder(folder)}: wait until it is done, then retry"
         ) from error
+    except OSError as error:
+        raise GalleryError(f"cannot write to {str(folder)!r}: {error.strerror or error}") from error
+    try:
+        with suppress(OSError):  # a courtesy: it must not stop whoever frees a full disk
+            (folder / _HOLDER).write_text(f"process {os.getpid()} on {platform.node()}")
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(folder: Path) -> str:
+    """Who holds the lock, as far as it is known; beside the lock, which whoever tries to take it empties."""
+    with suppress(OSError, ValueError):
+        return f" ({(folder / _HOLDER).read_text()})"
+    return ""
 
 
 def _open(folder: Path) -> tuple[Store, Catalog]:
@@ -108,13 +138,17 @@ def _clear_half_made(folder: Path) -> None:
 
 
 def _upgrade(folder: Path, dim: int, chain: Chain) -> None:
+    from sqlalchemy.exc import DBAPIError
+
     from cvsi_db.catalog import open_engine
-    from cvsi_db.store import connect
+    from cvsi_db.tables import connect, writing
 
     engine = open_engine(folder / _CATALOG)
     try:
-        with engine.connect() as connection:
+        with writing(folder), engine.connect() as connection:
             chain.upgrade(connection, connect(folder / _LANCE), dim)
+    except DBAPIError as error:
+        raise GalleryError(f"cannot write to {str(folder)!r}: {error.orig}") from error
     finally:
         engine.dispose()
 
@@ -124,7 +158,7 @@ def _upgrade(folder: Path, dim: int, chain: Chain) -> None:
 
 def _migrate(folder: Path, chain: Chain) -> None:
     """Run the pending revisions on a gallery, whose catalog and tables are put back if one fails."""
-    from cvsi_db.store import restoring
+    from cvsi_db.tables import restoring
 
     stamp, dim = _stamp(folder), _ask(folder, "gallery", "SELECT dim FROM gallery")
     if stamp == chain.head:  # another process was faster
@@ -162,7 +196,7 @@ def _ask(folder: Path, table: str, question: str) -> Any:
     if not path.is_file():
         return None
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
+        with closing(connect_reading(path)) as connection:
             known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone()
             row = connection.execute(question).fetchone() if known else None
     except sqlite3.Error as error:
@@ -172,8 +206,14 @@ def _ask(folder: Path, table: str, question: str) -> Any:
 
 def _back_up(folder: Path, stamp: str) -> Path:
     backup = folder / _BACKUPS / f"catalog-{stamp}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.sqlite"
-    backup.parent.mkdir(exist_ok=True)
-    _copy(folder / _CATALOG, backup)
+    part = backup.with_suffix(".part")
+    try:
+        backup.parent.mkdir(exist_ok=True)
+        _copy(folder / _CATALOG, part)
+        part.replace(backup)
+    except (OSError, sqlite3.Error) as error:
+        part.unlink(missing_ok=True)
+        raise MigrationError(f"cannot back up the catalog of {str(folder)!r}: {error}; free some space") from error
     return backup
 
 

@@ -1,17 +1,17 @@
-"""The store: the gallery's Lance tables `images` and `captions`. The only module that imports lancedb.
+"""The store: the gallery's Lance tables `images`, `captions` and `removed`, as the stages see them.
 
-Takes and returns the records of records.py and Arrow tables; vectors are float16 on disk and float32 in every answer.
-Knows nothing about models, files, SQL statements or how scores are combined. The tables themselves are made by the
-migrations, which hold their schemas. A condition (`where`) is LanceDB's own SQL and is passed on as it is: what a
-person wrote goes through search.sql.check_where first, because LanceDB drops whatever follows a complete condition.
+Takes and returns the records of records/ and Arrow tables; vectors are float16 on disk and float32 in every answer.
+An image whose last file is gone lies in `removed` until its content turns up again: no search sees it, its captions
+stay; a row in both tables counts as in `images`. Knows nothing about models, files, SQL statements or how scores are
+combined. The tables themselves are made by the migrations, which hold their schemas. A condition (`where`) is
+LanceDB's own SQL and is passed on as it is: what a person wrote goes through search.sql.check_where first, because
+LanceDB drops whatever follows a complete condition.
 """
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,43 +19,35 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cvsi_db.errors import FilterError, GalleryError, QueryError
+from cvsi_db.errors import GalleryError, QueryError
 from cvsi_db.indexing import KEEP, IndexFacts, OptimizeSummary, Probes, indexes_of, tend
 from cvsi_db.records import CaptionRow, ColumnName, FloatArray, ImageRow
-from cvsi_db.rows import IMAGE_FIELDS, VECTORS, caption_batch, check_vector, image_batch, image_rows, matrix
+from cvsi_db.rows import (
+    IMAGE_FIELDS,
+    VECTORS,
+    caption_batch,
+    check_captions,
+    check_vector,
+    image_batch,
+    image_rows,
+    matrix,
+)
+from cvsi_db.tables import (
+    TABLES,
+    TableName,
+    any_of,
+    connect,
+    index_kinds,
+    merge,
+    open_table,
+    reading,
+    widened,
+    writing,
+)
 
-os.environ.setdefault("LANCEDB_LOG", "error")  # LanceDB reads it when imported; without it every search warns
-import lancedb
+__all__ = ["Store", "TableName", "matrix"]
 
-__all__ = ["Store", "connect", "literal", "matrix", "restoring"]
-
-_TABLES = ("images", "captions")
 _UNCAPTIONED = "coalesce(array_length(captions), 0) = 0"
-
-
-def connect(folder: Path) -> Any:
-    """A LanceDB connection to `folder` whose handles see what other processes write."""
-    return lancedb.connect(str(folder), read_consistency_interval=timedelta(0))
-
-
-def literal(value: str) -> str:
-    """`value` as a quoted SQL string, safe to put into a filter."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-@contextmanager
-def restoring(folder: Path) -> Iterator[None]:
-    """Put the tables in `folder` back to the versions they have now if the block raises."""
-    lance = connect(folder)
-    tables = [_open_table(lance, name, folder) for name in _TABLES]
-    versions = [table.version for table in tables]
-    try:
-        yield
-    except BaseException:
-        for table, version in zip(tables, versions, strict=True):
-            if table.version != version:
-                table.restore(version)
-        raise
 
 
 class Store:
@@ -63,11 +55,12 @@ class Store:
 
     def __init__(self, folder: Path, lance: Any) -> None:
         self._folder = folder
-        self._images, self._captions = (_open_table(lance, name, folder) for name in _TABLES)
+        self._tables: dict[TableName, Any] = {name: open_table(lance, name, folder) for name in TABLES}
+        self._images, self._captions, self._removed = (self._tables[name] for name in TABLES)
         schema = self._images.schema
         self.dim: int = schema.field("image_vector").type.list_size
         self.columns: Mapping[str, pa.DataType] = {
-            field.name: field.type for field in schema if field.name not in VECTORS
+            field.name: field.type for field in schema if field.name not in (*VECTORS, "image_norm")
         }
         self._counted: tuple[int, int] | None = None
 
@@ -103,37 +96,58 @@ class Store:
         """
         image_table = image_batch(images, self._images.schema)
         caption_table = caption_batch(captions, self._captions.schema)
-        named = _any_of(image.image_id for image in images)
-        _refuse_strangers(images, captions)
+        named = any_of(image.image_id for image in images)
+        check_captions(images, captions)
         if images:
-            with self._writing():
-                _merge(self._captions, caption_table, "caption_id", replacing=named)
-                _merge(self._images, image_table, "image_id")
+            with writing(self._folder):
+                merge(self._captions, caption_table, "caption_id", replacing=named)
+                merge(self._images, image_table, "image_id")
 
     def update(self, images: Sequence[ImageRow]) -> None:
         """Rewrite images that are there already; their captions stay as they are. Raises as `upsert` does."""
         if images:
-            with self._writing():
-                _merge(self._images, image_batch(images, self._images.schema), "image_id")
+            with writing(self._folder):
+                merge(self._images, image_batch(images, self._images.schema), "image_id")
+
+    def remove(self, images: Sequence[ImageRow]) -> None:
+        """Take images whose last file is gone out of every search; what is there of them stays, but for their paths.
+
+        A removed row's `path` says where it was last. Safe to repeat. Raises as `upsert` does.
+        """
+        if images:
+            rows = image_batch([replace(image, paths=()) for image in images], self._removed.schema)
+            with writing(self._folder):
+                merge(self._removed, rows, "image_id")
+                self._images.delete(any_of(image.image_id for image in images))
+
+    def bring_back(self, images: Sequence[ImageRow]) -> None:
+        """Put removed images, whose captions are still there, back among the images. Safe to repeat."""
+        self.update(images)
+        self.drop_removed([image.image_id for image in images])
+
+    def drop_removed(self, image_ids: Collection[str]) -> None:
+        """Take rows out of `removed` alone; unknown ids are no error."""
+        if image_ids:
+            with writing(self._folder):
+                self._removed.delete(any_of(image_ids))
 
     def delete(self, image_ids: Collection[str]) -> None:
-        """Remove images, then their captions; unknown ids are no error."""
+        """Delete images for good, removed or not, and last their captions; unknown ids are no error."""
         if image_ids:
-            with self._writing():
-                self._images.delete(_any_of(image_ids))
-                self._captions.delete(_any_of(image_ids))
+            with writing(self._folder):
+                for name in ("images", "removed", "captions"):
+                    self._tables[name].delete(any_of(image_ids))
 
     def optimize(
         self, *, keep: timedelta = KEEP, on_step: Callable[[int, int, str], None] | None = None
     ) -> OptimizeSummary:
-        """Compact both tables, drop versions older than `keep`, build the indexes that such a gallery should have.
+        """Compact the tables, drop versions older than `keep`, build the indexes that such a gallery should have.
 
         Safe to repeat; one process at a time. `on_step` is told the steps done, their total and the next one.
         """
-        import lancedb.index
-
-        with self._writing():
-            return tend((self._images, self._captions), self._folder, lancedb.index, keep, on_step)
+        with writing(self._folder):
+            self._removed.optimize(cleanup_older_than=keep)
+            return tend((self._images, self._captions), self._folder, index_kinds(), keep, on_step)
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -164,40 +178,54 @@ class Store:
         return _ranked(self._run(search.select(["image_id", *VECTORS, "_distance"]), where), length)
 
     def take(self, image_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
-        """`columns` of the named images, in the order given. Raises GalleryError when one is not there."""
+        """`columns` of the named images, in the order given, also of those removed since they were found.
+
+        Raises GalleryError when one is not there.
+        """
         found = self._named(image_ids, list({"image_id": None} | dict.fromkeys(columns)))
+        for table in ("removed", "images"):  # and back: it may have been brought back in between
+            if lacking := set(image_ids).difference(found["image_id"].to_pylist()):
+                found = pa.concat_tables([found, self._named(lacking, found.column_names, table)])
         position = {image_id: row for row, image_id in enumerate(found["image_id"].to_pylist())}
         missing = next((image_id for image_id in image_ids if image_id not in position), None)
         if missing is not None:
             raise GalleryError(f"image {missing!r} is not (or no longer) in {str(self._folder)!r}: search again")
         return found.take(pa.array([position[image_id] for image_id in image_ids], pa.int64())).select(list(columns))
 
-    def rows(self, image_ids: Collection[str]) -> dict[str, ImageRow]:
-        """The named images that are there, by image_id."""
-        return {row.image_id: row for row in image_rows(self._named(image_ids, IMAGE_FIELDS))}
+    def rows(self, image_ids: Collection[str], table: TableName = "images") -> dict[str, ImageRow]:
+        """The named images that are there (in `images`, or in `removed`), by image_id."""
+        return {row.image_id: row for row in image_rows(self._named(image_ids, IMAGE_FIELDS, table))}
 
-    def scan(self, columns: Sequence[str], where: str | None = None) -> pa.Table:
-        """`columns` of every image that meets `where`, in no particular order."""
-        return self._run(self._images.search().select(list(columns)), where)
+    def scan(self, columns: Sequence[str], where: str | None = None, table: TableName = "images") -> pa.Table:
+        """`columns` of every row of `table` that meets `where`, in no particular order."""
+        return self._run(self._tables[table].search().select(list(columns)), where)
 
-    def batches(self, columns: Sequence[str], size: int) -> Iterator[pa.RecordBatch]:
-        """`columns` of every image of one version, as stored (vectors float16), at most `size` rows at a time."""
-        with self._reading(None):
-            images = _open_table(connect(self._folder), "images", self._folder)
-            images.checkout(images.version)  # whatever is written in between
+    def ids(self, table: TableName = "images") -> set[str]:
+        """The image_ids in `table`."""
+        return set(self.scan(["image_id"], table=table)["image_id"].unique().to_pylist())
+
+    def orphans(self) -> set[str]:
+        """The image_ids of captions whose image is in neither table, as an ingest leaves that was cut short."""
+        return self.ids("captions") - self.ids() - self.ids("removed")
+
+    def batches(self, columns: Sequence[str], size: int, table: TableName = "images") -> Iterator[pa.RecordBatch]:
+        """`columns` of every row of one version, as stored (vectors float16), at most `size` rows at a time."""
+        with reading(self._folder):
+            rows = open_table(connect(self._folder), table, self._folder)
+            rows.checkout(rows.version)  # whatever is written in between
             # One query per batch: a single one would read ahead, into memory, whatever its reader is too slow for.
-            for start in range(0, images.count_rows(), size):
-                yield from images.search().select(list(columns)).offset(start).limit(size).to_batches()
+            for start in range(0, rows.count_rows(), size):
+                yield from rows.search().select(list(columns)).offset(start).limit(size).to_batches()
 
     def count(self, where: str | None = None) -> int:
         """The number of images that meet `where`."""
-        with self._reading(where):
+        with reading(self._folder, where):
             return int(self._images.count_rows(where))
 
-    def indexes(self) -> tuple[IndexFacts, ...]:
-        """The indexes on the images table, by column."""
-        with self._reading(None):
-            return indexes_of(self._images)
+    def indexes(self, table: TableName = "images") -> tuple[IndexFacts, ...]:
+        """The indexes on `table`, by column."""
+        with reading(self._folder):
+            return indexes_of(self._tables[table])
 
     def count_uncaptioned(self) -> int:
         """The number of images without captions; counted once per version of the table, so that searches may ask."""
@@ -223,59 +251,13 @@ class Store:
         search = search.minimum_nprobes(probes.partitions).maximum_nprobes(0)
         return search.refine_factor(probes.refine)
 
-    def _named(self, image_ids: Collection[str], columns: Sequence[str]) -> pa.Table:
-        return self._run(self._images.search().select(list(columns)), _any_of(image_ids))
+    def _named(self, image_ids: Collection[str], columns: Sequence[str], table: TableName = "images") -> pa.Table:
+        with reading(self._folder):  # the condition is ours: whatever goes wrong, a person's filter is not at fault
+            return widened(self._tables[table].search().select(list(columns)).where(any_of(image_ids)).to_arrow())
 
     def _run(self, query: Any, condition: str | None) -> pa.Table:
-        with self._reading(condition):
-            return _widened((query.where(condition) if condition else query).to_arrow())
-
-    @contextmanager
-    def _reading(self, condition: str | None) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, RuntimeError, ValueError) as error:
-            reason = _one_line(error)
-            if condition is not None and any(sign in reason for sign in _FILTER_AT_FAULT):
-                told = reason.removeprefix("Invalid input, ").rpartition("Error applying filter expression to batch: ")
-                raise FilterError(f"cannot use the filter {condition!r}: {told[-1]}") from error
-            raise GalleryError(f"cannot read {str(self._folder)!r}: {reason}") from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, RuntimeError, ValueError) as error:
-            raise GalleryError(f"cannot write to {str(self._folder)!r}: {_one_line(error)}") from error
-
-
-def _open_table(lance: Any, name: str, folder: Path) -> Any:
-    try:
-        return lance.open_table(name)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise GalleryError(f"cannot open the table {name!r} in {str(folder)!r}: {_one_line(error)}") from error
-
-
-def _merge(table: Any, batch: pa.Table, key: str, *, replacing: str | None = None) -> None:
-    """Upsert `batch` by `key`; in the same commit, drop the rows that meet `replacing` and are not in the batch."""
-    merge = table.merge_insert(key).when_matched_update_all().when_not_matched_insert_all()
-    if replacing is not None:
-        merge = merge.when_not_matched_by_source_delete(replacing)
-    result = merge.execute(batch)
-    written = result.num_inserted_rows + result.num_updated_rows
-    if written != len(batch):  # an upsert that touches nothing raises nothing
-        raise GalleryError(f"{len(batch)} rows were to be written to {table.name!r}, {written} were: ingest again")
-
-
-def _refuse_strangers(images: Sequence[ImageRow], captions: Sequence[CaptionRow]) -> None:
-    stranger = {caption.image_id for caption in captions} - {image.image_id for image in images}
-    if stranger:
-        raise GalleryError(f"captions of image {min(stranger)!r} without its row: write both in one call")
-
-
-def _any_of(image_ids: Iterable[str]) -> str:
-    named = ", ".join(literal(image_id) for image_id in image_ids)
-    return f"image_id IN ({named})" if named else "false"
+        with reading(self._folder, condition):
+            return widened((query.where(condition) if condition else query).to_arrow())
 
 
 def _ranked(found: pa.Table, length: float) -> pa.Table:
@@ -283,22 +265,3 @@ def _ranked(found: pa.Table, length: float) -> pa.Table:
     similarity = length * (1 - found["_distance"].to_numpy().astype(np.float32))
     ranked = found.drop_columns("_distance").append_column("similarity", pa.array(similarity, pa.float32()))
     return ranked.sort_by([("similarity", "descending"), ("image_id", "ascending")])
-
-
-def _widened(table: pa.Table) -> pa.Table:
-    """`table` with its float16 vectors as float32."""
-    for position, field in enumerate(table.schema):
-        if pa.types.is_fixed_size_list(field.type):
-            wide = pa.list_(pa.float32(), field.type.list_size)
-            table = table.set_column(position, field.name, table[field.name].cast(wide))
-    return table
-
-
-_FILTER_AT_FAULT = ("Invalid input", "Error applying filter expression", "Unsupported CAST", "Invalid arithmetic")
-"""What LanceDB says when a filter parses and yet cannot be computed: its types do not fit."""
-
-
-def _one_line(error: Exception) -> str:
-    """LanceDB's reason, without the place in its own source code and without its internal columns."""
-    text = " ".join(str(error).split())
-    return re.sub(r"(, _row\w+)+|, /\S+\.rs:\d+:\d+", "", text)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-REVISIONS = ("0001_first",)
+REVISIONS = ("0001_first", "0002_places_and_removed")
 """Every revision, oldest first; a revision's id is its module's name in `versions/`."""
 
 

@@ -87,6 +87,10 @@ def _layout_projection(dim: int) -> FloatArray:
 class FakeEncoder:
     """Encoder: pictures by colour name and layout, texts by their words; embeddings are not normalised."""
 
+    side = 64
+    batch_size = 32
+    lanes = 1
+
     def __init__(self, dim: int = DIM) -> None:
         self._dim = dim
         self.image_batches: list[int] = []
@@ -99,6 +103,9 @@ class FakeEncoder:
     @property
     def token_dim(self) -> int:
         return min(TOKEN_DIM, self._dim)
+
+    def prepare(self, picture: Image.Image) -> Image.Image:
+        return picture
 
     def encode_images(self, pictures: Sequence[Image.Image]) -> FloatArray:
         self.image_batches.append(len(pictures))

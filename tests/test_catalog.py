@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import event
 from sqlmodel import SQLModel
 
 from cvsi_db.catalog import GIVEN, Catalog, GalleryInfo, SourceFile, open_engine
@@ -94,15 +95,55 @@ def test_many_files_are_one_transaction(catalog: Catalog) -> None:
     assert len(catalog.source_files()) == 5000
 
 
+def test_each_file_comes_in_the_order_of_paths_while_others_write(catalog: Catalog) -> None:
+    catalog.record_files([replace(FILE, path=f"/{number:05}.jpg") for number in range(3000)])
+    seen = []
+    for file in catalog.each_file():
+        if not seen:
+            catalog.record_files([replace(FILE, path="/new.jpg")])
+        seen.append(file.path)
+    assert seen == [f"/{number:05}.jpg" for number in range(3000)]
+
+
+def test_forgotten_files_are_unknown(catalog: Catalog) -> None:
+    catalog.record_files([replace(FILE, path=f"/{number}.jpg") for number in range(2500)])
+    catalog.forget_files([f"/{number}.jpg" for number in range(1, 2500)] + ["/never seen"])
+    catalog.forget_files([])
+    assert catalog.source_files() == {"/0.jpg": replace(FILE, path="/0.jpg")}
+
+
+def test_an_ingest_that_did_not_finish_was_cut_short(catalog: Catalog) -> None:
+    assert not catalog.was_cut_short()
+    run = catalog.start_run(["/photos"])
+    assert catalog.was_cut_short()
+    catalog.finish_run(run, IngestSummary())
+    assert not catalog.was_cut_short()
+
+
 def test_runs_come_newest_first_and_a_dead_one_has_no_summary(catalog: Catalog) -> None:
     dead, done = catalog.start_run(["/photos"]), catalog.start_run(["/a", "/b"])
-    summary = IngestSummary(new=2, failed=1, seconds=0.5, errors=(IngestFailure("/b/x.jpg", "truncated"),))
+    failures = (IngestFailure("/b/x.jpg", "truncated"),), (IngestFailure("/a", "empty"),)
+    summary = IngestSummary(new=2, failed=1, pruned=3, seconds=0.5, errors=failures[0], lost=failures[1])
     catalog.finish_run(done, summary)
     newest, oldest = catalog.runs()
     assert (newest.run_id, newest.roots, newest.summary) == (done, ("/a", "/b"), summary)
     assert (newest.finished_at or "") >= newest.started_at
     assert (oldest.run_id, oldest.roots, oldest.finished_at, oldest.summary) == (dead, ("/photos",), None, None)
     assert [run.run_id for run in catalog.runs(limit=1)] == [done]
+
+
+def test_a_search_that_keeps_its_rewrite_does_not_stop_an_ingest_from_ending(catalog: Catalog, path: Path) -> None:
+    other, run = Catalog(path), catalog.start_run(["/photos"])
+
+    def write_first(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        if statement.startswith("UPDATE ingest_run"):
+            other.keep_rewrite(["a"], "b", "c", Rewrite(("d",), "", "c"))
+
+    event.listen(catalog._engine, "before_cursor_execute", write_first)
+    catalog.finish_run(run, IngestSummary(new=7))
+    assert catalog.rewrite(["a"], "b", "c") == Rewrite(("d",), "", "c")
+    assert [done.summary and done.summary.new for done in catalog.runs()] == [7]
+    other.close()
 
 
 def test_captions_are_kept_by_image_and_captioner(catalog: Catalog) -> None:
@@ -113,6 +154,13 @@ def test_captions_are_kept_by_image_and_captioner(catalog: Catalog) -> None:
     assert catalog.captions(["id0", "id1", "none"], "blip@1") == {"id0": ("a 0", "é 猫"), "id1": ("again",)}
     assert catalog.captions(["id0", "id1"], "blip@2") == {"id1": ()}
     assert len(catalog.captions([f"id{n}" for n in range(2500)], "blip@1")) == 2500
+
+
+def test_forgotten_captions_are_gone_whoever_said_them(catalog: Catalog) -> None:
+    catalog.keep_captions("blip@1", {"id1": ("said",), "id2": ("said too",)})
+    catalog.give_captions({"id1": ("given",)})
+    catalog.forget_captions(["id1", "never there"])
+    assert catalog.kept_captions(["id1", "id2"]) == {"id2": {"blip@1": ("said too",)}}
 
 
 def test_given_captions_stand_whichever_captioner_is_asked_for(catalog: Catalog) -> None:

@@ -1,7 +1,9 @@
+import threading
+
 import pytest
 import torch
 
-from cvsi_db.device import choose_device
+from cvsi_db.device import choose_device, cores_shared
 from cvsi_db.errors import UsageError
 
 
@@ -17,3 +19,17 @@ def test_unknown_and_absent_devices_are_refused() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(UsageError, match="no device 'cuda'"):
             choose_device("cuda")
+
+
+def test_lanes_share_the_cores_and_the_number_is_put_back() -> None:
+    before, told = torch.get_num_threads(), list[int]()
+    with cores_shared(max(2, before)) as begin:
+        thread = threading.Thread(target=lambda: (begin(), told.append(torch.get_num_threads())))
+        thread.start()
+        thread.join()
+        assert torch.get_num_threads() == before
+    assert told == [1]
+    thread = threading.Thread(target=lambda: told.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    assert told == [1, before]

@@ -190,3 +190,74 @@ def test_captioning_waits_for_the_one_who_writes(bare: Gallery, tmp_path: Path) 
         for other in waiting:
             with pytest.raises(GalleryError, match="another process is writing"):
                 other.result()
+
+
+# --- upkeep: what each call does is tested with its module -------------------------------------------------------
+
+
+@pytest.fixture
+def kept(pictures: Path, tmp_path: Path) -> Iterator[Gallery]:
+    """A gallery of three pictures in a folder of its own, without captions."""
+    folder = tmp_path / "pictures"
+    for picture in pictures.iterdir():
+        save_picture(folder / picture.name, picture.stem)
+    with Gallery.create(tmp_path / "kept", device="cpu") as gallery:
+        assert gallery.ingest(folder, caption=False, tags=["mine"]).new == 3
+        yield gallery
+
+
+def test_a_dry_run_needs_neither_models_nor_the_lock(kept: Gallery, tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from cvsi_db.storage import write_lock
+
+    save_picture(tmp_path / "pictures" / "white.png", "white")
+    with (
+        Gallery.open(kept.folder, device="cpu") as other,
+        write_lock(kept.folder),
+        ThreadPoolExecutor(1) as elsewhere,
+    ):
+        planned = elsewhere.submit(other.ingest, tmp_path / "pictures", dry_run=True).result()
+        removal = elsewhere.submit(other.remove, tmp_path / "pictures", dry_run=True).result()
+        assert "encoder" not in vars(other._bundle)
+    assert (planned.new, planned.unchanged, removal.images, removal.dry_run) == (1, 3, 3, True)
+    assert kept.stats()["images"] == 3
+
+
+def test_pruning_forgets_what_is_gone(kept: Gallery, tmp_path: Path) -> None:
+    (tmp_path / "pictures" / "red.png").unlink()
+    assert kept.ingest(tmp_path / "pictures", caption=False).removed == 1
+    assert [image["name"] for image in kept.images(removed=True)] == ["red.png"]
+    assert kept.ingest(tmp_path / "pictures", caption=False, prune=True).pruned == 1
+    assert kept.images(removed=True) == []
+
+
+def test_a_gallery_is_tagged_listed_thinned_and_repaired(kept: Gallery, tmp_path: Path) -> None:
+    red = tmp_path / "pictures" / "red.png"
+    assert kept.tags() == {"mine": 3}
+    assert kept.tag(red, add=["sea"], remove=["mine"]).changed == 1
+    assert kept.tags(red) == {"sea": 1}
+    assert kept.images(limit=1, offset=2, columns=["name", "tags"]) == [{"name": "red.png", "tags": ["sea"]}]
+    assert [len(group) for group in kept.duplicates(0.01).near] == [3]
+    assert kept.remove(where="array_has(tags, 'sea')").paths == (str(red),)
+    assert kept.failed() == []
+    (tmp_path / "pictures" / "blue.png").unlink()
+    assert [problem.kind for problem in kept.check()] == ["file gone"]
+    assert [problem.kind for problem in kept.repair().remaining] == ["file gone"]
+
+
+def test_whoever_changes_a_gallery_waits_for_the_one_who_writes(kept: Gallery) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from cvsi_db.storage import write_lock
+
+    with write_lock(kept.folder), ThreadPoolExecutor(3) as others:
+        waiting = [
+            others.submit(kept.tag, where="width > 0", add=["a"]),
+            others.submit(kept.remove, where="width > 0"),
+            others.submit(kept.repair),
+        ]
+        for other in waiting:
+            with pytest.raises(GalleryError, match="another process is writing"):
+                other.result()
+    assert kept.tags() == {"mine": 3}

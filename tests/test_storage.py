@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,14 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from cvsi_db import migrations
-from cvsi_db.catalog import GalleryInfo, SourceFile
+from cvsi_db.catalog import Catalog, GalleryInfo, SourceFile, open_engine
 from cvsi_db.errors import GalleryError, MigrationError
 from cvsi_db.migrations import CHAIN, REVISIONS, Chain, head
-from cvsi_db.records import ImageRow
+from cvsi_db.records import CaptionRow, ImageRow, IngestFailure, IngestSummary
+from cvsi_db.rows import caption_batch, image_batch
 from cvsi_db.storage import create_gallery_folder, is_gallery, open_gallery_folder, write_lock
-from cvsi_db.store import Store, connect
+from cvsi_db.store import Store
+from cvsi_db.tables import TABLES, connect
 
 INFO = GalleryInfo("starter", "f00d", 4, "2024-01-01T00:00:00+00:00")
 FILE = SourceFile("/a.jpg", 1, 2, "id1", "ok", None)
@@ -36,7 +39,7 @@ SECOND = '''"""The second gallery."""
 import sqlalchemy as sa
 from alembic import context, op
 
-revision, down_revision = "0002_second", "0001_first"
+revision, down_revision = "0099_second", "0002_places_and_removed"
 
 def upgrade():
     lance = context.config.attributes["lance"]
@@ -47,7 +50,7 @@ THIRD = '''"""The third gallery, which fails half way."""
 import sqlalchemy as sa
 from alembic import context, op
 
-revision, down_revision = "0003_third", "0002_second"
+revision, down_revision = "0100_third", "0099_second"
 
 def upgrade():
     context.config.attributes["lance"].open_table("images").drop_columns(["camera"])
@@ -176,8 +179,10 @@ def test_there_is_one_writer_at_a_time(gallery: Path) -> None:
     other = spawn.Process(target=_hold, args=(gallery, held, done))
     other.start()
     assert held.wait(60)
-    with pytest.raises(GalleryError, match="another process is writing"), write_lock(gallery, timeout=0.1):
-        pass
+    said = rf"another process is writing to '.*' \(process {other.pid} on .+\): wait until it is done"
+    for _ in range(2):  # whoever is refused leaves the name of the holder where it is
+        with pytest.raises(GalleryError, match=said), write_lock(gallery, timeout=0.1):
+            pass
     assert open_gallery_folder(gallery)[0].count() == 1  # reading goes on
     done.set()
     other.join(60)
@@ -202,33 +207,98 @@ def _config() -> Config:
 
 def test_the_store_alone_has_the_tables_of_a_migrated_gallery(gallery: Path, tmp_path: Path) -> None:
     Store.create(tmp_path / "lance", 4)
-    for name in ("images", "captions"):
+    for name in TABLES:
         schemas = [connect(place).open_table(name).schema for place in (tmp_path / "lance", gallery / "lance")]
         assert schemas[0].equals(schemas[1], check_metadata=True)
 
 
 def test_a_pending_revision_moves_catalog_and_tables_after_a_backup(gallery: Path, later: Callable[..., Chain]) -> None:
-    chain = later(r0002_second=SECOND)
+    chain = later(r0099_second=SECOND)
     store, catalog = open_gallery_folder(gallery, chain)
-    assert (stamp(gallery), store.count("stars = 0"), "stars" in columns(gallery)) == ("0002_second", 1, True)
+    assert (stamp(gallery), store.count("stars = 0"), "stars" in columns(gallery)) == ("0099_second", 1, True)
     assert catalog.source_files() == {"/a.jpg": FILE}
     catalog.close()
     (backup,) = (gallery / "backups").iterdir()
-    assert backup.name.startswith("catalog-0001_first-")
+    assert backup.name.startswith(f"catalog-{head()}-")
     with closing(sqlite3.connect(backup)) as connection:
         assert connection.execute("SELECT path FROM source_file").fetchall() == [("/a.jpg",)]
     open_gallery_folder(gallery, chain)[1].close()  # up to date: no second backup
     assert list((gallery / "backups").iterdir()) == [backup]
 
 
+@pytest.fixture
+def first(folder: Path, tmp_path: Path) -> Path:
+    """A gallery as the first cvsi-db made it, with 300 images, an index and what its ingest noted."""
+    scripts = tmp_path / "first"
+    shutil.copytree(CHAIN.scripts, scripts, ignore=shutil.ignore_patterns("0002*", "__pycache__"))
+    folder.mkdir()
+    engine, lance = open_engine(folder / "catalog.sqlite"), connect(folder / "lance")
+    with engine.connect() as connection:
+        Chain(scripts, REVISIONS[:1]).upgrade(connection, lance, 4)
+    engine.dispose()
+    assert set(lance.list_tables().tables) == {"images", "captions"}
+    images, captions = lance.open_table("images"), lance.open_table("captions")
+    images.add(image_batch([replace(IMAGE, image_id=f"id{n}", width=n) for n in range(300)], images.schema))
+    captions.add(caption_batch([CaptionRow(f"id{n}", 0, "a", VECTOR) for n in range(300)], captions.schema))
+    images.create_scalar_index("image_id")
+    catalog = Catalog(folder / "catalog.sqlite")
+    catalog.record_files([FILE])
+    with sqlite3.connect(folder / "catalog.sqlite") as connection:
+        summary = '{"new": 7, "unchanged": 0, "moved": 1, "duplicates": 0, "failed": 1, "removed": 0, "embedded": 7,'
+        summary += ' "seconds": 1.5, "errors": [{"path": "/x.jpg", "reason": "truncated"}]}'
+        connection.execute("INSERT INTO ingest_run VALUES (1, '[]', '2024', '2025', ?)", (summary,))
+    catalog.describe(INFO)
+    catalog.close()
+    return folder
+
+
+def test_a_gallery_of_the_first_revision_is_migrated_with_all_that_is_in_it(first: Path) -> None:
+    store, catalog = open_gallery_folder(first)
+    assert stamp(first) == head()
+    rows = store.rows(store.ids())
+    facts = {(row.width, row.captions, row.latitude, row.longitude, row.image_norm) for row in rows.values()}
+    assert facts == {(n, ("a",), None, None, None) for n in range(300)}
+    assert all((row.image_vector == VECTOR).all() for row in rows.values())
+    assert (store.ids("captions"), store.ids("removed"), store.orphans()) == (store.ids(), set(), set())
+    assert [facts.column for facts in store.indexes()] == ["image_id"]
+    assert catalog.source_files() == {"/a.jpg": FILE}
+    failure = IngestFailure("/x.jpg", "truncated")
+    assert catalog.runs()[0].summary == IngestSummary(
+        new=7, moved=1, failed=1, embedded=7, seconds=1.5, errors=(failure,)
+    )
+    store.update([replace(rows["id7"], latitude=48.5, longitude=-0.25, image_norm=11.25)])
+    assert store.rows(["id7"])["id7"].image_norm == 11.25
+    store.remove([rows["id8"]])
+    assert (store.count("latitude = 48.5 AND longitude < 0"), store.count(), store.ids("removed")) == (1, 299, {"id8"})
+    catalog.close()
+
+
+def test_a_migration_that_was_cut_short_is_done_again(first: Path) -> None:
+    connect(first / "lance").open_table("images").add_columns({"latitude": "cast(null as double)"})
+    store, catalog = open_gallery_folder(first)
+    assert (store.count("latitude IS NULL AND longitude IS NULL"), store.ids("removed")) == (300, set())
+    catalog.close()
+
+
+def test_a_failed_migration_of_the_first_revision_leaves_it_as_it_was(first: Path, later: Callable[..., Chain]) -> None:
+    with pytest.raises(MigrationError, match="the disk is full"):
+        open_gallery_folder(first, later(r0099_second=SECOND, r0100_third=THIRD))
+    lance = connect(first / "lance")
+    assert (stamp(first), set(lance.list_tables().tables)) == ("0001_first", {"images", "captions"})
+    assert "latitude" not in lance.open_table("images").schema.names
+    assert lance.open_table("images").count_rows() == 300
+    open_gallery_folder(first)[1].close()
+    assert stamp(first) == head()
+
+
 def test_a_failed_revision_leaves_the_gallery_as_it_was(gallery: Path, later: Callable[..., Chain]) -> None:
     before = columns(gallery)
     with pytest.raises(MigrationError) as failure:
-        open_gallery_folder(gallery, later(r0002_second=SECOND, r0003_third=THIRD))
+        open_gallery_folder(gallery, later(r0099_second=SECOND, r0100_third=THIRD))
     (backup,) = (gallery / "backups").iterdir()
     assert "the disk is full" in str(failure.value)
     assert str(backup) in str(failure.value)
-    assert (stamp(gallery), columns(gallery)) == ("0001_first", before)
+    assert (stamp(gallery), columns(gallery)) == (head(), before)
     store, catalog = open_gallery_folder(gallery)
     assert store.columns.keys() >= {"camera"}
     assert "stars" not in store.columns
@@ -237,10 +307,10 @@ def test_a_failed_revision_leaves_the_gallery_as_it_was(gallery: Path, later: Ca
 
 
 def test_a_gallery_from_the_future_is_refused_and_not_touched(gallery: Path) -> None:
-    stamp(gallery, "0099_future")
-    with pytest.raises(MigrationError, match=r"was made by a newer cvsi-db .*'0099_future'.*upgrade cvsi-db"):
+    stamp(gallery, "0999_future")
+    with pytest.raises(MigrationError, match=r"was made by a newer cvsi-db .*'0999_future'.*upgrade cvsi-db"):
         open_gallery_folder(gallery)
-    assert stamp(gallery) == "0099_future"
+    assert stamp(gallery) == "0999_future"
     assert not (gallery / "backups").exists()
 
 

@@ -14,7 +14,8 @@ import pytest
 from cvsi_db.errors import CvsiError, FilterError, GalleryError, ModelError, QueryError
 from cvsi_db.records import CaptionRow, ColumnName, FloatArray, ImageRow
 from cvsi_db.search.sql import check_where
-from cvsi_db.store import Store, literal, matrix
+from cvsi_db.store import Store, matrix
+from cvsi_db.tables import literal
 
 DIM = 16
 
@@ -84,7 +85,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def test_a_new_store_is_empty_and_reads_its_width_from_the_tables(store: Store, folder: Path) -> None:
     again = Store.open(folder)
     assert (again.dim, again.count()) == (DIM, 0)
-    assert not {"image_vector", "caption_vector"} & again.columns.keys()
+    assert not {"image_vector", "caption_vector", "image_norm"} & again.columns.keys()
     assert again.columns["taken_at"] == pa.timestamp("us")
     assert Store.create(folder, DIM).version == again.version  # what is there already stays
 
@@ -319,6 +320,74 @@ def test_an_unusable_filter_is_named_in_one_line(full: Store, where: str, said: 
         assert ".rs:" not in message
 
 
+# --- removed images ---------------------------------------------------------------------------------------------
+
+
+def test_a_removed_image_is_in_no_search_and_keeps_its_captions(store: Store, folder: Path) -> None:
+    put(store, *(image(number) for number in (1, 2, 3)))
+    rows = store.rows(["id0001", "id0002"])
+    for _ in range(2):  # repeating a step changes nothing
+        store.remove(list(rows.values()))
+        assert (store.ids(), store.ids("removed")) == ({"id0003"}, {"id0001", "id0002"})
+    assert store.search("image_vector", unit(1)[0], 10)["image_id"].to_pylist() == ["id0003"]
+    kept = store.rows(["id0001", "id0003"], "removed")
+    assert kept.keys() == {"id0001"}
+    assert (kept["id0001"].path, kept["id0001"].paths) == (rows["id0001"].path, ())
+    np.testing.assert_array_equal(kept["id0001"].image_vector, rows["id0001"].image_vector)
+    assert [key for key, _, _ in stored_captions(folder)] == ["id0001", "id0002", "id0003"]
+    assert store.orphans() == set()
+
+
+def test_a_removed_image_comes_back(store: Store) -> None:
+    put(store, image(1), image(2))
+    row = store.rows(["id0001"])["id0001"]
+    store.remove([row])
+    for _ in range(2):
+        store.bring_back([row])
+        assert (store.ids(), store.ids("removed")) == ({"id0001", "id0002"}, set())
+    assert store.rows(["id0001"])["id0001"].paths == row.paths
+
+
+def test_a_search_that_began_before_a_removal_ends_as_it_began(store: Store) -> None:
+    put(store, image(1), image(2))
+    best = store.search("image_vector", image(1).image_vector, 2)["image_id"].to_pylist()
+    store.remove(list(store.rows(["id0001"]).values()))
+    assert store.take(best, ["image_id", "name"]).to_pylist() == [
+        {"image_id": "id0001", "name": "it's 1.jpg"},
+        {"image_id": "id0002", "name": "it's 2.jpg"},
+    ]
+    store.delete(["id0001"])
+    with pytest.raises(GalleryError, match="'id0001' is not"):
+        store.take(best, ["name"])
+
+
+def test_deleting_takes_an_image_out_of_every_table(store: Store, folder: Path) -> None:
+    put(store, image(1), image(2), image(3))
+    store.remove(list(store.rows(["id0001"]).values()))
+    store.delete(["id0001", "id0002"])
+    assert (store.ids(), store.ids("removed"), store.ids("captions")) == ({"id0003"}, set(), {"id0003"})
+
+
+def test_captions_of_no_image_are_orphans(store: Store) -> None:
+    put(store, image(1), image(2))
+    store._images.delete("image_id = 'id0002'")
+    assert store.orphans() == {"id0002"}
+    store.delete(store.orphans())
+    assert (store.orphans(), store.ids()) == (set(), {"id0001"})
+
+
+def test_other_tables_are_read_as_images_are(store: Store) -> None:
+    put(store, *(image(number, captions=("a", "b")) for number in range(5)))
+    store.remove(list(store.rows([f"id{n:04}" for n in range(3)]).values()))
+    texts = [batch["text"].to_pylist() for batch in store.batches(["text"], 4, "captions")]
+    assert [len(some) for some in texts] == [4, 4, 2]
+    assert [text for some in texts for text in some] == ["a", "b"] * 5
+    assert sorted(store.scan(["width"], "width > 0", "removed")["width"].to_pylist()) == [1, 2]
+    store.optimize()
+    assert {facts.column for facts in store.indexes("captions")} == {"caption_id", "image_id", "text"}
+    assert store.ids("removed") == {"id0000", "id0001", "id0002"}
+
+
 # --- several writers --------------------------------------------------------------------------------------------
 
 
@@ -338,6 +407,30 @@ def test_four_processes_that_write_the_same_images_leave_no_duplicates(store: St
     assert [process.exitcode for process in writers] == [0, 0, 0, 0]
     assert sorted(store.scan(["image_id"])["image_id"].to_pylist()) == [f"id{n:04}" for n in range(40)]
     assert stored_captions(folder) == [(f"id{n:04}", i, text) for n in range(40) for i, text in enumerate("ab")]
+
+
+def _remove_and_bring_back(folder: Path, times: int) -> None:
+    store = Store.open(folder)
+    rows = list(store.rows([f"id{n:04}" for n in range(0, 40, 2)]).values())
+    for _ in range(times):
+        store.remove(rows)
+        store.bring_back(rows)
+
+
+def test_searches_beside_a_writer_answer_from_whole_states(store: Store, folder: Path) -> None:
+    put(store, *(image(number) for number in range(40)))
+    everyone = store.ids()
+    stay = {f"id{n:04}" for n in range(1, 40, 2)}
+    writer = multiprocessing.get_context("spawn").Process(target=_remove_and_bring_back, args=(folder, 15))
+    writer.start()
+    seen = set()
+    while writer.is_alive():
+        best = store.search("image_vector", unit(7)[0], 40)["image_id"].to_pylist()
+        assert (len(best), set(best)) in ((40, everyone), (20, stay))
+        assert store.take(best, ["image_id"])["image_id"].to_pylist() == best
+        seen.add(len(best))
+    assert (writer.exitcode, store.ids()) == (0, everyone)
+    assert seen
 
 
 def test_every_refusal_is_one_of_ours(store: Store, folder: Path) -> None:

@@ -1,27 +1,33 @@
-"""Embed: pictures and captions become L2-normalised vectors.
+"""Embed: pictures become embeddings, captions L2-normalised vectors.
 
-Takes Pictures or texts and an Encoder; returns float32 vectors, each still beside the image_id it belongs to. Knows
-nothing about files, captioners or the gallery.
+Takes views of pictures, or texts, and an Encoder; returns float32 vectors, each still beside the image_id it belongs
+to. Knows nothing about files, captioners or the gallery.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from cvsi_db.models.protocols import Encoder
-from cvsi_db.records import FloatArray, Picture
+from cvsi_db.records import FloatArray
 from cvsi_db.vectors import normalise
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
-def embed(pictures: Sequence[Picture], encoder: Encoder) -> dict[str, FloatArray]:
-    """The image vector (dim,) of each picture, by image_id; one forward, none when there are no pictures.
 
-    Raises ModelError for an embedding that is zero or not finite, or the wrong number of them.
+def embed(views: Mapping[str, Image], encoder: Encoder) -> dict[str, FloatArray]:
+    """The embedding (dim,) of each picture, not normalised, by image_id; one forward, none without pictures.
+
+    `views` are the pictures, by image_id, as they are or as the encoder prepared them. Raises ModelError for an
+    embedding that is zero or not finite, or the wrong number of them.
     """
-    if not pictures:
+    if not views:
         return {}
-    vectors = normalise(encoder.encode_images([picture.image for picture in pictures]), len(pictures))
-    return {picture.image_id: vector for picture, vector in zip(pictures, vectors, strict=True)}
+    embeddings = encoder.encode_images(list(views.values()))
+    normalise(embeddings, len(views))  # what cannot be is told here, rather than when it is written
+    return dict(zip(views, embeddings, strict=True))
 
 
 def embed_texts(texts: Sequence[str], encoder: Encoder) -> FloatArray:

@@ -1,63 +1,90 @@
 """Scan: which files an ingest has to look at.
 
-Takes the paths a person named and what the catalog knew; returns the files to read, those that are as they were, and
-the known ones that are gone. Looks at names, sizes and times only: knows nothing about what is in a file.
+Takes the paths a person named and what the catalog knew; returns the files to read, those that are as they were, the
+known ones that are gone, and the named ones that cannot be told about. Looks at names, sizes, times and, where a name
+says nothing, at a file's first bytes: knows nothing about what is in a picture.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvsi_db.errors import IngestError
-from cvsi_db.records import FoundFile
+from cvsi_db.ingest.formats import SUFFIXES
+from cvsi_db.ingest.read import printable
+from cvsi_db.ingest.walk import Seen, Walk, seen
+from cvsi_db.records import FoundFile, IngestFailure
 
 if TYPE_CHECKING:
     from cvsi_db.catalog import SourceFile
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
-"""What a file in a folder must be called to be taken for a picture; a file named by itself is always tried."""
 
 
 @dataclass(frozen=True)
 class Scan:
     """What lies under the named paths, sorted by path: `pending` files must be read, `unchanged` ones need not.
 
-    `gone` are the known files under the named folders at whose path there is no file any more.
+    `gone` are the known files under the named folders at whose path there is no file any more; `skipped` counts the
+    files that are no pictures. `folders` are the named ones that were looked at, `lost` the named paths that hold
+    nothing where known files were, each with its reason: a disk may not be mounted, so nothing below one is ever taken
+    for gone.
     """
 
     pending: tuple[FoundFile, ...]
-    unchanged: tuple[FoundFile, ...]
+    unchanged: tuple[SourceFile, ...]
     gone: tuple[SourceFile, ...]
+    skipped: int = 0
+    folders: tuple[str, ...] = ()
+    lost: tuple[IngestFailure, ...] = ()
 
     @property
     def total(self) -> int:
         """How many files there are."""
         return len(self.pending) + len(self.unchanged)
 
+    def covers(self, path: str) -> bool:
+        """Whether this scan can tell that there is no file at `path`: it lies under a folder that was looked at."""
+        looked, lost = self._beginnings
+        return path.startswith(looked) and not path.startswith(lost)
+
+    @cached_property
+    def _beginnings(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return _inside(self.folders), _inside(lost.path for lost in self.lost)
+
 
 def scan(paths: Sequence[Path], files: Mapping[str, SourceFile], known: Collection[str]) -> Scan:
     """Find the pictures under `paths`: files, and folders with all folders below them.
 
-    `files` are the catalog's, by path; `known` the image_ids that have a row. Raises IngestError for no path at all,
-    a path that does not exist, and a folder that cannot be read or holds no picture; an unmounted disk is such an
-    empty folder, so nothing on it is ever taken for gone.
+    `files` are the catalog's, by path; `known` the image_ids that need no model. Raises IngestError for no path at all,
+    for one that does not exist, cannot be read or holds no picture and where no file was known, and when none of the
+    paths can be looked at.
     """
-    if not paths:
-        raise IngestError("nothing to ingest: name at least one file or folder")
-    roots = [Path(os.path.abspath(path)) for path in paths]
-    found = {file.path: file for root in roots for file in _under(root)}
-    unchanged = {path for path, file in found.items() if _is_unchanged(file, files.get(str(path)), known)}
-    return Scan(
-        pending=tuple(found[path] for path in sorted(found) if path not in unchanged),
-        unchanged=tuple(found[path] for path in sorted(unchanged)),
-        gone=tuple(_gone(roots, found, files)),
-    )
+    found, folders, lost, skipped = dict[str, Seen](), list[str](), list[IngestFailure](), 0
+    for root in _roots(paths):
+        walk = Walk(lambda path: path in files and files[path].image_id is not None)
+        here = {each[0]: each for each in _named(root, walk)}
+        if not here or (not os.path.exists(root) and _known_below(root, files)):  # a link to a disk that is not there
+            lost.append(IngestFailure(printable(Path(root)), _lost(root, _known_below(root, files))))
+            continue
+        found |= here
+        if os.path.isdir(root):
+            skipped += 0 if root.startswith(_inside(folders)) else walk.skipped  # a folder in a named one counts once
+            folders.append(root)
+    if not found:
+        raise IngestError("; ".join(each.reason for each in lost))
+    return _compared(found, files, known, Scan((), (), (), skipped, tuple(folders), tuple(lost)))
+
+
+def check_paths(paths: Sequence[Path]) -> None:
+    """Raise what a scan of `paths` for a new gallery would raise; no folder is looked at beyond its first picture."""
+    for root in _roots(paths):
+        if next(_named(root, Walk(lambda path: False)), None) is None:
+            _lost(root, 0)
 
 
 def is_gone(path: str) -> bool:
@@ -70,74 +97,69 @@ def is_gone(path: str) -> bool:
         return False
 
 
-def _is_unchanged(file: FoundFile, before: SourceFile | None, known: Collection[str]) -> bool:
-    return (
-        before is not None
-        and before.state == "ok"
-        and before.image_id in known
-        and (before.size_bytes, before.mtime_ns) == (file.size_bytes, file.mtime_ns)
-    )
+def is_settled(file: SourceFile) -> bool:
+    """Whether the file is known to be gone, and no row has its path."""
+    return file.state == "missing" and file.image_id is None
 
 
-def _gone(roots: Iterable[Path], found: Collection[Path], files: Mapping[str, SourceFile]) -> Iterator[SourceFile]:
-    named = frozenset(roots)
-    for path, file in sorted(files.items()):
-        here = Path(path)
-        if file.state != "missing" and here not in found and not named.isdisjoint(here.parents) and is_gone(path):
-            yield file
+def _roots(paths: Sequence[Path]) -> list[str]:
+    """The named paths, each once, a folder before what lies in it."""
+    if not paths:
+        raise IngestError("nothing to ingest: name at least one file or folder")
+    return sorted({os.path.abspath(path) for path in paths})
 
 
-def _under(root: Path) -> list[FoundFile]:
+def _named(root: str, walk: Walk) -> Iterator[Seen]:
+    """The files at or below a named path: it is tried if it is no folder."""
+    if os.path.isdir(root):
+        yield from walk.pictures(root)
+    elif os.path.lexists(root):
+        yield seen(root)
+
+
+def _lost(root: str, known: int) -> str:
+    """Why there is nothing at a named path where `known` files were; raises IngestError where none was."""
     if not os.path.lexists(root):
-        raise IngestError(f"there is no {str(root)!r}: name an existing file or folder")
-    if not os.path.isdir(root):
-        return [_found(root)]
-    if not os.access(root, os.R_OK | os.X_OK):
-        raise IngestError(f"cannot read the folder {str(root)!r}: permission denied")
-    files = list(_walk(root))
-    if not files:
-        raise IngestError(f"no picture in {str(root)!r} or below: name a folder with {_spoken(SUFFIXES)} files")
-    return files
+        reason, remedy = f"there is no {root!r}", "name an existing file or folder"
+    elif os.path.isdir(root) and not os.access(root, os.R_OK | os.X_OK):
+        reason, remedy = f"cannot read the folder {root!r}", "permission denied"
+    else:
+        kinds = ", ".join(sorted(suffix.removeprefix(".") for suffix in SUFFIXES))
+        reason, remedy = f"no picture in {root!r} or below", f"name a folder with {kinds} files"
+    if not known:
+        raise IngestError(f"{reason}: {remedy}")
+    were = "1 picture was" if known == 1 else f"{known} pictures were"
+    return f"{reason}, where {were}: nothing was taken for removed; mount the disk, or use `cvsi-db remove`"
 
 
-def _walk(root: Path) -> Iterator[FoundFile]:
-    """The picture files below `root`. Links to folders come last and each folder once, so that loops end."""
-    folders, links, visited = deque([root]), deque[Path](), set[tuple[int, int]]()
-    while folders or links:
-        folder = (folders or links).popleft()
-        try:
-            status = folder.stat()
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except OSError:
-            yield _found(folder)  # reading it will fail, and say why
-            continue
-        if (status.st_dev, status.st_ino) in visited:
-            continue
-        visited.add((status.st_dev, status.st_ino))
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if _is_folder(entry):
-                (links if entry.is_symlink() else folders).append(Path(entry.path))
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-                yield _found(Path(entry.path))
+def _known_below(root: str, files: Mapping[str, SourceFile]) -> int:
+    """How many of the files, at `root` or below, have an image."""
+    below = _inside([root])
+    return sum(file.image_id is not None and (path.startswith(below) or path == root) for path, file in files.items())
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
+def _inside(folders: Iterable[str]) -> tuple[str, ...]:
+    """What the path of everything in one of these folders begins with."""
+    return tuple(os.path.join(folder, "") for folder in folders)
 
 
-def _found(path: Path) -> FoundFile:
-    """The file as it is now; what cannot be looked at (a dangling link) has size and time -1, and is tried."""
-    try:
-        status = path.stat()
-    except OSError:
-        return FoundFile(path, -1, -1)
-    return FoundFile(path, status.st_size, status.st_mtime_ns)
+def _compared(found: Mapping[str, Seen], files: Mapping[str, SourceFile], known: Collection[str], scan: Scan) -> Scan:
+    pending: list[FoundFile] = []
+    unchanged: list[SourceFile] = []
+    for path in sorted(found):
+        before = files.get(path)
+        if before is not None and _is_unchanged(found[path], before, known):
+            unchanged.append(before)
+        else:
+            pending.append(FoundFile(Path(path), *found[path][1:]))
+    gone = [
+        file
+        for path, file in files.items()
+        if not is_settled(file) and path not in found and scan.covers(path) and is_gone(path)
+    ]
+    return replace(scan, pending=tuple(pending), unchanged=tuple(unchanged), gone=tuple(gone))
 
 
-def _spoken(suffixes: Iterable[str]) -> str:
-    return ", ".join(sorted(suffix.removeprefix(".") for suffix in suffixes))
+def _is_unchanged(file: Seen, before: SourceFile, known: Collection[str]) -> bool:
+    same = (before.size_bytes, before.mtime_ns) == file[1:]
+    return same and before.state == "ok" and before.image_id in known

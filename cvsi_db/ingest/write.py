@@ -1,46 +1,55 @@
 """Write: what was read and embedded goes into the gallery, Lance first and the catalog last, batch by batch.
 
-Takes a DecodedBatch with its vectors and captions, writes to the store and the catalog, and returns what that was, in
-files. Knows nothing about models or the inside of a picture. A crash anywhere leaves only work to redo: the catalog
-never names a file whose row is not there, and every step may be repeated.
+Takes a DecodedBatch with its vectors and captions, and at the end the scan; writes to the store and the catalog, and
+returns what that was, in files. A row without a path goes to the table `removed`, and comes back without a model when
+its content turns up again. Knows nothing about models or the inside of a picture. A crash anywhere leaves only work to
+redo: the catalog never names a file whose row is not there, and every step may be repeated.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from cvsi_db.catalog import SourceFile
 from cvsi_db.ingest.caption import Captions
-from cvsi_db.ingest.decode import DecodedBatch, FailedFile, ReadFile, printable
-from cvsi_db.ingest.scan import is_gone
-from cvsi_db.records import FloatArray, FoundFile, ImageRow, IngestFailure, IngestSummary, Picture
+from cvsi_db.ingest.image_row import is_respelt, new_row, placed, with_tags
+from cvsi_db.ingest.read import DecodedBatch, FailedFile, ReadFile, printable
+from cvsi_db.ingest.scan import Scan, is_gone, is_settled
+from cvsi_db.records import FloatArray, FoundFile, ImageRow, IngestFailure, IngestSummary
 
 if TYPE_CHECKING:
     from cvsi_db.catalog import Catalog
     from cvsi_db.store import Store
 
+__all__ = ["Writer", "placed"]
+
+T = TypeVar("T")
 Outcome = Literal["new", "unchanged", "moved", "duplicates"]
 _CHUNK = 500
-_LAST_MOMENT = 253402300799 * 10**9
-"""The end of the year 9999 in nanoseconds: file systems know later times, Python does not."""
 
 
 class Writer:
     """The one who writes an ingest, and who knows what the gallery holds meanwhile.
 
-    `known` are the image_ids with a row, `files` the catalog's files by path. A file has an image_id exactly when the
-    row of that image has the file's path.
+    `known` are the contents (image_ids) that need no model, removed ones among them; `files` the catalog's files by
+    path. A file has an image_id exactly when the row of that image in `images` has the file's path. Every file that is
+    met gives its image the `tags`.
     """
 
-    def __init__(self, store: Store, catalog: Catalog) -> None:
-        self._store, self._catalog = store, catalog
-        self.known: set[str] = set(store.scan(["image_id"])["image_id"].to_pylist())
-        self.files: dict[str, SourceFile] = catalog.source_files()
+    def __init__(self, store: Store, catalog: Catalog, *, tags: Sequence[str] = ()) -> None:
+        self._store, self._catalog, self._tags = store, catalog, tuple(tags)
+        self._shown = store.ids()
+        self._removed = _paths_of_removed(store, self._shown)
+        self.known: set[str] = self._shown | self._removed.keys()
+        self.files: dict[str, SourceFile] = {
+            path: file if file.image_id is None or file.image_id in self._shown else replace(file, image_id=None)
+            for path, file in catalog.source_files().items()
+        }
+        if catalog.was_cut_short():
+            store.delete(store.orphans())
 
     def write(
         self, batch: DecodedBatch, vectors: Mapping[str, FloatArray], captions: Mapping[str, Captions]
@@ -52,28 +61,59 @@ class Writer:
         """
         rows = self._rows_touched_by(batch.files)
         rows |= {
-            read.image_id: _row(read.file, read.picture, vectors, captions) for read in batch.files if read.picture
+            read.image_id: new_row(read.file, read.picture, vectors[read.image_id], captions[read.image_id])
+            for read in batch.files
+            if read.picture and read.image_id not in rows  # else it was decoded before an earlier batch was written
         }
         paths = {image_id: row.paths for image_id, row in rows.items()}
         records: dict[str, SourceFile] = {}
         outcomes = Counter(self._place(read, paths, records) for read in batch.files)
-        self._write_rows(rows, paths, captions)
+        self._write_rows(rows, paths, captions, tagged={read.image_id for read in batch.files})
         self._record(records | self._failed(batch.failures))
         return _summary(batch, outcomes)
 
-    def mark_missing(self, gone: Sequence[SourceFile]) -> int:
-        """Note the files that are gone and did not turn up elsewhere; returns how many of them were images.
+    def finish(self, found: Scan, *, prune: bool = False) -> IngestSummary:
+        """Do what is left once every pending file of a scan is written; returns that part of the summary.
 
-        Their rows stay. A row that has another path left loses the gone one.
+        Unchanged files get their tags, gone ones are noted; with `prune` the removed images under the scanned folders
+        are forgotten for good.
         """
-        missing = [file for file in gone if self.files[file.path].state != "missing"]
-        for start in range(0, len(missing), _CHUNK):
-            chunk = missing[start : start + _CHUNK]
+        self._tag(found.unchanged)
+        return IngestSummary(
+            unchanged=len(found.unchanged),
+            skipped=found.skipped,
+            removed=self.mark_missing(found.gone),
+            pruned=self.prune(found.covers) if prune else 0,
+            lost=found.lost,
+        )
+
+    def mark_missing(self, gone: Sequence[SourceFile]) -> int:
+        """Note the files that are gone and did not turn up elsewhere; returns how many of them were images."""
+        missing = [file for file in gone if not is_settled(self.files[file.path])]
+        lost = {file.path for file in missing}
+        for chunk in _chunks(missing):
             rows = self._rows({file.image_id for file in chunk if file.image_id})
-            left = {image_id: _still_there(row.paths) or row.paths for image_id, row in rows.items()}
+            left = {image_id: tuple(path for path in row.paths if path not in lost) for image_id, row in rows.items()}
             self._write_rows(rows, left, {})
-            self._record({file.path: _missing(file, _holder(file, left)) for file in chunk})
-        return sum(file.image_id is not None for file in missing)
+            self._record({file.path: _missing(file) for file in chunk})
+        return sum(file.state == "ok" or file.image_id is not None for file in missing)
+
+    def prune(self, covers: Callable[[str], bool]) -> int:
+        """Forget, with captions and caches, the removed images whose last path `covers` holds for; returns how many."""
+        doomed = sorted(image_id for image_id, path in self._removed.items() if covers(path))
+        for chunk in _chunks(doomed):
+            self._catalog.forget_captions(chunk)  # first: what is kept for later is no statement about the tables
+            self._store.delete(chunk)
+            self.known.difference_update(chunk)
+            for image_id in chunk:
+                del self._removed[image_id]
+        return len(doomed)
+
+    def _tag(self, files: Sequence[SourceFile]) -> None:
+        ids = sorted({file.image_id for file in files if file.image_id is not None}) if self._tags else []
+        for chunk in _chunks(ids):
+            rows = self._rows(chunk)
+            self._write_rows(rows, {image_id: row.paths for image_id, row in rows.items()}, {}, tagged=rows)
 
     def _place(self, read: ReadFile, paths: dict[str, tuple[str, ...]], records: dict[str, SourceFile]) -> Outcome:
         """Put a file's path into the row of its content, in place of one that is gone if there is one."""
@@ -84,14 +124,19 @@ class Writer:
         held = paths[image_id]
         if path in held:  # touched but the same, or written by an ingest that died before it was recorded
             return "unchanged" if before is not None and before.image_id == image_id else "new"
-        gone = next(filter(is_gone, held), None)
+        gone = next((other for other in held if is_gone(other) or is_respelt(other, path)), None)
         if gone is None:
             paths[image_id] = (*held, path)
-            return "duplicates" if held else "new"
+            return "duplicates" if held else self._found_again(image_id, path)
         paths[image_id] = tuple(path if other == gone else other for other in held)
         if gone in self.files:
-            records[gone] = _missing(self.files[gone], None)
+            records[gone] = _missing(self.files[gone])
         return "moved"
+
+    def _found_again(self, image_id: str, path: str) -> Outcome:
+        """What the first path of an image makes of the file: new, or a removed one that is back."""
+        last = self._removed.get(image_id)
+        return "new" if last is None else "unchanged" if last == path else "moved"
 
     def _failed(self, failures: Sequence[FailedFile]) -> dict[str, SourceFile]:
         """Records of the failures. They keep the image_id: the row stays until the path is known to hold another."""
@@ -110,81 +155,66 @@ class Writer:
         return self._rows(left | {read.image_id for read in files})
 
     def _rows(self, image_ids: Collection[str]) -> dict[str, ImageRow]:
-        wanted = self.known.intersection(image_ids)
-        return self._store.rows(wanted) if wanted else {}
+        """The rows of those images that have one, be it a removed one."""
+        shown = self._shown.intersection(image_ids)
+        removed = self._removed.keys() & image_ids
+        rows = self._store.rows(shown) if shown else {}
+        return rows | (self._store.rows(removed, "removed") if removed else {})
 
     def _write_rows(
-        self, rows: Mapping[str, ImageRow], paths: Mapping[str, tuple[str, ...]], captions: Mapping[str, Captions]
+        self,
+        rows: Mapping[str, ImageRow],
+        paths: Mapping[str, tuple[str, ...]],
+        captions: Mapping[str, Captions],
+        tagged: Collection[str] = (),
     ) -> None:
         """New rows, then rows with other paths, and last the end of rows without any: no path is ever in no row."""
-        placed = {image_id: _placed(row, paths[image_id]) for image_id, row in rows.items() if paths[image_id]}
-        new = [row for image_id, row in placed.items() if image_id in captions]
-        old = [row for image_id, row in placed.items() if image_id not in captions and row is not rows[image_id]]
-        empty = rows.keys() - placed.keys()
+        placed_rows = {image_id: placed(row, paths[image_id]) for image_id, row in rows.items() if paths[image_id]}
+        placed_rows |= {
+            image_id: with_tags(row, self._tags) for image_id, row in placed_rows.items() if image_id in tagged
+        }
+        new = [row for image_id, row in placed_rows.items() if image_id not in self.known]
+        back = [row for image_id, row in placed_rows.items() if image_id in self._removed]
+        old = [row for image_id, row in placed_rows.items() if image_id in self._shown and row is not rows[image_id]]
+        empty = {image_id: rows[image_id] for image_id in self._shown.intersection(rows.keys() - placed_rows.keys())}
         self._store.upsert(new, [text for row in new for text in captions[row.image_id].rows(row.image_id)])
+        self._store.bring_back(back)
         self._store.update(old)
-        self._store.delete(empty)
-        self.known = (self.known | placed.keys()) - empty
+        self._store.remove(list(empty.values()))
+        self._note(placed_rows.keys(), empty)
+
+    def _note(self, placed_ids: Set[str], empty: Mapping[str, ImageRow]) -> None:
+        """Keep in mind what was written; the sets change in place, since others look into them meanwhile."""
+        self.known.update(placed_ids)
+        self._shown.update(placed_ids)
+        self._shown.difference_update(empty)
+        for image_id in placed_ids & self._removed.keys():
+            del self._removed[image_id]
+        self._removed.update({image_id: row.path for image_id, row in empty.items()})
 
     def _record(self, records: Mapping[str, SourceFile]) -> None:
         self._catalog.record_files(list(records.values()))
         self.files.update(records)
 
 
-def _row(
-    file: FoundFile, picture: Picture, vectors: Mapping[str, FloatArray], captions: Mapping[str, Captions]
-) -> ImageRow:
-    """The row of a content seen for the first time; it has no path yet."""
-    image_id = picture.image_id
-    return ImageRow(
-        image_id=image_id,
-        path="",
-        paths=(),
-        folder="",
-        name="",
-        format=picture.format,
-        width=picture.width,
-        height=picture.height,
-        size_bytes=file.size_bytes,
-        modified_at=_moment(file.mtime_ns),
-        taken_at=picture.taken_at,
-        camera=picture.camera,
-        captions=captions[image_id].texts,
-        tags=(),
-        image_vector=vectors[image_id],
-        caption_vector=captions[image_id].mean,
-    )
+def _paths_of_removed(store: Store, shown: Collection[str]) -> dict[str, str]:
+    """The last path of every removed image; one that is among the images too, as a crash leaves it, is there alone."""
+    table = store.scan(["image_id", "path"], table="removed")
+    removed = dict(zip(table["image_id"].to_pylist(), table["path"].to_pylist(), strict=True))
+    store.drop_removed(removed.keys() & shown)
+    return {image_id: path for image_id, path in removed.items() if image_id not in shown}
 
 
-def _placed(row: ImageRow, paths: tuple[str, ...]) -> ImageRow:
-    """The row with these paths, at least one; the first that is still there is the primary one."""
-    primary = next(iter(_still_there(paths)), paths[0])
-    if (primary, paths) == (row.path, row.paths):
-        return row
-    where = Path(primary)
-    modified_at = row.modified_at if is_gone(primary) else _moment(where.stat().st_mtime_ns)
-    return replace(row, path=primary, paths=paths, folder=where.parent.name, name=where.name, modified_at=modified_at)
-
-
-def _still_there(paths: Sequence[str]) -> tuple[str, ...]:
-    return tuple(path for path in paths if not is_gone(path))
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
 
 
 def _source_file(file: FoundFile, image_id: str | None, error: str | None = None) -> SourceFile:
     return SourceFile(str(file.path), file.size_bytes, file.mtime_ns, image_id, "failed" if error else "ok", error)
 
 
-def _missing(file: SourceFile, image_id: str | None) -> SourceFile:
-    return replace(file, image_id=image_id, state="missing", error=None)
-
-
-def _holder(file: SourceFile, paths: Mapping[str, tuple[str, ...]]) -> str | None:
-    """The image whose row still has the file's path, if any."""
-    return file.image_id if file.image_id is not None and file.path in paths.get(file.image_id, ()) else None
-
-
-def _moment(mtime_ns: int) -> str:
-    return datetime.fromtimestamp(min(max(mtime_ns, 0), _LAST_MOMENT) // 1000 / 1e6, UTC).isoformat()
+def _missing(file: SourceFile) -> SourceFile:
+    return replace(file, image_id=None, state="missing", error=None)
 
 
 def _summary(batch: DecodedBatch, outcomes: Counter[Outcome]) -> IngestSummary:

@@ -8,6 +8,7 @@ told at once when weights cannot be had.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -95,6 +96,7 @@ class LazyCaptioner:
     def __init__(self, name: str, load: Callable[[], Captioner]) -> None:
         self._name = name
         self._load = load
+        self._loading = threading.Lock()  # several lanes of an ingest may want the first caption at once
 
     @property
     def name(self) -> str:
@@ -107,7 +109,9 @@ class LazyCaptioner:
 
     def caption(self, pictures: Sequence[Image], seeds: Sequence[str]) -> list[tuple[str, ...]]:
         """See Captioner.caption. Raises ModelError when the weights cannot be had."""
-        return self._captioner.caption(pictures, seeds)
+        with self._loading:
+            captioner = self._captioner
+        return captioner.caption(pictures, seeds)
 
 
 def load_bundle(name: str, device: str = "auto") -> Bundle:

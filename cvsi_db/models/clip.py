@@ -26,6 +26,10 @@ from cvsi_db.records import FloatArray, PseudoText
 
 Preprocess = Literal["clip", "targetpad"]
 
+_BATCH_SIZES = {"cuda": 128, "mps": 64}
+_MOST_LANES = 8
+"""Each holds a batch in memory."""
+
 TARGET_RATIO = 1.25
 """The aspect ratio up to which pictures are cropped rather than padded, as the benchmarks of composed retrieval do."""
 
@@ -40,6 +44,7 @@ class OpenClipEncoder:
         self.tokenizer = tokenizer
         self.preprocess = preprocess
         self.device = device
+        self._reshape = _before_tensors(preprocess)
         self._lock = threading.Lock()  # a hook puts the words in: no other text may pass through it meanwhile
 
     @classmethod
@@ -65,9 +70,30 @@ class OpenClipEncoder:
         return int(projection.out_features if isinstance(projection, torch.nn.Linear) else projection.shape[1])
 
     @property
+    def side(self) -> int:
+        """Side, in pixels, of the square that the image tower sees."""
+        return int(np.max(self.model.visual.image_size))
+
+    @property
+    def batch_size(self) -> int:
+        """How many pictures to encode at once: more where a device has thousands of cores to fill."""
+        return _BATCH_SIZES.get(self.device.partition(":")[0], 16)
+
+    @property
+    def lanes(self) -> int:
+        """How many batches to encode side by side; on a CPU torch's threads wait for each other within one batch."""
+        return min(torch.get_num_threads(), _MOST_LANES) if self.device == "cpu" else 1
+
+    @property
     def token_dim(self) -> int:
         """Width of a word's embedding in the text tower: what phi must produce."""
         return int(self._text_tower.token_embedding.embedding_dim)
+
+    def prepare(self, picture: Image.Image) -> Image.Image:
+        """The picture resized and cropped as the tower sees it; `encode_images` gives the same for both, to the bit."""
+        for step in self._reshape:
+            picture = step(picture)
+        return picture
 
     @torch.inference_mode()
     def encode_images(self, pictures: Sequence[Image.Image]) -> FloatArray:
@@ -168,8 +194,18 @@ def pad_to_ratio(picture: Image.Image, ratio: float = TARGET_RATIO) -> Image.Ima
     return padded
 
 
-def _padded(transform: Callable[[Image.Image], torch.Tensor]) -> Callable[[Image.Image], torch.Tensor]:
-    return lambda picture: transform(pad_to_ratio(picture))
+def _padded(transform: Any) -> Any:
+    """The transform, a torchvision Compose, with the padding before it."""
+    return type(transform)([pad_to_ratio, *transform.transforms])
+
+
+def _before_tensors(transform: Any) -> list[Callable[[Image.Image], Image.Image]]:
+    """The steps of a Compose that make a picture of a picture; to do them twice changes nothing."""
+    from torchvision.transforms import ToTensor
+
+    steps = list(getattr(transform, "transforms", ()))
+    ends = [number for number, step in enumerate(steps) if isinstance(step, ToTensor)]
+    return steps[: ends[0]] if ends else []
 
 
 @contextmanager

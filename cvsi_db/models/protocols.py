@@ -25,6 +25,23 @@ class Encoder(Protocol):
     def dim(self) -> int:
         """Width of the joint embedding space."""
 
+    @property
+    def side(self) -> int:
+        """Side, in pixels, of the square that the image tower sees of a picture."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many pictures it encodes best at once, where it runs."""
+
+    @property
+    def lanes(self) -> int:
+        """How many batches it encodes best side by side: several on a CPU, each on cores of its own, else 1."""
+
+    def prepare(self, picture: Image) -> Image:
+        """What the tower sees of an upright RGB picture, resized and cropped: `encode_images` gives the same for it.
+
+        Called from several threads, ahead of the tower."""
+
     def encode_images(self, pictures: Sequence[Image]) -> FloatArray:
         """(n, dim) un-normalised embeddings of upright RGB pictures, in order, in one batch."""
 
@@ -40,7 +57,10 @@ class Phi(Protocol):
 
 
 class Captioner(Protocol):
-    """Writes several captions of a picture. `name` identifies weights and settings: it keys the caption cache."""
+    """Writes several captions of a picture. `name` identifies weights and settings: it keys the caption cache.
+
+    Asked from as many threads at once as its bundle's encoder has lanes.
+    """
 
     @property
     def name(self) -> str:

@@ -22,7 +22,7 @@ def test_a_second_ingest_embeds_nothing_and_says_so(cli: Cli, sample_db: Path) -
     done = cli("ingest", SAMPLES, "--db", sample_db)
     assert done.returncode == 0
     assert done.stderr == ""
-    assert done.stdout.startswith(f"0 new, {pictures} unchanged; nothing to embed")
+    assert done.stdout.startswith(f"0 new, {pictures} unchanged, 3 not pictures; nothing to embed")
     again = json.loads(cli("ingest", SAMPLES, "--db", sample_db, "--format", "json").stdout)
     assert (again["new"], again["unchanged"], again["embedded"], again["errors"]) == (0, pictures, 0, [])
 
@@ -31,7 +31,7 @@ def test_json_has_the_documented_shape_and_adds_up(cli: Cli, sample_db: Path) ->
     done = cli("search", *HAT, "--db", sample_db, "--format", "json", "-k", "5")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert set(answer) == {"query", "hits", "timings_ms", "warnings"}
+    assert set(answer) == {"query", "plan", "hits", "timings_ms", "warnings"}
     assert set(answer["query"]) == {
         "reference", "edit_text", "captions", "edited_captions", "added_objects", "rewriter", "preset",
         "weights", "gamma",

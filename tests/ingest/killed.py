@@ -1,7 +1,8 @@
 """An ingest that is killed at a chosen moment: `python -m tests.ingest.killed GALLERY PHOTOS METHOD NUMBER`.
 
 The process sends itself SIGKILL right after the NUMBER-th call of METHOD, a method of the store, the catalog or the
-encoder; with METHOD `sleep` it sleeps in the encoder, after a line on stdout, until someone else kills it.
+encoder, or a step inside of the store: `merge TABLE` or `delete TABLE` is one commit to one Lance table. With METHOD
+`sleep` it sleeps in the encoder, after a line on stdout, until someone else kills it. The ingest prunes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cvsi_db.ingest import ingest
+import cvsi_db.store
+from cvsi_db.ingest import ingest, writing
 from cvsi_db.storage import open_gallery_folder
 from tests.fakes import CutShort, FakeCaptioner, FakeEncoder
 
@@ -33,11 +35,33 @@ class Sleepy(FakeEncoder):
         return super().encode_images(pictures)
 
 
+def cut_inside(store: Any, step: str, table: str, number: int) -> None:
+    """Die after the `number`-th commit of that kind to that table."""
+    if step == "delete":
+        store._tables[table] = CutShort(store._tables[table], "delete", number, die)
+        setattr(store, f"_{table}", store._tables[table])
+        return
+    merge, left = cvsi_db.store.merge, [number]
+
+    def counted(into: Any, *args: Any, **options: Any) -> None:
+        merge(into, *args, **options)
+        left[0] -= into.name == table
+        if not left[0]:
+            die()
+
+    cvsi_db.store.merge = counted
+
+
 def main(gallery: str, photos: str, method: str, number: str) -> None:
+    writing.COMMIT_S = 0  # as many commits as there can be
     store, catalog = open_gallery_folder(Path(gallery))
     encoder = Sleepy() if method == "sleep" else FakeEncoder()
+    step, _, table = method.partition(" ")
+    if table:
+        cut_inside(store, step, table, int(number))
     parts: list[Any] = [CutShort(part, method, int(number), die) for part in (store, catalog, encoder)]
-    ingest([Path(photos)], store=parts[0], catalog=parts[1], encoder=parts[2], captioner=FakeCaptioner(), batch_size=2)
+    models = {"encoder": parts[2], "captioner": FakeCaptioner()}
+    ingest([Path(photos)], store=parts[0], catalog=parts[1], batch_size=2, prune=True, **models)
 
 
 if __name__ == "__main__":

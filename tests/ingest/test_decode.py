@@ -6,7 +6,6 @@ import hashlib
 import io
 import os
 import struct
-import tempfile
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -18,8 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cvsi_db.errors import ImageError
-from cvsi_db.ingest.decode import MAX_BYTES, MAX_SIDE, decode, picture_of, printable, read_picture
-from cvsi_db.records import FoundFile
+from cvsi_db.ingest.decode import MAX_BYTES, MAX_SIDE, picture_of, printable, read_picture
 from tests.fakes import COLOURS, make_picture, picture_bytes, save_picture
 
 
@@ -289,7 +287,7 @@ def test_garbage_gives_a_picture_or_an_image_error(kind: str, at: float, junk: b
         assert read_picture(bytes(data[: 1 + int(cut * len(data))])).image.mode == "RGB"
 
 
-# --- PIL images and batches -----------------------------------------------------------------------------------------
+# --- PIL images -----------------------------------------------------------------------------------------------------
 
 
 def test_a_pil_image_has_an_id_of_its_pixels() -> None:
@@ -308,29 +306,3 @@ def test_a_pil_image_is_left_as_it_was() -> None:
 def test_an_image_without_pixels() -> None:
     with pytest.raises(ImageError, match="no pixels"):
         picture_of(Image.new("RGB", (0, 5)))
-
-
-def found(path: Path) -> FoundFile:
-    return FoundFile(path, 0, 0)
-
-
-def test_a_batch_decodes_each_new_content_once(tmp_path: Path) -> None:
-    paths = [save_picture(tmp_path / name, colour) for name, colour in (("a", "red"), ("b", "red"), ("c", "blue"))]
-    blue = hashlib.sha256(paths[2].read_bytes()).hexdigest()
-    batch = decode([found(path) for path in paths], known={blue})
-    assert [read.picture is not None for read in batch.files] == [True, False, False]
-    assert batch.files[0].image_id == batch.files[1].image_id
-    assert [picture.image_id for picture in batch.pictures] == [batch.files[0].image_id]
-
-
-def test_a_batch_keeps_its_order_around_failures() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder) / f"{number}.png" for number in range(4)]
-        for path in paths:
-            path.write_bytes(b"bad") if path.stem in "12" else save_picture(path)
-        batch = decode([found(path) for path in paths], known=())
-    assert [read.file.path for read in batch.files] == [paths[0], paths[3]]
-    assert [(failed.file.path, failed.reason) for failed in batch.failures] == [
-        (paths[1], "not an image"),
-        (paths[2], "not an image"),
-    ]

@@ -213,8 +213,9 @@ def test_a_removed_file_is_reported_once_and_its_row_stays(
     (photos / "red.png").unlink()
     assert run(photos / "trip") == IngestSummary(unchanged=2)
     assert run(photos) == IngestSummary(unchanged=4, removed=1)
-    assert row_of(store, photos / "red.png").captions[0] == "a red picture"
-    assert states(catalog)["red.png"] == "missing"
+    (removed,) = store.rows(store.ids("removed"), "removed").values()
+    assert (removed.captions[0], removed.paths) == ("a red picture", ())
+    assert (store.count(), states(catalog)["red.png"]) == (4, "missing")
     assert run(photos) == IngestSummary(unchanged=4)
     assert find_problems(store, catalog) == []
 

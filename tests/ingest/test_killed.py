@@ -30,12 +30,26 @@ def gallery_of(folder: Path) -> Iterator[tuple[Store, Catalog]]:
     catalog.close()
 
 
-def take_in(photos: Path, store: Store, catalog: Catalog) -> None:
-    ingest([photos], store=store, catalog=catalog, encoder=FakeEncoder(), captioner=FakeCaptioner(), batch_size=2)
+def take_in(photos: Path, store: Store, catalog: Catalog, prune: bool = False) -> None:
+    models = {"encoder": FakeEncoder(), "captioner": FakeCaptioner()}
+    ingest([photos], store=store, catalog=catalog, batch_size=2, prune=prune, **models)
+
+
+def start(photos: Path, *galleries: tuple[Store, Catalog]) -> None:
+    """Two ingests, of which the second finds two files gone: one will return, the other be pruned."""
+    for name, size in (("returning.png", (20, 30)), ("forgotten.png", (30, 20))):
+        save_picture(photos / name, "orange", size)
+    for gallery in galleries:
+        take_in(photos, *gallery)
+    for name in ("returning.png", "forgotten.png"):
+        (photos / name).rename(photos.parent / name)
+    for gallery in galleries:
+        take_in(photos, *gallery)
 
 
 def change(photos: Path) -> None:
-    """One of everything: a moved, a copied, a changed, a removed, a bad and three new files, in five batches."""
+    """One of everything: a returned, moved, copied, changed, removed and bad file, and three new ones, in batches."""
+    (photos.parent / "returning.png").rename(photos / "trip" / "returned.png")
     (photos / "blue.png").rename(photos / "azure.png")
     (photos / "copy.png").write_bytes((photos / "green.png").read_bytes())
     save_picture(photos / "red.png", "orange", (80, 60))
@@ -47,12 +61,14 @@ def change(photos: Path) -> None:
 
 def content(store: Store, catalog: Catalog) -> dict[str, Any]:
     """All that is in a gallery, in a form that compares."""
-    rows = store.rows(store.scan(["image_id"])["image_id"].to_pylist())
+    rows, removed = store.rows(store.ids()), store.rows(store.ids("removed"), "removed")
     vectors = ("image_vector", "caption_vector")
     return {
         "rows": {
             key: asdict(row) | {name: getattr(row, name).tolist() for name in vectors} for key, row in rows.items()
         },
+        "removed": {key: row.path for key, row in removed.items()},
+        "spoken": sorted(store.scan(["caption_id"], table="captions")["caption_id"].to_pylist()),
         "files": catalog.source_files(),
         "captions": catalog.captions(rows, FakeCaptioner().name),
         "problems": find_problems(store, catalog),
@@ -69,16 +85,20 @@ def killed(gallery: Path, photos: Path, method: str, number: int) -> subprocess.
     [
         ("sleep", 0),
         ("keep_captions", 2),
-        ("upsert", 1),
-        ("update", 1),
-        ("delete", 3),
-        ("record_files", 3),
+        ("merge captions", 1),
+        ("merge images", 2),
+        ("bring_back", 1),
+        ("update", 2),
+        ("merge removed", 1),
+        ("remove", 1),
+        ("record_files", 1),
+        ("forget_captions", 1),
+        ("delete removed", 2),
     ],
 )
 def test_after_a_kill_only_work_is_left(tmp_path: Path, photos: Path, method: str, number: int) -> None:
     with gallery_of(tmp_path / "whole") as whole, gallery_of(tmp_path / "killed") as cut:
-        take_in(photos, *whole)
-        take_in(photos, *cut)
+        start(photos, whole, cut)
         change(photos)
         with killed(tmp_path / "killed", photos, method, number) as process:
             if method == "sleep":
@@ -86,8 +106,8 @@ def test_after_a_kill_only_work_is_left(tmp_path: Path, photos: Path, method: st
                 assert process.stdout.readline() == "asleep\n"
                 process.kill()
         assert process.returncode == -signal.SIGKILL
-        take_in(photos, *whole)
+        take_in(photos, *whole, prune=True)
         assert content(*cut) != content(*whole)
-        take_in(photos, *cut)
+        take_in(photos, *cut, prune=True)
         assert content(*cut) == content(*whole)
         assert content(*whole)["problems"] == []

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cvsi_db.catalog import SourceFile
 from cvsi_db.errors import IngestError
-from cvsi_db.ingest.scan import SUFFIXES, is_gone, scan
+from cvsi_db.ingest.formats import SUFFIXES
+from cvsi_db.ingest.scan import Scan, check_paths, is_gone, scan
+from tests.disks import read_only
+from tests.fakes import picture_bytes
 
 
-def touch(*paths: Path) -> None:
+def touch(*paths: Path, content: bytes = b"x") -> None:
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x")
+        path.write_bytes(content)
 
 
 def names(root: Path, *paths: Path) -> list[str]:
@@ -40,9 +45,80 @@ def test_every_suffix_counts(tmp_path: Path, suffix: str) -> None:
     assert names(tmp_path) == [f"x{suffix}"]
 
 
-def test_hidden_and_other_files_are_skipped(tmp_path: Path) -> None:
+def test_hidden_files_are_not_looked_at_and_others_are_skipped(tmp_path: Path) -> None:
     touch(tmp_path / ".x.png", tmp_path / ".trash" / "x.png", tmp_path / "x.txt", tmp_path / "png", tmp_path / "y.png")
     assert names(tmp_path) == ["y.png"]
+    assert scan([tmp_path], {}, ()).skipped == 2
+    assert scan([tmp_path, tmp_path / "y.png"], {}, ()).skipped == 2
+
+
+def test_a_file_that_begins_as_a_picture_is_one_whatever_it_is_called(tmp_path: Path) -> None:
+    touch(tmp_path / "camera" / "00017", tmp_path / "photo.jpeg~", content=picture_bytes(kind="JPEG"))
+    touch(tmp_path / "raw.nef", content=picture_bytes(kind="TIFF"))  # what can be read of it is a thumbnail
+    touch(tmp_path / "empty", tmp_path / "film.mp4", content=b"")
+    os.mkfifo(tmp_path / "pipe")  # opening it would wait forever
+    (tmp_path / "loop").symlink_to("loop")
+    found = scan([tmp_path], {}, ())
+    assert [file.path.name for file in found.pending] == ["00017", "photo.jpeg~"]
+    assert found.skipped == 3
+
+
+def test_a_file_that_was_a_picture_is_looked_at_whatever_it_is_now(tmp_path: Path) -> None:
+    touch(tmp_path / "00017", tmp_path / "notes")
+    found = scan([tmp_path], recorded(tmp_path / "00017") | recorded(tmp_path / "notes", None, "failed"), ())
+    assert ([file.path.name for file in found.pending], found.skipped) == (["00017"], 1)
+
+
+# --- what is ignored ----------------------------------------------------------------------------------------------
+
+
+def ignored(tmp_path: Path, patterns: dict[str, str], *paths: str, root: str = "") -> list[str]:
+    """What is found of `paths` below `root`, where the folders have these patterns."""
+    touch(*(tmp_path / path for path in paths))
+    for folder, lines in patterns.items():
+        (tmp_path / folder / ".cvsiignore").write_text(lines, "utf-8")
+    return names(tmp_path, tmp_path / root)
+
+
+def test_ignore_patterns_are_those_of_gitignore(tmp_path: Path) -> None:
+    lines = "# thumbnails\n*.thumb.png\n/private/\nraw\n\n!keep.thumb.png\n**/cache/*.png\na\\ b.png\n"
+    found = ["private.png", "sub/private/x.png", "keep.thumb.png", "ab.png", "cache/x.jpg"]
+    left = ["a.thumb.png", "sub/b.thumb.png", "private/x.png", "sub/raw/x.png", "raw", "sub/cache/x.png", "a b.png"]
+    assert ignored(tmp_path, {"": lines}, *found, *left) == sorted(found)
+
+
+def test_the_deepest_ignore_file_that_says_anything_decides(tmp_path: Path) -> None:
+    patterns = {"": "*.png\n", "a": "!*.png\n/only/\n", "a/b": "x.png\n"}
+    paths = ["x.png", "a/x.png", "a/only/y.png", "a/b/x.png", "a/b/y.png", "a/b/only/y.png"]
+    assert ignored(tmp_path, patterns, *paths) == ["a/b/only/y.png", "a/b/y.png", "a/x.png"]
+
+
+def test_nothing_in_an_ignored_folder_is_asked_for(tmp_path: Path) -> None:
+    patterns = {"": "out/\n", "out": "!*\n"}
+    assert ignored(tmp_path, patterns, "out/x.png", "in/x.png") == ["in/x.png"]
+
+
+def test_the_ignore_files_above_a_named_folder_hold_too(tmp_path: Path) -> None:
+    patterns = {"": "*.thumb.png\n", "a": "/b/private/\n"}
+    paths = ["a/b/x.png", "a/b/x.thumb.png", "a/b/private/y.png"]
+    assert ignored(tmp_path, patterns, *paths, root="a/b") == ["a/b/x.png"]
+    assert names(tmp_path, tmp_path / "a" / "b" / "private") == ["a/b/private/y.png"]  # named, so wanted
+
+
+def test_ignore_patterns_and_odd_names(tmp_path: Path) -> None:
+    touch(tmp_path / "two\nlines" / "x\ny.thumb.png", tmp_path / os.fsdecode(b"caf\xe9") / "z.thumb.png")
+    assert ignored(tmp_path, {"": "*.thumb.png\n"}, "two\nlines/kept.png") == ["two\nlines/kept.png"]
+
+
+@pytest.mark.parametrize(("content", "said"), [("ok\n!\n", "cannot use"), (None, "cannot read")])
+def test_an_ignore_file_that_cannot_be_used_is_named(tmp_path: Path, content: str | None, said: str) -> None:
+    touch(tmp_path / "a" / "x.png")
+    if content is None:
+        (tmp_path / "a" / ".cvsiignore").mkdir()
+    else:
+        (tmp_path / "a" / ".cvsiignore").write_text(content)
+    with pytest.raises(IngestError, match=rf"^{said} '.*a/\.cvsiignore'[^\n]*$"):
+        scan([tmp_path], {}, ())
 
 
 def test_a_named_file_is_always_tried(tmp_path: Path) -> None:
@@ -76,6 +152,24 @@ def test_nothing_named(tmp_path: Path) -> None:
     assert error.value.exit_code == 2
 
 
+def test_names_of_every_kind_are_found(tmp_path: Path) -> None:
+    odd = ["IMG.PNG", "img.png", "new\nline.png", os.fsdecode(b"caf\xe9.png"), "e\u0301.png", "\u00e9.png", " .png"]
+    touch(*(tmp_path / name for name in odd))
+    assert names(tmp_path) == sorted(odd)
+
+
+def test_checking_paths_stops_at_the_first_picture(tmp_path: Path) -> None:
+    touch(tmp_path / "a" / "x.png", tmp_path / "b" / "notes.txt")
+    check_paths([tmp_path, tmp_path / "a"])
+    for paths, said in (
+        ([], "nothing to ingest"),
+        ([tmp_path / "b"], "no picture in"),
+        ([tmp_path, tmp_path / "c"], "there is no"),
+    ):
+        with pytest.raises(IngestError, match=said):
+            check_paths(paths)
+
+
 def test_no_such_path(tmp_path: Path) -> None:
     with pytest.raises(IngestError, match=r"there is no '.*nowhere'"):
         scan([tmp_path / "nowhere"], {}, ())
@@ -91,7 +185,7 @@ def test_same_size_and_time_is_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     touch(path)
     found = scan([tmp_path], recorded(path), {"id"})
-    assert [file.path for file in found.unchanged] == [path]
+    assert found.unchanged == tuple(recorded(path).values())
     assert (found.pending, found.total) == ((), 1)
 
 
@@ -112,7 +206,7 @@ def test_gone_are_the_known_ones_below_the_named_folders(tmp_path: Path) -> None
     touch(tmp_path / "a" / "x.png", tmp_path / "a" / "odd.dat")
     paths = ["a/lost.png", "a/odd.dat", "ab/lost.png", "a/before.png"]
     files = {key: value for path in paths for key, value in recorded(tmp_path / path).items()}
-    files |= recorded(tmp_path / "a/before.png", state="missing")
+    files |= recorded(tmp_path / "a/before.png", None, "missing")
     assert [file.path for file in scan([tmp_path / "a"], files, ()).gone] == [str(tmp_path / "a/lost.png")]
 
 
@@ -122,3 +216,94 @@ def test_is_gone(tmp_path: Path) -> None:
     assert is_gone(str(tmp_path / "y.png"))
     assert is_gone(str(tmp_path / "x.png" / "y.png"))
     assert is_gone(str(tmp_path))
+
+
+# --- roots that are not there -------------------------------------------------------------------------------------
+
+
+def with_known(*roots: Path) -> dict[str, SourceFile]:
+    """A known picture that is there no more below each of the roots."""
+    return {key: file for root in roots for key, file in recorded(root / "sub" / "lost.png").items()}
+
+
+def lose(root: Path, how: str) -> None:
+    if how == "empty":
+        touch(root / "lost+found" / "notes.txt")
+    elif how == "a link to nothing":
+        root.symlink_to("unplugged")
+
+
+@pytest.mark.parametrize("how", ["gone", "empty", "a link to nothing"])
+def test_a_root_that_held_pictures_and_holds_none_is_lost_beside_others(tmp_path: Path, how: str) -> None:
+    disk, home = tmp_path / "disk", tmp_path / "home"
+    touch(home / "x.png")
+    lose(disk, how)
+    found = scan([disk, home], with_known(disk, home), ())
+    assert [file.path.name for file in found.pending] == ["x.png"]
+    assert [file.path for file in found.gone] == [str(home / "sub" / "lost.png")]
+    ((path, reason),) = [(each.path, each.reason) for each in found.lost]
+    assert path == str(disk)
+    assert "where 1 picture was: nothing was taken for removed; mount the disk, or use `cvsi-db remove`" in reason
+    assert (found.folders, found.covers(str(home / "y")), found.covers(str(disk / "y"))) == ((str(home),), True, False)
+
+
+@pytest.mark.parametrize("how", ["gone", "empty", "a link to nothing"])
+def test_roots_that_are_all_lost_are_an_error(tmp_path: Path, how: str) -> None:
+    lose(tmp_path / "disk", how)
+    with pytest.raises(IngestError, match=r"disk'.*where 1 picture was: nothing was taken for removed"):
+        scan([tmp_path / "disk"], with_known(tmp_path / "disk"), ())
+
+
+def test_a_lost_root_in_a_sound_one_covers_what_lies_below_it(tmp_path: Path) -> None:
+    touch(tmp_path / "x.png")
+    found = scan([tmp_path, tmp_path / "disk"], with_known(tmp_path, tmp_path / "disk"), ())
+    assert [file.path for file in found.gone] == [str(tmp_path / "sub" / "lost.png")]
+
+
+def test_a_wrong_name_beside_a_right_one_is_an_error(tmp_path: Path) -> None:
+    touch(tmp_path / "home" / "x.png")
+    with pytest.raises(IngestError, match=r"there is no '.*hmoe'"):
+        scan([tmp_path / "home", tmp_path / "hmoe"], with_known(tmp_path / "home"), ())
+
+
+def test_a_folder_that_cannot_be_looked_into_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a disk that fails; a real one cannot be had, and root may look into every folder."""
+    touch(tmp_path / "home" / "x.png", tmp_path / "home" / "sub" / "y.png", tmp_path / "disk" / "z.png")
+    listed, closed = os.scandir, {str(tmp_path / "home" / "sub"), str(tmp_path / "disk")}
+
+    def refuse(folder: str) -> Iterator[os.DirEntry[str]]:
+        if folder in closed:
+            raise OSError(5, "Input/output error")
+        return listed(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    known = {key: file for name in ("home/sub/y.png", "disk/z.png") for key, file in recorded(tmp_path / name).items()}
+    found = scan([tmp_path / "home", tmp_path / "disk"], known, {"id"})
+    assert [file.path.name for file in found.pending] == ["sub", "x.png"]
+    assert (found.gone, [each.path for each in found.lost]) == ((), [str(tmp_path / "disk")])
+
+
+def test_a_root_in_a_read_only_folder_is_scanned(tmp_path: Path) -> None:
+    touch(tmp_path / "disk" / "x.png")
+    with read_only(tmp_path / "disk"):
+        assert names(tmp_path, tmp_path / "disk") == ["disk/x.png"]
+
+
+# --- size ---------------------------------------------------------------------------------------------------------
+
+
+def timed(folder: Path, files: int) -> tuple[Scan, float]:
+    """A scan of so many files in one folder, all of them known, and the seconds of processor time it took."""
+    folder.mkdir()
+    for number in range(files):
+        (folder / f"{number:06}.png").touch()
+    known = {key: file for path in folder.iterdir() for key, file in recorded(path).items()}
+    start = time.process_time()
+    return scan([folder], known, {"id"}), time.process_time() - start
+
+
+def test_a_folder_of_many_files_costs_as_much_per_file_as_one_of_few(tmp_path: Path) -> None:
+    few, seconds_few = timed(tmp_path / "few", 1000)
+    many, seconds_many = timed(tmp_path / "many", 8000)
+    assert (len(few.unchanged), len(many.unchanged)) == (1000, 8000)
+    assert seconds_many < 8 * 4 * seconds_few  # quadratic work would cost 64 times as much

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from cvsi_db.device import cores_shared
 from cvsi_db.errors import ModelError
 from cvsi_db.models import clip
 from cvsi_db.models.clip import OpenClipEncoder, pad_to_ratio
@@ -19,6 +21,7 @@ from cvsi_db.records import PseudoText
 
 ensure_torchvision()
 import open_clip  # noqa: E402  # importable only after the line above
+from torchvision.transforms import Compose  # noqa: E402
 
 VISION = {"image_size": 32, "layers": 1, "width": 32, "patch_size": 16, "head_width": 16}
 TEXT = {"context_length": 20, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2}
@@ -142,7 +145,36 @@ def test_padding_is_black_and_centred() -> None:
 
 
 def test_targetpad_sees_what_a_crop_would_lose() -> None:
-    assert clip._padded(lambda picture: torch.tensor(picture.size))(Image.new("RGB", (400, 100))).tolist() == [400, 320]
+    padded = clip._padded(Compose([lambda picture: picture.size]))
+    assert padded(Image.new("RGB", (400, 100))) == (400, 320)
+
+
+@pytest.mark.parametrize("mode", ["shortest", "longest", "squash", "targetpad"])
+def test_a_prepared_picture_embeds_to_the_same_bits(encoder: OpenClipEncoder, mode: str) -> None:
+    padded = mode == "targetpad"
+    transform = open_clip.image_transform(32, is_train=False, resize_mode="shortest" if padded else mode)
+    ours = OpenClipEncoder(encoder.model, encoder.tokenizer, clip._padded(transform) if padded else transform, "cpu")
+    noise = np.random.default_rng(3).integers(0, 256, (90, 130, 3), np.uint8)
+    pictures = [Image.fromarray(noise), Image.fromarray(noise[:, :40]), Image.fromarray(noise[:20, :25])]
+    prepared = [ours.prepare(picture) for picture in pictures]
+    assert {picture.size for picture in prepared} == {(32, 32)}
+    np.testing.assert_array_equal(ours.encode_images(prepared), ours.encode_images(pictures))
+
+
+def test_what_an_encoder_says_of_itself(encoder: OpenClipEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 6)
+    assert (encoder.side, encoder.lanes, encoder.batch_size) == (32, 6, 16)
+    monkeypatch.setattr(encoder, "device", "cuda:1")
+    assert (encoder.lanes, encoder.batch_size) == (1, 128)
+
+
+def test_lanes_give_the_same_bits(encoder: OpenClipEncoder) -> None:
+    noise = np.random.default_rng(5).integers(0, 256, (8, 32, 32, 3), np.uint8)
+    pictures = [Image.fromarray(each) for each in noise]
+    whole = encoder.encode_images(pictures)
+    with cores_shared(2) as begin, ThreadPoolExecutor(2, initializer=begin) as lanes:
+        halves = list(lanes.map(encoder.encode_images, (pictures[:4], pictures[4:])))
+    np.testing.assert_array_equal(np.concatenate(halves), whole)
 
 
 # --- the bundled model ------------------------------------------------------------------------------------------

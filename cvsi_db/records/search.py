@@ -1,174 +1,19 @@
-"""Frozen records handed from stage to stage; knows nothing about how any stage works, nor about torch or LanceDB.
+"""What a search hands from stage to stage: the query, its logical form, and the hits.
 
-Arrays are numpy float32 between stages; what a stage does inside (torch, devices, float16) is its own affair.
+Knows nothing about how any of them comes about, but that a result asks search.reweight to order it anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
+from cvsi_db.records.models import Rewrite
+from cvsi_db.records.names import TERM_NAMES, BranchName, ColumnName, FloatArray, Reference, TermName
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from cvsi_db.search.rerank import Ranking
-
-FloatArray: TypeAlias = npt.NDArray[np.float32]
-"""Float32 arrays; the docstring of whoever returns one gives its shape."""
-
-TermName = Literal[
-    "edited_captions", "edit_direction", "pseudo_token", "image", "objects", "liked", "unliked", "negative"
-]
-METHOD_TERMS: tuple[TermName, ...] = ("edited_captions", "edit_direction", "pseudo_token", "image", "objects")
-"""The terms that come of a reference image and an edit text."""
-
-EXAMPLE_TERMS: tuple[TermName, ...] = ("liked", "unliked", "negative")
-"""The terms of further pictures and texts; only a query that gives some has them."""
-
-TERM_NAMES: tuple[TermName, ...] = (*METHOD_TERMS, *EXAMPLE_TERMS)
-
-BranchName = Literal["pseudo_token", "edited_captions", "image_objects", "examples"]
-ColumnName = Literal["image_vector", "caption_vector"]
-
-Reference: TypeAlias = "str | Path | bytes | Image"
-"""A reference image as a caller may give it: a path, the bytes of an image file, or a PIL image."""
-
-
-# --- ingest -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class FoundFile:
-    """A file that may be a picture, as the scan saw it. `path` is absolute."""
-
-    path: Path
-    size_bytes: int
-    mtime_ns: int
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A decoded picture: upright (EXIF orientation applied), RGB, alpha flattened on white.
-
-    `image_id` is the sha256 (hex) of the file's bytes; `width` and `height` are those of the upright picture.
-    """
-
-    image_id: str
-    image: Image = field(repr=False)
-    format: str
-    width: int
-    height: int
-    taken_at: str | None = None
-    camera: str | None = None
-
-
-@dataclass(frozen=True)
-class ImageRow:
-    """One row of the `images` table: one distinct content, however many paths hold it.
-
-    Vectors: `image_vector` (dim,) is the L2-normalised image embedding; `caption_vector` (dim,) the mean of the
-    L2-normalised embeddings of `captions`, not normalised again. `modified_at` and `taken_at` are ISO 8601 or None.
-    """
-
-    image_id: str
-    path: str
-    paths: tuple[str, ...]
-    folder: str
-    name: str
-    format: str
-    width: int
-    height: int
-    size_bytes: int
-    modified_at: str
-    taken_at: str | None
-    camera: str | None
-    captions: tuple[str, ...]
-    tags: tuple[str, ...]
-    image_vector: FloatArray = field(repr=False)
-    caption_vector: FloatArray = field(repr=False)
-
-
-@dataclass(frozen=True)
-class CaptionRow:
-    """One row of the `captions` table: one caption of one image. `vector` (dim,) is L2-normalised."""
-
-    image_id: str
-    ordinal: int
-    text: str
-    vector: FloatArray = field(repr=False)
-
-
-@dataclass(frozen=True)
-class IngestProgress:
-    """Where an ingest stands, after each batch. `done` of `total` files; `embedded` pictures met the model."""
-
-    done: int
-    total: int
-    embedded: int
-    failed: int
-
-
-@dataclass(frozen=True)
-class IngestFailure:
-    """One file that could not be read: which, and why."""
-
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class IngestSummary:
-    """What an ingest did, in files. `embedded` counts the pictures the model saw (the rest cost no forward).
-
-    `unchanged` files were known and the same; `moved` ones have known content under a new path whose old file is
-    gone; `duplicates` have the content of another file that is still there; `removed` were known under the
-    ingested folders and are no longer there (they are reported, their rows stay).
-    """
-
-    new: int = 0
-    unchanged: int = 0
-    moved: int = 0
-    duplicates: int = 0
-    failed: int = 0
-    removed: int = 0
-    embedded: int = 0
-    seconds: float = 0.0
-    errors: tuple[IngestFailure, ...] = ()
-
-
-# --- models -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class PseudoText:
-    """A sentence with one `$` whose token embedding is to be replaced by `word` (token_dim,), the pseudo-token."""
-
-    text: str
-    word: FloatArray = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Rewrite:
-    """What a rewriter made of the captions and the edit text.
-
-    `edited_captions` has at least one entry; `added_objects` is a short noun phrase, or "" when the edit adds none;
-    `rewriter` names who spoke; `fallback` is True when the edit was not understood and merely appended. `note` says why
-    another one that was asked first did not speak, else it is ""; a rewrite with a note is not kept in the catalog.
-    """
-
-    edited_captions: tuple[str, ...]
-    added_objects: str
-    rewriter: str
-    fallback: bool = False
-    note: str = ""
-
-
-# --- search -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -187,6 +32,7 @@ class ComposedQuery:
     Without `preset` the gallery's own is used. `rank` is a linear expression over the term names that replaces the
     preset's weights; `where` an SQL condition
     over the images table's columns. `strict` makes it an error that the bundle lacks a branch the preset asks for.
+    `exact` compares every image even where an index could be asked, which may miss one.
 
     The answer is the hits of rank `offset` + 1 to `offset` + `k`, less those that score below `min_score` and, with
     `auto_cut`, those after the first clear gap in the scores. `liked` and `unliked` are further pictures to draw near
@@ -209,6 +55,7 @@ class ComposedQuery:
     unliked: tuple[Reference, ...] = ()
     negative: tuple[str, ...] = ()
     pool: int = 0
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -242,7 +89,7 @@ class LogicalQuery:
     """What to compute, not how: score(x) = Σ_branches Σ_terms Σ_columns w_term · w_column · <term, x[column]>.
 
     `filter` is a condition already checked against the columns; `exclude` an image_id to leave out; `missing` names
-    the branches that such a query has with other bundles.
+    the branches that such a query has with other bundles; an `exact` answer may not come from an index.
     """
 
     branches: tuple[Branch, ...]
@@ -251,6 +98,7 @@ class LogicalQuery:
     exclude: str | None
     k: int
     missing: tuple[BranchName, ...] = ()
+    exact: bool = False
 
     @property
     def terms(self) -> tuple[Term, ...]:

@@ -1,0 +1,62 @@
+"""`cvsi-db remove`: take images out of the gallery."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .common import common_options, emit, plural, settings_for
+from .rows import as_json
+
+if TYPE_CHECKING:
+    from cvsi_db.remove import RemoveSummary
+
+
+@click.command("remove")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@click.option("--where", metavar="SQL", help="Only images that satisfy this condition.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@common_options
+def command(
+    paths: tuple[Path, ...],
+    where: str | None,
+    dry_run: bool,
+    yes: bool,
+    form: str,
+    db: Path | None,
+    quiet: bool,
+) -> None:
+    """Take images out of the gallery, not off the disk.
+
+    Meant are the images at or under PATH..., with their captions and tags. An image that has another file stays with
+    that one. A later ingest of the folder brings the images back: list the files in its .cvsiignore to keep them out.
+    """
+    from cvsi_db.gallery import Gallery
+
+    folder = settings_for(db).db
+    with Gallery.open(folder) as gallery:
+        if not (yes or dry_run):
+            _ask(gallery.remove(*paths, where=where, dry_run=True), folder)
+        summary = gallery.remove(*paths, where=where, dry_run=dry_run)
+    if dry_run and form == "table":
+        sys.stdout.write("".join(f"{path}\n" for path in summary.paths))
+    emit(as_json(dataclasses.asdict(summary)) if form == "json" else _told(summary))
+
+
+def _ask(planned: RemoveSummary, folder: Path) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError("nobody is there to ask: add --yes to remove, or --dry-run to see what that would be")
+    if not click.confirm(f"{_told(planned)} (gallery {folder}). Go on?", err=True):
+        raise click.ClickException("nothing was removed")
+
+
+def _told(summary: RemoveSummary) -> str:
+    kept = f"; {plural(summary.kept, 'image')} kept for another file" if summary.kept else ""
+    would = "would be removed" if summary.dry_run else "removed"
+    return f"{plural(summary.images, 'image')} ({plural(len(summary.paths), 'file')}) {would}{kept}"

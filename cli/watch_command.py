@@ -1,0 +1,86 @@
+"""`cvsi-db watch`: keep the gallery in step with folders."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .common import common_options, emit, model_options, settings_for
+from .interrupt import stopped_by
+
+if TYPE_CHECKING:
+    from cvsi_db.records import IngestSummary
+
+
+@click.command("watch")
+@click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path, file_okay=False), metavar="FOLDER..."
+)
+@click.option("--prune", is_flag=True, help="Forget images for good when their last file is gone.")
+@click.option("--poll", is_flag=True, help="Look for changes again and again: for network drives, which tell of none.")
+@click.option("--no-captions", is_flag=True, help="Leave captioning to `cvsi-db caption`.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Pictures per batch.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@model_options
+@common_options
+def command(
+    paths: tuple[Path, ...],
+    prune: bool,
+    poll: bool,
+    no_captions: bool,
+    batch_size: int | None,
+    form: str,
+    model: str | None,
+    device: str | None,
+    db: Path | None,
+    quiet: bool,
+) -> None:
+    """Keep the gallery in step with folders.
+
+    They are ingested, and again whenever something changes there: new, changed, moved and deleted files. Each ingest is
+    a line on stderr; with --format json it is a line of JSON on stdout. A folder that vanishes is waited for, and so is
+    a gallery that another process writes to. Ctrl-C ends it after the batch at hand, with exit code 0; pressed twice,
+    at once.
+    """
+    from cvsi_db.gallery import Gallery
+    from cvsi_db.watch import Listener, WatchOptions, watch
+
+    settings = settings_for(db, model, device)
+    options = WatchOptions(prune, not no_captions, batch_size, poll)
+    say = _silent if quiet else _say
+    with stopped_by(signal.SIGINT, signal.SIGTERM) as stop:
+        opened = Gallery.open_or_create(settings.db, model=model, default_model=settings.model, device=settings.device)
+        with opened as gallery:
+            say(f"watching {', '.join(map(str, paths))} for {settings.db}: Ctrl-C ends it")
+            on_ingest = _as_json if form == "json" else _as_line(say)
+            watch(gallery, paths, options=options, listener=Listener(on_ingest, say), stop=stop)
+    say("stopped")
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _silent(line: str) -> None:
+    pass
+
+
+def _as_json(folders: Sequence[Path], summary: IngestSummary) -> None:
+    values = dataclasses.asdict(summary) | {"seconds": round(summary.seconds, 3)}
+    emit(json.dumps({"folders": list(map(str, folders)), **values}, ensure_ascii=False))
+
+
+def _as_line(say: Callable[[str], None]) -> Callable[[Sequence[Path], IngestSummary], None]:
+    def tell(folders: Sequence[Path], summary: IngestSummary) -> None:
+        values = {name: value for name, value in vars(summary).items() if isinstance(value, int) and value}
+        changed = [f"{count} {name}" for name, count in values.items() if name not in ("unchanged", "embedded")]
+        where = ", ".join(map(str, folders))
+        say(f"{where}: {', '.join(changed) or 'nothing new'}, {summary.unchanged} unchanged in {summary.seconds:.1f} s")
+
+    return tell

@@ -1,0 +1,141 @@
+"""Ahead: work done in threads ahead of whoever takes the results, in order, and never too far ahead.
+
+Takes a function and its arguments; an iterator over the results, in the arguments' order. An error of the function, or
+of what gives the arguments, is raised in the result's place. Knows nothing about what is worked on.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_PATIENCE_S = 10.0
+"""How long `close` waits for a thread: one that hangs in a read must not keep the caller."""
+
+
+class Ahead(Generic[T, R], Iterator[R]):
+    """`work` of each of `items`, by so many `threads`, which take the items one after another.
+
+    `room` is how much may be begun and not taken yet, as `weigh` weighs the items; an item heavier than all of it
+    waits until it is alone. `begin` is called in each thread first. The results are for one taker at a time. The
+    threads end with the items, with `stop` or `close`; they are daemons, so that none keeps the process.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[T], R],
+        items: Iterable[T],
+        *,
+        threads: int,
+        room: int,
+        weigh: Callable[[T], int] = lambda item: 1,
+        begin: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._work, self._items, self._begin = work, iter(items), begin
+        self._weigh, self._room = weigh, _Room(room)
+        self._turn = threading.Lock()  # who has it takes the next item
+        self._over = False
+        self._begun: SimpleQueue[tuple[Future[R], int] | None] = SimpleQueue()
+        self._stopped: Future[None] = Future()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    def __next__(self) -> R:
+        begun = self._begun.get()
+        if begun is not None:
+            result, weight = begun
+            if not result.done():
+                either: list[Future[Any]] = [result, self._stopped]
+                wait(either, return_when=FIRST_COMPLETED)
+            if result.done():
+                self._room.leave(weight)
+                return result.result()
+        self._begun.put(None)  # for whoever asks again
+        raise StopIteration
+
+    def stop(self) -> None:
+        """Begin nothing more and wait for nothing: the results end before the first that is not there. At once."""
+        self._room.close()
+        if not self._stopped.done():
+            self._stopped.set_result(None)
+        self._begun.put(None)
+
+    def close(self) -> None:
+        """Stop, and wait until the threads are through with what they have begun, unless they hang."""
+        self.stop()
+        for thread in self._threads:
+            thread.join(_PATIENCE_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        self._begin()
+        while (begun := self._next_item()) is not None:
+            item, result = begun
+            try:
+                result.set_result(self._work(item))
+            except BaseException as error:
+                result.set_exception(error)
+            del begun, item, result  # or they would be kept for as long as the next one takes
+
+    def _next_item(self) -> tuple[T, Future[R]] | None:
+        """The next item and where its result goes, or None when there is none any more."""
+        with self._turn:
+            if self._over:
+                return None
+            result: Future[R] = Future()
+            try:
+                item = next(self._items)
+                weight = self._weigh(item)
+                if self._room.enter(weight):
+                    self._begun.put((result, weight))
+                    return item, result
+            except StopIteration:
+                self._begun.put(None)
+            except BaseException as error:
+                result.set_exception(error)
+                self._begun.put((result, 0))
+            self._over = True
+            return None
+
+
+class _Room:
+    """So much of something, which is taken and given back; closed, there is none for anyone."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._left, self._closed = size, size, False
+        self._changed = threading.Condition()
+
+    def enter(self, weight: int) -> bool:
+        """Wait for room, and take it; False when it is closed."""
+        weight = min(weight, self._size)
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._left >= weight)
+            self._left -= weight
+            return not self._closed
+
+    def leave(self, weight: int) -> None:
+        """Give back what was taken."""
+        with self._changed:
+            self._left += min(weight, self._size)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """No more room, also for whoever waits."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()

@@ -1,0 +1,145 @@
+"""Image file: bytes become a loaded PIL image, or one plain reason why not. Nobody vouches for those bytes.
+
+Takes the bytes of a file; hard limits hold before anything is decoded: formats (by content), bytes, pixels and the
+passes over them (from the header). Safe to use from several threads. Knows nothing about what becomes of the image.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from cvsi_db.errors import ImageError
+from cvsi_db.ingest.formats import HEAD_BYTES, sniff
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_BYTES = 256 * 2**20
+MAX_PIXELS = 178_000_000
+"""Just under the number at which Pillow itself refuses."""
+MAX_WORK = 4_000_000_000
+"""Pixels times scans of a progressive JPEG: a scan of a few bytes may pass over the whole picture."""
+
+_GIANT = 40_000_000
+_ONE_GIANT_AT_A_TIME = threading.RLock()
+"""Pictures of more pixels than _GIANT are decoded in turn, for each may need more than a gigabyte."""
+_LIBRARIES = r"(PIL|pillow_heif)\b"
+
+
+def open_image(data: bytes, where: str) -> Image:
+    """The image in the bytes of a file, not decoded yet, with Pillow's name of its format as `format`.
+
+    Raises ImageError where there is none, or one beyond the limits; other errors of Pillow's for what is damaged,
+    which `plain_reasons` turns into an ImageError.
+    """
+    from PIL import Image as Pillow
+
+    if not data:
+        raise ImageError(where, "empty file")
+    if len(data) > MAX_BYTES:
+        raise ImageError(where, f"too large: the limit is {MAX_BYTES // 2**20} megabytes")
+    kind = sniff(data[:HEAD_BYTES])
+    if kind is None:
+        raise ImageError(where, "not an image")
+    if (pixels := pixels_when_opened(data)) > MAX_PIXELS:
+        raise _too_large(where, pixels)
+    if kind == "HEIF":
+        _register_heif()
+    image = Pillow.open(BytesIO(data), formats=(kind,))
+    image.format = kind  # a JPEG of several pictures calls itself MPO
+    check_size(image, where)
+    _check_scans(image, data, where)
+    return image
+
+
+def check_size(image: Image, where: str) -> None:
+    """Raises ImageError for more pixels than MAX_PIXELS, and for none."""
+    pixels = image.width * image.height
+    if pixels > MAX_PIXELS:
+        raise _too_large(where, pixels)
+    if pixels == 0:
+        raise ImageError(where, "no pixels")
+
+
+def in_turn(pixels: int) -> AbstractContextManager[object]:
+    """Within it so many pixels may be decoded and reduced: at once, or after other giants if they are many."""
+    return _ONE_GIANT_AT_A_TIME if pixels > _GIANT else nullcontext()
+
+
+def pixels_when_opened(data: bytes) -> int:
+    """How many pixels a WebP needs memory for as soon as it is opened; 0 for other formats, which wait for `load`.
+
+    From its first chunk (RFC 9649, 2.5 to 2.7): VP8X, VP8L, or VP8 with a space.
+    """
+    if sniff(data[:HEAD_BYTES]) != "WEBP":
+        return 0
+    if data[12:16] == b"VP8X":
+        return (int.from_bytes(data[24:27], "little") + 1) * (int.from_bytes(data[27:30], "little") + 1)
+    if data[12:16] == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return ((bits & 0x3FFF) + 1) * ((bits >> 14 & 0x3FFF) + 1)
+    return (int.from_bytes(data[26:28], "little") & 0x3FFF) * (int.from_bytes(data[28:30], "little") & 0x3FFF)
+
+
+@contextmanager
+def plain_reasons(where: str) -> Iterator[None]:
+    """Whatever Pillow's decoders raise within (much, when fed with garbage) as one ImageError."""
+    from PIL import Image, UnidentifiedImageError
+
+    _silence_libraries()
+    try:
+        yield
+    except ImageError:
+        raise
+    except UnidentifiedImageError:
+        raise ImageError(where, "not an image") from None
+    except Image.DecompressionBombError as error:
+        pixels = re.search(r"\d+", str(error))
+        raise _too_large(where, int(pixels[0]) if pixels else None) from None
+    except MemoryError:
+        raise ImageError(where, "too large: there is not enough memory for it") from None
+    except Exception as error:
+        damage = "truncated" if "truncated" in str(error).lower() else f"damaged ({_one_line(error)})"
+        raise ImageError(where, damage) from None
+
+
+def _too_large(where: str, pixels: int | None) -> ImageError:
+    size = f"{round(pixels / 1e6)} megapixels" if pixels else "too many pixels"
+    return ImageError(where, f"too large: {size}, the limit is {MAX_PIXELS // 10**6}")
+
+
+def _one_line(error: Exception) -> str:
+    text = "".join(char if char.isprintable() else " " for char in str(error))
+    return " ".join(text.split())[:200] or type(error).__name__
+
+
+def _check_scans(image: Image, data: bytes, where: str) -> None:
+    """Refuse a progressive JPEG that takes too long: FF DA begins a scan, and occurs nowhere within one."""
+    if image.info.get("progressive") and data.count(b"\xff\xda") * image.width * image.height > MAX_WORK:
+        raise ImageError(where, "damaged (too many scans for its size)")
+
+
+def _silence_libraries() -> None:
+    """Pillow's warnings stay unsaid in this process: ours are the limits, and an ImageError's reason says more.
+
+    Only once, and for good: to put the filters back, as warnings.catch_warnings does, would undo what other threads
+    do to them meanwhile.
+    """
+    ours = ("ignore", None, Warning, re.compile(_LIBRARIES), 0)
+    if ours not in warnings.filters:
+        warnings.filterwarnings("ignore", module=_LIBRARIES)
+
+
+@cache
+def _register_heif() -> None:
+    """Teach Pillow HEIC; only the picture itself, not the smaller and other ones beside it."""
+    from pi_heif import register_heif_opener
+
+    register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)

@@ -1,0 +1,82 @@
+"""Image row: the row of a content, and what the paths that hold it and a person's tags make of it.
+
+Takes a picture with its vector and captions, or a row with its paths; returns rows. Looks at files only to tell which
+are still there. Knows nothing about tables.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from unicodedata import normalize
+
+import numpy as np
+
+from cvsi_db.ingest.caption import Captions
+from cvsi_db.ingest.scan import is_gone
+from cvsi_db.ingest.walk import seen
+from cvsi_db.records import FloatArray, FoundFile, ImageRow, Picture
+from cvsi_db.vectors import normalise
+
+_LAST_MOMENT = 253402300799 * 10**9
+"""The end of the year 9999 in nanoseconds: file systems know later times, Python does not."""
+
+
+def new_row(file: FoundFile, picture: Picture, embedding: FloatArray, captions: Captions) -> ImageRow:
+    """The row of a content seen for the first time; it has no path yet. `embedding` (dim,) is not normalised."""
+    return ImageRow(
+        image_id=picture.image_id,
+        path="",
+        paths=(),
+        folder="",
+        name="",
+        format=picture.format,
+        width=picture.width,
+        height=picture.height,
+        size_bytes=file.size_bytes,
+        modified_at=_moment(file.mtime_ns),
+        taken_at=picture.taken_at,
+        camera=picture.camera,
+        captions=captions.texts,
+        tags=picture.tags,
+        image_vector=normalise(embedding[None], 1)[0],
+        caption_vector=captions.mean,
+        latitude=picture.latitude,
+        longitude=picture.longitude,
+        image_norm=float(np.linalg.norm(embedding)),
+    )
+
+
+def placed(row: ImageRow, paths: tuple[str, ...]) -> ImageRow:
+    """The row with these paths, at least one; the first that is still there is the primary one."""
+    primary = next((path for path in paths if not is_gone(path)), paths[0])
+    if (primary, paths) == (row.path, row.paths):
+        return row
+    where = Path(primary)
+    _, size, changed = seen(primary)
+    modified_at = row.modified_at if size < 0 else _moment(changed)
+    return replace(row, path=primary, paths=paths, folder=where.parent.name, name=where.name, modified_at=modified_at)
+
+
+def with_tags(row: ImageRow, tags: Sequence[str]) -> ImageRow:
+    """The row with these tags too, each once."""
+    return row if frozenset(row.tags).issuperset(tags) else replace(row, tags=tuple(dict.fromkeys((*row.tags, *tags))))
+
+
+def is_respelt(old: str, new: str) -> bool:
+    """Whether both are one name to the file system, which does not tell some letters apart: the file was renamed."""
+    folded, other = (normalize("NFC", path).casefold() for path in (old, new))
+    if folded != other:
+        return False
+    try:
+        status = os.lstat(old)
+        return status.st_nlink == 1 and os.path.samestat(status, os.lstat(new))
+    except OSError:
+        return False
+
+
+def _moment(mtime_ns: int) -> str:
+    return datetime.fromtimestamp(min(max(mtime_ns, 0), _LAST_MOMENT) // 1000 / 1e6, UTC).isoformat()

@@ -1,0 +1,186 @@
+"""Read: the bytes of one file, opened once, and what they hash to. Files may hang, change meanwhile, or be no files.
+
+Takes a path; returns the file's Content, or says in plain words why there is none. Also what becomes of each file of
+an ingest, for the stages that follow. Knows nothing about what is in the bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from cvsi_db.errors import ImageError
+from cvsi_db.ingest.image_file import MAX_BYTES
+from cvsi_db.records import FoundFile, Picture
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+PATIENCE_S = 30.0
+"""A file that gives no byte for so many seconds (a network drive that is gone) is given up."""
+
+_CHUNK = 2**22  # few, because joining parts costs as much as reading them
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+"""Non-blocking: what has become a pipe since it was looked at must not be waited for."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What was in a file, its sha256 (hex), and the file's size and time while it was read."""
+
+    data: bytes = field(repr=False)
+    image_id: str
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """A file that was read: its content's id, and the picture unless that content needs no model.
+
+    `view` is what the image tower sees of the picture (Encoder.prepare).
+    """
+
+    file: FoundFile
+    image_id: str
+    picture: Picture | None
+    view: Image | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class FailedFile:
+    """A file that could not be read, and why."""
+
+    file: FoundFile
+    reason: str
+
+
+@dataclass(frozen=True)
+class DecodedBatch:
+    """A batch after reading: every file is in exactly one of the two, in the batch's order."""
+
+    files: tuple[ReadFile, ...]
+    failures: tuple[FailedFile, ...]
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """The contents that are new to the gallery, each once."""
+        return tuple(read.picture for read in self.files if read.picture is not None)
+
+    @property
+    def views(self) -> dict[str, Image]:
+        """What the image tower sees of each picture, by image_id."""
+        return {read.image_id: read.view for read in self.files if read.view is not None}
+
+
+def printable(path: Path) -> str:
+    """The path as text that can be printed and stored, even when its bytes are not UTF-8."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def read_file(path: Path, *, patience: float = PATIENCE_S) -> Content:
+    """The whole file as it is at one moment. Safe to call from several threads.
+
+    Raises ImageError for what is no file or cannot be read, for more than MAX_BYTES, for a file that changes while it
+    is read (twice over), and when no byte comes for `patience` seconds; the thread that hangs is then left behind.
+    """
+    where = printable(path)
+    if where != str(path):
+        raise ImageError(where, "its name is not UTF-8: rename it")
+    try:
+        return (_idle.pop() if _idle else _Reader()).read(path, patience)
+    except FileNotFoundError:
+        raise ImageError(where, "no such file") from None
+    except PermissionError:
+        raise ImageError(where, "permission denied") from None
+    except ValueError:
+        raise ImageError(where, "no path holds a NUL") from None
+    except OSError as error:
+        raise ImageError(where, error.strerror or str(error)) from None
+
+
+class _Reader:
+    """A thread that reads one file after another, so that whoever asks need not wait for one that hangs."""
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[tuple[Path, Future[Content]]] = SimpleQueue()
+        self._alive_at = 0.0
+        threading.Thread(target=self._run, name="cvsi-read", daemon=True).start()
+
+    def read(self, path: Path, patience: float) -> Content:
+        answer: Future[Content] = Future()
+        self._note()
+        self._jobs.put((path, answer))
+        while not wait([answer], self._alive_at + patience - time.monotonic()).done:
+            if time.monotonic() >= self._alive_at + patience:
+                raise ImageError(str(path), f"no answer for {patience:g} seconds: is its drive connected?")
+        return answer.result()
+
+    def _run(self) -> None:
+        while True:
+            path, answer = self._jobs.get()
+            try:
+                content = _read(path, self._note)
+            except Exception as error:
+                _idle.append(self)
+                answer.set_exception(error)
+            else:
+                _idle.append(self)
+                answer.set_result(content)
+                del content  # or a whole file would be kept until the next
+            del path, answer
+
+    def _note(self) -> None:
+        self._alive_at = time.monotonic()
+
+
+_idle: list[_Reader] = []
+"""Readers that wait for a file. One that hangs comes back when it is through, if ever."""
+
+
+def _read(path: Path, note: Callable[[], None]) -> Content:
+    _check_kind(path, path.stat())  # opening a pipe or a device may do something, even without waiting
+    opened = os.open(path, _FLAGS)
+    try:
+        for _ in range(2):
+            before = os.fstat(opened)
+            _check_kind(path, before)
+            data = _whole(opened, before.st_size, note)
+            after = os.fstat(opened)
+            if _mark(before) == _mark(after) == (len(data), after.st_mtime_ns):
+                return Content(data, hashlib.sha256(data).hexdigest(), after.st_size, after.st_mtime_ns)
+    finally:
+        os.close(opened)
+    raise ImageError(str(path), "changed while it was read: ingest it again")
+
+
+def _check_kind(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError(str(path), "not a file")
+    if status.st_size > MAX_BYTES:
+        raise ImageError(str(path), f"too large: the limit is {MAX_BYTES // 2**20} megabytes")
+
+
+def _mark(status: os.stat_result) -> tuple[int, int]:
+    return status.st_size, status.st_mtime_ns
+
+
+def _whole(opened: int, size: int, note: Callable[[], None]) -> bytes:
+    """All bytes from the beginning, but no more than one beyond `size`: whoever has more has grown."""
+    os.lseek(opened, 0, os.SEEK_SET)
+    parts: list[bytes] = []
+    left = size + 1
+    while left > 0 and (part := os.read(opened, min(left, _CHUNK))):
+        note()
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)

@@ -1,0 +1,115 @@
+"""Walk: the files in a folder and in all folders below that may be pictures.
+
+Takes a folder and what is known of its files; yields paths with size and time, and counts what is no picture. What is
+hidden or ignored is not looked at. Text in place of paths, and one look at a file: a folder may hold a million. Knows
+nothing about the gallery.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from operator import attrgetter
+
+from cvsi_db.ingest.formats import HEAD_BYTES, RAW_SUFFIXES, SUFFIXES, sniff
+from cvsi_db.ingest.ignore import IGNORE_FILE, IgnoreRules, rules_above
+
+Seen = tuple[str, int, int]
+"""A file: its absolute path, size in bytes and time of change in nanoseconds."""
+
+
+class Walk:
+    """Walks folders; `skipped` counts the files met so far that are no pictures by name and content.
+
+    `is_known` tells whether a path was a picture before: it is taken for one without a look inside.
+    """
+
+    def __init__(self, is_known: Callable[[str], bool]) -> None:
+        self.skipped = 0
+        self._is_known = is_known
+
+    def pictures(self, root: str) -> Iterator[Seen]:
+        """The files below `root` that may be pictures, folder by folder; in a folder by name.
+
+        Links to folders come last and each folder once, so that loops end. A folder that cannot be read is yielded in
+        place of its files, unless it is `root`: reading it will fail, and say why. Raises IngestError for an ignore
+        file that cannot be used.
+        """
+        folders, links, visited = deque([(root, rules_above(root))]), deque[tuple[str, IgnoreRules]](), set[object]()
+        while folders or links:
+            folder, rules = (folders or links).popleft()
+            try:
+                identity, entries = _listed(folder)
+            except OSError:
+                if folder != root:
+                    yield seen(folder)
+                continue
+            if identity in visited:
+                continue
+            visited.add(identity)
+            rules = rules.within(folder) if any(entry.name == IGNORE_FILE for entry in entries) else rules
+            for entry in entries:
+                if entry.name.startswith(".") or (rules.specs and rules.ignore(entry.path, folder=_is_folder(entry))):
+                    continue
+                if _is_folder(entry):
+                    (links if entry.is_symlink() else folders).append((entry.path, rules))
+                elif self._may_be_picture(entry):
+                    yield _seen(entry)
+
+    def _may_be_picture(self, entry: os.DirEntry[str]) -> bool:
+        suffix = os.path.splitext(entry.name)[1].lower()
+        if suffix in SUFFIXES or self._is_known(entry.path):
+            return True
+        if not _is_file(entry):  # opening a pipe would wait forever
+            return False
+        found = suffix not in RAW_SUFFIXES and _begins_as_picture(entry.path)
+        self.skipped += not found
+        return found
+
+
+def _listed(folder: str) -> tuple[object, list[os.DirEntry[str]]]:
+    """What tells the folder from every other one, whatever it is called, and its entries by name."""
+    status = os.stat(folder)
+    with os.scandir(folder) as listing:
+        return (status.st_dev, status.st_ino), sorted(listing, key=attrgetter("name"))
+
+
+def seen(path: str) -> Seen:
+    """The file as it is now; what cannot be looked at (a dangling link) has size and time -1, and is tried."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return path, -1, -1
+    return path, status.st_size, status.st_mtime_ns
+
+
+def _seen(entry: os.DirEntry[str]) -> Seen:
+    """The same, without asking again where the listing said it already."""
+    try:
+        status = entry.stat()
+    except OSError:
+        return entry.path, -1, -1
+    return entry.path, status.st_size, status.st_mtime_ns
+
+
+def _begins_as_picture(path: str) -> bool:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return sniff(file.read(HEAD_BYTES)) is not None
+    except OSError:
+        return False
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False

@@ -1,0 +1,70 @@
+"""Frozen records handed from stage to stage; knows nothing about how any stage works, nor about torch or LanceDB.
+
+Arrays are numpy float32 between stages; what a stage does inside (torch, devices, float16) is its own affair. A module
+for each family: `names`, `ingest`, `models`, `search`; whoever needs one imports it from here.
+"""
+
+from cvsi_db.records.ingest import (
+    CaptionRow,
+    FoundFile,
+    ImageRow,
+    IngestFailure,
+    IngestProgress,
+    IngestSummary,
+    Picture,
+)
+from cvsi_db.records.models import PseudoText, Rewrite
+from cvsi_db.records.names import (
+    EXAMPLE_TERMS,
+    METHOD_TERMS,
+    TERM_NAMES,
+    BranchName,
+    ColumnName,
+    FloatArray,
+    Reference,
+    TermName,
+)
+from cvsi_db.records.search import (
+    Branch,
+    Column,
+    CompiledQuery,
+    ComposedQuery,
+    Hit,
+    LogicalQuery,
+    Pool,
+    Preset,
+    SearchResult,
+    Term,
+    TermScore,
+)
+
+__all__ = [
+    "EXAMPLE_TERMS",
+    "METHOD_TERMS",
+    "TERM_NAMES",
+    "Branch",
+    "BranchName",
+    "CaptionRow",
+    "Column",
+    "ColumnName",
+    "CompiledQuery",
+    "ComposedQuery",
+    "FloatArray",
+    "FoundFile",
+    "Hit",
+    "ImageRow",
+    "IngestFailure",
+    "IngestProgress",
+    "IngestSummary",
+    "LogicalQuery",
+    "Picture",
+    "Pool",
+    "Preset",
+    "PseudoText",
+    "Reference",
+    "Rewrite",
+    "SearchResult",
+    "Term",
+    "TermName",
+    "TermScore",
+]

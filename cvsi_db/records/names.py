@@ -1,0 +1,35 @@
+"""Names that records share: float arrays, the names of terms, branches and columns, what a reference may be.
+
+Knows nothing about the records themselves, nor about any stage.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+"""Float32 arrays; the docstring of whoever returns one gives its shape."""
+
+TermName = Literal[
+    "edited_captions", "edit_direction", "pseudo_token", "image", "objects", "liked", "unliked", "negative"
+]
+METHOD_TERMS: tuple[TermName, ...] = ("edited_captions", "edit_direction", "pseudo_token", "image", "objects")
+"""The terms that come of a reference image and an edit text."""
+
+EXAMPLE_TERMS: tuple[TermName, ...] = ("liked", "unliked", "negative")
+"""The terms of further pictures and texts; only a query that gives some has them."""
+
+TERM_NAMES: tuple[TermName, ...] = (*METHOD_TERMS, *EXAMPLE_TERMS)
+
+BranchName = Literal["pseudo_token", "edited_captions", "image_objects", "examples"]
+ColumnName = Literal["image_vector", "caption_vector"]
+
+Reference: TypeAlias = "str | Path | bytes | Image"
+"""A reference image as a caller may give it: a path, the bytes of an image file, or a PIL image."""

@@ -1,0 +1,102 @@
+"""`cvsi-db ingest`: its options, what it prints, and what it leaves alone; in this process, with the starter."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cvsi_db.cli import run
+from cvsi_db.cli.ingest_command import _remark
+from cvsi_db.gallery import Gallery
+from cvsi_db.records import IngestProgress
+from tests.fakes import save_picture
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def ingest(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Cli:
+    """Runs `cvsi-db ingest` on the test's gallery; gives exit code, stdout and stderr."""
+    for name in [name for name in os.environ if name.startswith("CVSI_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CVSI_CONFIG", os.devnull)
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        options = ["--db", tmp_path / "db", "--device", "cpu", "--no-captions", *arguments]
+        monkeypatch.setattr("sys.argv", ["cvsi-db", "ingest", *map(str, options)])
+        capsys.readouterr()
+        return run(), *capsys.readouterr()
+
+    return call
+
+
+def test_a_dry_run_makes_no_gallery_and_changes_none(ingest: Cli, photos: Path, tmp_path: Path) -> None:
+    code, out, _ = ingest(photos, "--dry-run")
+    assert (code, out) == (0, "would read 5 files; 0 unchanged; nothing was read or written\n")
+    assert not (tmp_path / "db").exists()
+    ingest(photos)
+    (photos / "red.png").unlink()
+    save_picture(photos / "black.png", "black")
+    told = json.loads(ingest(photos, "--dry-run", "--json")[1])
+    assert (told["new"], told["unchanged"], told["removed"]) == (1, 4, 1)
+    with Gallery.open(tmp_path / "db") as gallery:
+        assert len(gallery.images()) == 5
+
+
+def test_failures_are_logged_a_line_each(ingest: Cli, photos: Path, tmp_path: Path) -> None:
+    (photos / "bad.png").write_bytes(b"bad")
+    (photos / "new\nline.png").write_bytes(b"")
+    log = tmp_path / "errors.jsonl"
+    assert ingest(photos, "--errors", log)[0] == 0
+    assert [json.loads(line) for line in log.read_text("utf-8").splitlines()] == [
+        {"path": str(photos / "bad.png"), "reason": "not an image"},
+        {"path": str(photos / "new\nline.png"), "reason": "empty file"},
+    ]
+    for bad in ("bad.png", "new\nline.png"):
+        (photos / bad).unlink()
+    ingest(photos, "--errors", log)
+    assert log.read_text() == ""
+    assert list(tmp_path.glob("*.part")) == []
+
+
+def test_a_log_that_cannot_be_written_is_told_before_any_work(ingest: Cli, photos: Path, tmp_path: Path) -> None:
+    code, out, err = ingest(photos, "--errors", tmp_path / "none" / "errors.jsonl")
+    assert (code, out) == (1, "")
+    assert "errors.jsonl" in err
+    assert not (tmp_path / "db").exists()
+
+
+def test_tags_and_prune(ingest: Cli, photos: Path, tmp_path: Path) -> None:
+    assert ingest(photos, "--tag", "summer", "--tag", "the sea")[0] == 0
+    with Gallery.open(tmp_path / "db") as gallery:
+        assert {tuple(image["tags"]) for image in gallery.images()} == {("summer", "the sea")}
+    (photos / "red.png").unlink()
+    code, out, _ = ingest(photos, "--prune")
+    assert code == 0
+    assert out.startswith("0 new, 4 unchanged, 1 removed, 1 pruned; nothing to embed")
+    assert json.loads(ingest(photos, "--format", "json", "--prune")[1])["pruned"] == 0
+
+
+def test_a_tag_that_is_none_makes_no_gallery(ingest: Cli, photos: Path, tmp_path: Path) -> None:
+    code, _, err = ingest(photos, "--tag", " ")
+    assert (code, "is no tag" in err) == (2, True)
+    assert not (tmp_path / "db").exists()
+
+
+def test_a_lost_folder_is_told_and_fails(ingest: Cli, photos: Path) -> None:
+    save_picture(photos.parent / "more" / "black.png", "black")
+    ingest(photos, photos.parent / "more")
+    photos.rename(photos.parent / "elsewhere")
+    code, out, err = ingest(photos, photos.parent / "more")
+    assert code == 1
+    assert f"warning: {photos}: " in err
+    assert out.startswith("0 new, 1 unchanged")
+
+
+def test_the_remark_tells_rate_failures_and_waits() -> None:
+    now = IngestProgress(50, 100, 40, 2, seconds=10.0, reading=1.0, model=9.5, writing=0.0)
+    assert _remark(now) == "4.0 images/s · 2 failed · waits for reading 10%, models 95%, writing 0%"

@@ -1,0 +1,257 @@
+"""Decoding of whole files: reduced JPEGs against full ones, HEIC and AVIF, limits, threads, and mutated files."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import threading
+import warnings
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cvsi_db.errors import ImageError
+from cvsi_db.ingest.decode import MAX_SIDE, decode_bytes, read_picture
+from cvsi_db.ingest.image_file import pixels_when_opened
+from cvsi_db.models.bundle import load_bundle
+from tests.fakes import COLOURS, make_picture
+from tests.ingest.files import KINDS, encoded, photo_jpeg, photograph, png_chunk, png_of
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = sorted((ROOT / "sample_gallery").glob("*.png"))[:3]
+
+
+def reason(data: bytes) -> str:
+    with pytest.raises(ImageError) as error:
+        read_picture(data)
+    return error.value.reason
+
+
+# --- reduced JPEGs --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("side", "size"), [(96, (504, 378)), (224, (1008, 756)), (384, (1024, 768))])
+def test_a_jpeg_is_decoded_as_small_as_keeps_its_shorter_side_at_twice_the_models(
+    side: int, size: tuple[int, int]
+) -> None:
+    picture = decode_bytes(photo_jpeg(), "id", "it", side=side)
+    assert (picture.image.size, picture.width, picture.height) == (size, 4032, 3024)
+
+
+@pytest.mark.parametrize("size", [(1600, 190), (190, 1600), (383, 1000), (8, 8)])
+def test_the_shorter_side_is_never_less_than_twice_the_models(size: tuple[int, int]) -> None:
+    picture = decode_bytes(encoded(make_picture("red", size), "JPEG"), "id", "it", side=96)
+    whole = read_picture(encoded(make_picture("red", size), "PNG"))
+    assert picture.image.size == whole.image.size
+
+
+def test_only_a_jpeg_depends_on_the_side_of_the_models() -> None:
+    for kind in set(KINDS) - {"JPEG", "GIF"}:
+        data = encoded(make_picture("red", (1600, 900)), kind)
+        assert decode_bytes(data, "id", "it", side=96).image.size == (1024, 576)
+
+
+def blown_up(path: Path) -> Image.Image:
+    """A sample picture at nine megapixels."""
+    with Image.open(path) as image:
+        return image.convert("RGB").resize((3000, round(3000 * image.height / image.width)), Image.Resampling.LANCZOS)
+
+
+@pytest.mark.parametrize("path", [None, *SAMPLES], ids=lambda path: path.stem if path else "photograph")
+def test_the_starters_embedding_of_a_reduced_jpeg_is_that_of_the_full_one(path: Path | None) -> None:
+    encoder = load_bundle("starter", "cpu").encoder
+    data = encoded(blown_up(path), "JPEG", quality=90) if path else photo_jpeg()
+    full = Image.open(io.BytesIO(data)).convert("RGB")
+    reduced = [decode_bytes(data, "id", "it", side=side).image for side in (96, 224, MAX_SIDE)]
+    vectors = encoder.encode_images([full, *reduced])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert (vectors[1:] @ vectors[0]).min() >= 0.999
+
+
+# --- HEIC and AVIF --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_media_files_are_turned_once(kind: str, orientation: int) -> None:
+    """Their boxes turn them, and their EXIF says it once more."""
+    upright = Image.new("RGB", (80, 48), (200, 200, 200))
+    for place, colour in zip([(0, 0), (56, 0), (0, 24), (56, 24)], ["red", "green", "blue", "black"], strict=True):
+        upright.paste(COLOURS[colour], (*place, place[0] + 24, place[1] + 24))
+    undone = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
+    stored = upright.transpose(Image.Transpose(undone[orientation])) if orientation in undone else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = read_picture(encoded(stored, kind, exif=exif.tobytes(), quality=95))
+    assert (picture.width, picture.height) == picture.image.size == (80, 48)
+    found = [picture.image.getpixel(place) for place in ((8, 8), (72, 8), (8, 40), (72, 40))]
+    expected = [COLOURS[colour] for colour in ("red", "green", "blue", "black")]
+    assert np.abs(np.subtract(found, expected)).max() < 40  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF", "WEBP"])
+def test_alpha_is_on_white(kind: str) -> None:
+    image = Image.new("RGBA", (64, 48), (200, 0, 0, 0))
+    image.paste((0, 0, 200, 255), (0, 0, 32, 48))
+    flat = read_picture(encoded(image, kind, quality=95)).image
+    assert np.abs(np.subtract(flat.getpixel((10, 20)), (0, 0, 200))).max() < 16  # type: ignore[arg-type]
+    assert np.abs(np.subtract(flat.getpixel((54, 20)), (255, 255, 255))).max() < 16  # type: ignore[arg-type]
+
+
+def test_the_primary_picture_of_several() -> None:
+    frames = [make_picture("red"), make_picture("blue")]
+    data = encoded(frames[0], "HEIF", more=(frames[1],), primary_index=1)
+    assert np.abs(np.subtract(read_picture(data).image.getpixel((9, 9)), COLOURS["blue"])).max() < 16  # type: ignore[arg-type]
+
+
+def test_a_jpeg_of_several_pictures_is_a_jpeg() -> None:
+    picture = read_picture(encoded(make_picture("red", (2000, 1500)), "MPO", more=(make_picture("blue"),)))
+    assert (picture.format, picture.width, picture.image.size) == ("jpeg", 2000, (1024, 768))
+    assert np.abs(np.subtract(picture.image.getpixel((9, 9)), COLOURS["red"])).max() < 8  # type: ignore[arg-type]
+
+
+# --- limits ---------------------------------------------------------------------------------------------------------
+
+
+def lying(kind: str, width: int, height: int) -> bytes:
+    """A small file whose header claims another size."""
+    data = bytearray(encoded(make_picture("red", (64, 48)), kind))
+    for value, told, length, order in {
+        "JPEG": ((48, height, 2, "big"), (64, width, 2, "big")),
+        "GIF": ((64, width, 2, "little"), (48, height, 2, "little")),
+        "BMP": ((64, width, 4, "little"), (48, height, 4, "little")),
+        "HEIF": ((64, width, 4, "big"), (48, height, 4, "big")),
+        "AVIF": ((64, width, 4, "big"), (48, height, 4, "big")),
+    }[kind]:
+        at = data.index(b"\xff\xc0") if kind == "JPEG" else max(data.find(b"ispe"), 0)
+        while (at := data.find(value.to_bytes(length, order), at)) >= 0:  # type: ignore[arg-type]
+            data[at : at + length] = told.to_bytes(length, order)  # type: ignore[arg-type]
+            at += length
+            if kind in ("JPEG", "BMP"):
+                break
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "GIF", "BMP", "HEIF"])
+def test_a_bomb_is_refused_whatever_its_format(kind: str) -> None:
+    assert reason(lying(kind, 60_000, 60_000)) == "too large: 3600 megapixels, the limit is 178"
+
+
+def test_the_library_of_avif_refuses_bombs_itself() -> None:
+    assert reason(lying("AVIF", 60_000, 60_000)) == "not an image"
+
+
+def test_a_webp_is_refused_before_its_decoder_takes_memory() -> None:
+    """A canvas of 256 megapixels is within what Pillow opens, and takes gigabytes when it does."""
+    side = (15_999).to_bytes(3, "little")
+    head = b"RIFF" + (1000).to_bytes(4, "little") + b"WEBPVP8X" + (10).to_bytes(4, "little") + bytes(4) + side * 2
+    assert reason(head.ljust(1008, b"\0")) == "too large: 256 megapixels, the limit is 178"
+
+
+@pytest.mark.parametrize("options", [{"lossless": True}, {}, {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0"}])
+def test_the_size_of_every_kind_of_webp(options: dict[str, Any]) -> None:
+    assert pixels_when_opened(encoded(make_picture("red", (300, 200)), "WEBP", **options)) == 60_000
+
+
+def test_a_progressive_jpeg_of_too_many_scans() -> None:
+    data = encoded(photograph(800, 600), "JPEG", progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    assert reason(data[:-2] + scan[:60] * 9000 + data[-2:]) == "damaged (too many scans for its size)"
+
+
+@pytest.mark.parametrize("name", [b"zTXt", b"iCCP"])
+def test_a_chunk_that_explodes_is_not_unpacked(name: bytes) -> None:
+    chunk = png_chunk(name, b"name\0\0" + zlib.compress(bytes(64 * 2**20)))
+    found = reason(png_of(chunk))
+    assert found.startswith("damaged (Decompressed data too large")
+
+
+def test_text_without_end_is_not_kept() -> None:
+    chunks = [png_chunk(b"tEXt", b"a\0" + b"x" * 2**20) for _ in range(70)]
+    assert reason(png_of(*chunks)).startswith("damaged (Too much memory used in text chunks")
+
+
+def test_a_directory_that_points_at_the_same_bytes_over_and_over_is_cut_short() -> None:
+    """As a TIFF and as EXIF: 4,000 tags of 60,000 bytes each would be 240 megabytes."""
+    entries = b"".join(
+        (40_000 + number).to_bytes(2, "little") + b"\7\0" + (60_000).to_bytes(4, "little") + bytes(4)
+        for number in range(4000)
+    )
+    block = b"II*\0\x08\0\0\0" + (4000).to_bytes(2, "little") + entries + bytes(4)
+    assert read_picture(encoded(make_picture(), "WEBP", exif=b"Exif\0\0" + block.ljust(64_000, b"x"))).camera is None
+    assert reason(block.ljust(64_000, b"x")).startswith(("not an image", "damaged"))
+
+
+def test_a_palette_of_a_large_picture_is_reduced() -> None:
+    image = Image.new("P", (3000, 2000), 1)
+    image.putpalette([0, 0, 0, 0, 90, 0])
+    picture = read_picture(encoded(image, "GIF"))
+    assert (picture.image.size, picture.image.getpixel((9, 9))) == ((1024, 683), (0, 90, 0))
+
+
+# --- threads --------------------------------------------------------------------------------------------------------
+
+
+def test_threads_decode_as_one_does_and_leave_warnings_as_they_are() -> None:
+    files = [encoded(photograph(200 + 8 * number, 160, number), kind) for number, kind in enumerate(KINDS * 4)]
+    alone = [decode_bytes(data, "id", "it").image.tobytes() for data in files]
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda data: decode_bytes(data, "id", "it").image.tobytes(), files))
+    assert together == alone
+    assert list(warnings.filters) == before
+
+
+def test_no_warning_is_said_or_raised() -> None:
+    large = png_of(size=(10_000, 9_000))  # Pillow warns of it
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_picture(large).width == 10_000
+
+
+def test_giants_are_decoded_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cvsi_db.ingest import image_file
+
+    monkeypatch.setattr(image_file, "_GIANT", 100)
+    with image_file._ONE_GIANT_AT_A_TIME:
+        waiting = threading.Thread(target=read_picture, args=(encoded(make_picture(), "PNG"),), daemon=True)
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
+# --- mutated files --------------------------------------------------------------------------------------------------
+
+
+def fuzzed(count: int, seed: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.ingest.fuzzing", str(count), str(seed)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return dict(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("count", [400, pytest.param(5000, marks=pytest.mark.slow)])
+def test_mutated_files_give_a_picture_or_a_reason(count: int) -> None:
+    """Never another error, no crash, no long wait, no memory without end: the grown peak is in megabytes."""
+    found = fuzzed(count, seed=count)
+    assert found["strange"] == []
+    assert sum(found["reasons"].values()) == count
+    assert all(found["reasons"].get(outcome, 0) > count // 20 for outcome in ("a picture", "truncated", "not an image"))
+    assert not {"", "an unsound picture"}.intersection(found["reasons"])
+    assert found["longest"] < 5
+    assert found["grown"] < 1000
+
+
+def test_the_same_bytes_give_the_same_pixels() -> None:
+    digests = {hashlib.sha256(read_picture(photo_jpeg(800, 600)).image.tobytes()).hexdigest() for _ in range(3)}
+    assert len(digests) == 1
