@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 REFERENCE := sample_gallery/red-cat-beach.png
 
-.PHONY: demo test test-slow lint bench clean
+.PHONY: demo test test-slow test-kill lint bench clean
 
 demo: $(READY)
 	$(BIN)/cvsi-db ingest sample_gallery --model starter --db demo-gallery
@@ -19,6 +19,9 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q -m slow
+
+test-kill: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -s -m slow tests/safety -k kill
 
 lint: $(READY)
 	$(BIN)/ruff check .

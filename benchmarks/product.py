@@ -19,6 +19,7 @@ from benchmarks.ingest import bench_photos
 from benchmarks.samples import COMMAND, EDIT, REFERENCE, SAMPLES
 from benchmarks.timing import Call, in_turn, ratio
 from benchmarks.vectors import GAMMA, queries
+from benchmarks.warm import bench_search
 from cvsi_db import Gallery
 from cvsi_db.models.bundle import load_bundle
 from cvsi_db.search.executor import run_plan
@@ -72,26 +73,6 @@ def bench_commands(folder: Path) -> Iterator[tuple[str, str, Call, Call, int]]:
 
     yield "`cvsi-db --help`, cold", "`cvsi-db search`, cold", lambda: run("--help"), search, 5
     yield "`cvsi-db search --help`, cold", "`cvsi-db search`, cold", lambda: run("search", "--help"), search, 5
-
-
-def bench_search(folder: Path) -> Iterator[tuple[str, str, Call, Call, int]]:
-    """A warm search of the sample gallery, against its model forwards alone."""
-    bundle = load_bundle("starter", "cpu")
-    gallery = Gallery.open(folder / "ingest-0", device="cpu")
-    texts = list(gallery.search(REFERENCE, EDIT).compiled.rewrite.edited_captions)  # type: ignore[union-attr]
-    image = Image.open(REFERENCE).convert("RGB")
-
-    def forwards() -> None:
-        bundle.encoder.encode_images([image])
-        bundle.encoder.encode_texts([*texts, "a photo of $ that with a hat.", "a hat"])
-
-    yield (
-        "search the sample gallery, in process",
-        "its two model forwards alone",
-        lambda: gallery.search(REFERENCE, EDIT),
-        forwards,
-        15,
-    )
 
 
 def bench_rows(folder: Path) -> Iterator[tuple[str, str, Call, Call, int]]:

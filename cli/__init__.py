@@ -10,7 +10,9 @@ import gc
 import os
 import sys
 import traceback
+from contextlib import suppress
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
@@ -76,7 +78,17 @@ def main() -> None:
     gc.set_threshold(500_000, 20, 100)
     code = run()
     gc.freeze()
+    if code == EXIT_INTERRUPTED:
+        _leave(code)
     sys.exit(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """Exit without the end of Python: a model may still work in a thread, and torch aborts when it ends under it."""
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def run() -> int:

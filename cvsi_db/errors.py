@@ -11,7 +11,8 @@
     ├── ModelError            weights that are missing, unreachable or of the wrong shape
     ├── RewriteError          a rewriter gave no usable answer
     ├── GalleryError          no gallery, a locked gallery, a damaged gallery
-    │   └── MigrationError    a gallery from the future, or a migration that failed
+    │   ├── MigrationError    a gallery from the future, or a migration that failed
+    │   └── ImageGoneError    an image that was found, and forgotten before it could be shown
     └── IngestError           nothing to ingest, no such folder
 
 The library raises, only the command line prints and exits. A message is one line: what, where, the remedy.
@@ -73,6 +74,10 @@ class GalleryError(CvsiError):
 
 class MigrationError(GalleryError):
     """The gallery was written by a newer version, or a migration failed and was rolled back."""
+
+
+class ImageGoneError(GalleryError):
+    """An image that was found is not in the gallery any more: another process has forgotten it meanwhile."""
 
 
 class IngestError(UsageError):

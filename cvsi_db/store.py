@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cvsi_db.errors import GalleryError, QueryError
+from cvsi_db.errors import GalleryError, ImageGoneError, QueryError
 from cvsi_db.indexing import KEEP, IndexFacts, OptimizeSummary, Probes, indexes_of, tend
 from cvsi_db.records import CaptionRow, ColumnName, FloatArray, ImageRow
 from cvsi_db.rows import (
@@ -180,7 +180,7 @@ class Store:
     def take(self, image_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
         """`columns` of the named images, in the order given, also of those removed since they were found.
 
-        Raises GalleryError when one is not there.
+        Raises ImageGoneError when one is not there.
         """
         found = self._named(image_ids, list({"image_id": None} | dict.fromkeys(columns)))
         for table in ("removed", "images"):  # and back: it may have been brought back in between
@@ -189,7 +189,7 @@ class Store:
         position = {image_id: row for row, image_id in enumerate(found["image_id"].to_pylist())}
         missing = next((image_id for image_id in image_ids if image_id not in position), None)
         if missing is not None:
-            raise GalleryError(f"image {missing!r} is not (or no longer) in {str(self._folder)!r}: search again")
+            raise ImageGoneError(f"image {missing!r} is not (or no longer) in {str(self._folder)!r}: search again")
         return found.take(pa.array([position[image_id] for image_id in image_ids], pa.int64())).select(list(columns))
 
     def rows(self, image_ids: Collection[str], table: TableName = "images") -> dict[str, ImageRow]:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from cvsi_db.store import Store
 
 
+AT_ONCE = 32
+"""A captioner takes so many pictures at a time: each brings several captions, and a large one has no room for more."""
+
+
 @dataclass(frozen=True)
 class Captions:
     """The captions of one picture and their L2-normalised vectors (n, dim); none where it was not captioned."""
@@ -82,15 +86,15 @@ def rewrite_captions(rows: Iterable[ImageRow], captions: Mapping[str, Captions],
 def _texts(pictures: Sequence[Picture], captioner: Captioner, catalog: Catalog) -> dict[str, tuple[str, ...]]:
     ids = [picture.image_id for picture in pictures]
     kept = catalog.captions(ids, captioner.name)
-    fresh = _write_captions([picture for picture in pictures if picture.image_id not in kept], captioner)
-    catalog.keep_captions(captioner.name, fresh)
-    both = kept | fresh
-    return {image_id: both[image_id] for image_id in ids}
+    waiting = [picture for picture in pictures if picture.image_id not in kept]
+    for start in range(0, len(waiting), AT_ONCE):
+        fresh = _write_captions(waiting[start : start + AT_ONCE], captioner)
+        catalog.keep_captions(captioner.name, fresh)
+        kept |= fresh
+    return {image_id: kept[image_id] for image_id in ids}
 
 
 def _write_captions(pictures: Sequence[Picture], captioner: Captioner) -> dict[str, tuple[str, ...]]:
-    if not pictures:
-        return {}
     ids = [picture.image_id for picture in pictures]
     answers = captioner.caption([picture.image for picture in pictures], ids)
     if len(answers) != len(ids):

@@ -82,11 +82,13 @@ class Pipeline(Iterator[R]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         with self._threads:
             self._done.stop()
-            self._taken.close()
-            self._done.close()
+            self._taken.stop()
+            if kind is not KeyboardInterrupt:  # whoever presses Ctrl-C does not want to wait for a model
+                self._taken.close()
+                self._done.close()
 
     def _batches(self) -> Iterator[DecodedBatch]:
         files = map(self._taking.give, self._taken)

@@ -8,11 +8,13 @@ bring torch.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from cvsi_db.records import ComposedQuery, SearchResult
+from cvsi_db.errors import ImageGoneError
+from cvsi_db.records import CompiledQuery, ComposedQuery, SearchResult
 from cvsi_db.search.plan import Strategy
 from cvsi_db.search.resident import Resident
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from cvsi_db.catalog import Catalog
     from cvsi_db.models.protocols import Captioner, Encoder, Phi, Rewriter
     from cvsi_db.store import Store
+
+ATTEMPTS = 5
+"""How often an answer is sought while another process keeps forgetting images."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,6 +70,14 @@ class Stopwatch:
         return {**self._laps, "total": sum(self._laps.values())}
 
 
+def steadily(answer: Callable[[], T]) -> T:
+    """What `answer` gives; asked again where an image was forgotten between being found and being shown."""
+    for _ in range(ATTEMPTS - 1):
+        with suppress(ImageGoneError):
+            return answer()
+    return answer()
+
+
 def search(query: ComposedQuery, context: SearchContext) -> SearchResult:
     """Answer a composed query: at most `query.k` hits, best first, equal scores by image_id.
 
@@ -72,14 +85,20 @@ def search(query: ComposedQuery, context: SearchContext) -> SearchResult:
     FilterError for a query that cannot be meant, RewriteError and ModelError from the models.
     """
     from cvsi_db.search.compiler import compile_query
+
+    watch = Stopwatch()
+    compiled = watch("compile", compile_query, query, context)
+    return steadily(lambda: _answered(compiled, context, watch))
+
+
+def _answered(compiled: CompiledQuery, context: SearchContext, watch: Stopwatch) -> SearchResult:
     from cvsi_db.search.executor import run_plan
     from cvsi_db.search.facts import facts_about, gather_facts
     from cvsi_db.search.planner import build_plan
     from cvsi_db.search.present import present
     from cvsi_db.search.rerank import rerank
 
-    watch, store = Stopwatch(), context.store
-    compiled = watch("compile", compile_query, query, context)
+    store = context.store
     facts = watch("plan", lambda: facts_about(compiled.logical, gather_facts(context), store))
     plan = watch("plan", build_plan, compiled.logical, facts.rows, facts)
     executed = watch("run", run_plan, plan, store, context.device, context.resident, facts.version)

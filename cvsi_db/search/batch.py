@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pyarrow as pa
 
 from cvsi_db.records import CompiledQuery, ComposedQuery, Hit, Pool, SearchResult
-from cvsi_db.search import SearchContext, Stopwatch
+from cvsi_db.search import SearchContext, Stopwatch, steadily
 from cvsi_db.search.compiler import compile_queries
 from cvsi_db.search.executor import run_plans
 from cvsi_db.search.facts import facts_about, gather_facts
@@ -32,15 +32,20 @@ def search_batch(queries: Sequence[ComposedQuery], context: SearchContext) -> li
         check_query(query)
     if not queries:
         return []
-    watch, store = Stopwatch(), context.store
+    watch = Stopwatch()
     compiled = watch("compile", compile_queries, queries, context)
-    facts = watch("plan", gather_facts, context, len(queries))
+    return steadily(lambda: _answered(compiled, context, watch))
+
+
+def _answered(compiled: Sequence[CompiledQuery], context: SearchContext, watch: Stopwatch) -> list[SearchResult]:
+    store = context.store
+    facts = watch("plan", gather_facts, context, len(compiled))
     logical = [each.logical for each in compiled]
     plans = watch("plan", lambda: [build_plan(each, facts.rows, facts_about(each, facts, store)) for each in logical])
     executed, rankings = zip(*_ranked(plans, context, facts.version, watch), strict=True)
-    context.resident.count(facts.version, len(queries))
+    context.resident.count(facts.version, len(compiled))
     presented = watch("present", _presented, rankings, compiled, store)
-    timings = {lap: milliseconds / len(queries) for lap, milliseconds in watch.timings_ms.items()}
+    timings = {lap: milliseconds / len(compiled) for lap, milliseconds in watch.timings_ms.items()}
     return [
         SearchResult(hits, compiled=of, plan=plan, timings_ms=timings, warnings=of.warnings, pool=pool)
         for of, plan, (hits, pool) in zip(compiled, executed, presented, strict=True)

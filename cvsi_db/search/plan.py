@@ -132,18 +132,30 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def union_of(plan: TopK) -> Union:
-    """The one union of a plan."""
-    return next(node for node in walk(plan) if isinstance(node, Union))
+    """The one union of a plan that has one."""
+    leaf = _leaf(plan)
+    assert isinstance(leaf, Union)
+    return leaf
 
 
 def searches_of(plan: TopK) -> tuple[VectorSearch, ...]:
     """The vector searches of a plan, in order; a plan that scans the resident rows has none."""
-    return tuple(node for node in walk(plan) if isinstance(node, VectorSearch))
+    leaf = _leaf(plan)
+    return leaf.searches if isinstance(leaf, Union) else ()
 
 
 def scan_of(plan: TopK) -> ResidentScan | None:
     """The scan of a plan that reads the resident rows."""
-    return next((node for node in walk(plan) if isinstance(node, ResidentScan)), None)
+    leaf = _leaf(plan)
+    return leaf if isinstance(leaf, ResidentScan) else None
+
+
+def _leaf(plan: TopK) -> Union | ResidentScan:
+    """What finds the candidates, below all that filters them."""
+    node = plan.source.source
+    while isinstance(node, Filter | Exclude):
+        node = node.source
+    return node
 
 
 def rewrite_source(plan: TopK, change: Callable[[Source], Source]) -> TopK:

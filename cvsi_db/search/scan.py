@@ -68,10 +68,11 @@ def _find(matrix: ResidentMatrix, probes: Probes) -> list[npt.NDArray[np.int64]]
         groups = _grouped(scores, k)
         peaks = groups.amax(dim=1).float()
         best = _best(best, peaks, k)
-        queries, rows, values = _reaching(groups, peaks, _cuts(best, probes))
+        cuts = _cuts(best, probes)
+        queries, rows, values = _reaching(groups, peaks, cuts)
         found.append((queries, rows + start, values))
     queries, rows, values = (torch.cat(parts) for parts in zip(*found, strict=True))
-    kept = values >= _cuts(best, probes)[queries, 0]
+    kept = values >= cuts[queries, 0]
     owners, places = queries[kept].cpu().numpy(), rows[kept].cpu().numpy()
     order = np.argsort(owners, kind="stable")
     return list(np.split(places[order], np.searchsorted(owners[order], np.arange(1, len(probes)))))
