@@ -183,7 +183,7 @@ class Store:
         Raises ImageGoneError when one is not there.
         """
         found = self._named(image_ids, list({"image_id": None} | dict.fromkeys(columns)))
-        for table in ("removed", "images"):  # and back: it may have been brought back in between
+        for table in ("removed", "images") * 4:  # to and fro: it may have been moved in between
             if lacking := set(image_ids).difference(found["image_id"].to_pylist()):
                 found = pa.concat_tables([found, self._named(lacking, found.column_names, table)])
         position = {image_id: row for row, image_id in enumerate(found["image_id"].to_pylist())}
