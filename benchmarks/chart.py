@@ -13,7 +13,7 @@ from cvsi_db.evaluation.chart import FONT, svg_text
 
 WIDTH, HEIGHT = 760, 460
 LEFT, RIGHT, TOP, BOTTOM = 70, 190, 74, 52
-COLOURS = ("#1f6f8b", "#c2553a", "#4d8b3c", "#7a5ba6", "#b38600", "#5f6368", "#9aa0a6")
+COLOURS = ("#1f6f8b", "#c2553a", "#4d8b3c", "#7a5ba6", "#b38600", "#5f6368", "#d0699a", "#2b2d30")
 
 _QUIET, _GRID = "#5f6368", "#e3e5e8"
 
@@ -71,7 +71,7 @@ def _lines(lines: Mapping[str, Sequence[tuple[int, float]]], xs: tuple[int, int]
         yield f'<path d="{path}" stroke="{colour}" stroke-width="2" fill="none"/>'
         yield from (f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in at)
         lowest = max(at[-1][1], lowest + 16)
-        yield svg_text(at[-1][0] + 10, lowest + 4, f"{name} {points[-1][1]:.3g} ms", size=12, colour=colour)
+        yield svg_text(at[-1][0] + 10, lowest + 4, f"{name} {_spoken(points[-1][1])} ms", size=12, colour=colour)
 
 
 def _x(rows: float, xs: tuple[int, int]) -> float:
@@ -80,3 +80,7 @@ def _x(rows: float, xs: tuple[int, int]) -> float:
 
 def _y(ms: float, ys: tuple[int, int]) -> float:
     return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (log10(ms) - ys[0]) / (ys[1] - ys[0])
+
+
+def _spoken(milliseconds: float) -> str:
+    return f"{milliseconds:,.0f}" if milliseconds >= 100 else f"{milliseconds:.3g}"
