@@ -24,7 +24,7 @@ def as_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_flat(row[name]) for name in columns])
+        writer.writerow([flat(row[name]) for name in columns])
     return text.getvalue()
 
 
@@ -63,10 +63,11 @@ def sized(size: int) -> str:
 def _said(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(_flat(value))
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(flat(value))
 
 
-def _flat(value: Any) -> Any:
+def flat(value: Any) -> Any:
+    """A value as one cell: a list as JSON, a time with a blank, nothing as nothing."""
     if isinstance(value, list | tuple):
         return json.dumps(list(value), ensure_ascii=False)
     if isinstance(value, datetime):

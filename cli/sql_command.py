@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
-from datetime import datetime
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .common import common_options, emit, model_options, settings_for, warn
+from .rows import as_csv, flat
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,13 +82,7 @@ def _as_json(table: pa.Table) -> str:
 
 
 def _as_csv(table: pa.Table) -> str:
-    """One line of names, then one per row; a list is written as JSON."""
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.column_names)
-    for row in table.to_pylist():
-        writer.writerow([_flat(value) for value in row.values()])
-    return text.getvalue()
+    return as_csv(table.to_pylist(), table.column_names)
 
 
 def _as_table(table: pa.Table) -> str:
@@ -116,15 +108,7 @@ def _said(value: Any) -> str:
     """A value in a table for people."""
     if isinstance(value, float):
         return f"{value:.4f}"
-    return " | ".join(value) if isinstance(value, list) else str(_flat(value))
-
-
-def _flat(value: Any) -> Any:
-    if isinstance(value, list):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, datetime):
-        return value.isoformat(" ")
-    return "" if value is None else value
+    return " | ".join(value) if isinstance(value, list) else str(flat(value))
 
 
 _FORMATS = {"json": _as_json, "csv": _as_csv, "table": _as_table}

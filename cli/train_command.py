@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .common import common_options, emit, model_options, settings_for
+from .interrupt import stopped_by
 from .progress import stage_progress
 
 if TYPE_CHECKING:
@@ -86,8 +84,8 @@ def phi(
     job = PhiJob.plan(place.model, place.device, texts, run, out, save_every=save_every, log_every=log_every)
     job.check(resume=resume)
     started = time.perf_counter()
-    with _stopped_by_interrupt() as stopped, stage_progress(quiet) as on_progress:
-        _run(job, on_progress, stopped, quiet)
+    with stopped_by(signal.SIGINT) as stopped, stage_progress(quiet) as on_progress:
+        _run(job, on_progress, stopped.is_set, quiet)
     emit(_report(job, run, time.perf_counter() - started, form))
 
 
@@ -137,20 +135,3 @@ def _report(job: PhiJob, run: PhiRun, seconds: float, form: str) -> str:
         f"{job.out}: {run.steps:,} steps on {len(job.captions):,} captions in {seconds:.0f} s, loss {loss:.5f}\n"
         f'to use it, write phi = "{job.out}" into a bundle file'
     )
-
-
-@contextmanager
-def _stopped_by_interrupt() -> Iterator[Callable[[], bool]]:
-    """Tells whether Ctrl-C was pressed, so that a step is never cut in two; pressed again, it interrupts at once."""
-    pressed = threading.Event()
-
-    def press(number: int, frame: FrameType | None) -> None:
-        if pressed.is_set():
-            raise KeyboardInterrupt
-        pressed.set()
-
-    before = signal.signal(signal.SIGINT, press)
-    try:
-        yield pressed.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
