@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from cvsi_db.device import DEVICES
+from cvsi_db.models.device import DEVICES
 
 
 @click.group(invoke_without_command=True)

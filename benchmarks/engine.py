@@ -22,7 +22,7 @@ from benchmarks.memory import peak_mib
 from benchmarks.strategies import Batch, Search, batch_of, strategies
 from benchmarks.timing import in_rounds, ratio
 from benchmarks.vectors import queries
-from cvsi_db.device import choose_device
+from cvsi_db.models.device import choose_device
 from cvsi_db.records import LogicalQuery
 
 RESEARCH, SIX, FLOOR, WIDE = "(a) research code", "(b) six searches", "(c) floor", "(c) in float32"

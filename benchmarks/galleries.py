@@ -15,7 +15,7 @@ from platformdirs import user_cache_path
 
 from benchmarks.vectors import CHUNK, chunks
 from cvsi_db.records import FloatArray, ImageRow
-from cvsi_db.store import Store
+from cvsi_db.store.images import Store
 
 VERSION = 1  # counts the kinds of rows: raise it when chunks() or _row() change
 

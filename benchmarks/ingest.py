@@ -20,7 +20,6 @@ from PIL import Image
 from benchmarks.photos import make_photos
 from benchmarks.small_files import Small, measured
 from benchmarks.timing import Call, in_turn
-from cvsi_db.catalog import GalleryInfo
 from cvsi_db.ingest import ingest
 from cvsi_db.ingest.decode import decode_bytes
 from cvsi_db.models.bundle import load_bundle
@@ -28,7 +27,8 @@ from cvsi_db.models.clip import OpenClipEncoder
 from cvsi_db.models.protocols import Encoder
 from cvsi_db.models.torchvision_shim import ensure_torchvision
 from cvsi_db.records import FloatArray, PseudoText
-from cvsi_db.storage import create_gallery_folder
+from cvsi_db.store.catalog import GalleryInfo
+from cvsi_db.store.folder import create_gallery_folder
 
 PHOTOS = 200
 LOOP_BATCH = 32

@@ -26,7 +26,7 @@ def peak_mib(strategy: str, folder: Path, k: int, device: str) -> tuple[float, f
 def measure(strategy: str, folder: str, k: str, device: str) -> None:
     """Search in this process, and print its peak before and after."""
     from benchmarks.strategies import strategies
-    from cvsi_db.store import Store
+    from cvsi_db.store.images import Store
 
     store = Store.open(Path(folder))
     search = strategies(store, device)[strategy]

@@ -22,9 +22,9 @@ from benchmarks.vectors import GAMMA, queries
 from benchmarks.warm import bench_search
 from cvsi_db import Gallery
 from cvsi_db.models.bundle import load_bundle
-from cvsi_db.search.executor import run_plan
-from cvsi_db.search.planner import build_plan
-from cvsi_db.search.rerank import rerank
+from cvsi_db.search.plan.build import build_plan
+from cvsi_db.search.run.executor import run_plan
+from cvsi_db.search.run.rerank import rerank
 
 ROWS, DIM, K = 10_000, 256, 50
 

@@ -11,13 +11,13 @@ from functools import partial
 from typing import get_args
 
 from cvsi_db.records import LogicalQuery
-from cvsi_db.search.executor import run_plan, run_plans
-from cvsi_db.search.facts import Facts
-from cvsi_db.search.plan import EXACT, Strategy, TopK
-from cvsi_db.search.planner import build_plan
-from cvsi_db.search.rerank import Candidates, rerank
-from cvsi_db.search.resident import Resident
-from cvsi_db.store import Store
+from cvsi_db.search.plan.build import build_plan
+from cvsi_db.search.plan.facts import Facts
+from cvsi_db.search.plan.nodes import EXACT, Strategy, TopK
+from cvsi_db.search.run.executor import run_plan, run_plans
+from cvsi_db.search.run.rerank import Candidates, rerank
+from cvsi_db.search.run.resident_matrix import Resident
+from cvsi_db.store.images import Store
 
 Search = Callable[[LogicalQuery], list[int]]
 Batch = Callable[[list[LogicalQuery]], list[list[int]]]

@@ -15,16 +15,16 @@ from PIL import Image
 from benchmarks.ingest import random_vit
 from benchmarks.samples import EDIT, REFERENCE, SAMPLES
 from benchmarks.timing import Call
-from cvsi_db.catalog import Catalog, GalleryInfo
 from cvsi_db.ingest import ingest
 from cvsi_db.models.bundle import load_bundle
 from cvsi_db.models.protocols import Encoder, Phi
-from cvsi_db.models.rewriter import make_rewriter
+from cvsi_db.models.rewriters.choice import make_rewriter
 from cvsi_db.records import ComposedQuery, SearchResult
 from cvsi_db.search import SearchContext, search
-from cvsi_db.search.embed import pseudo_sentence
-from cvsi_db.storage import create_gallery_folder
-from cvsi_db.store import Store
+from cvsi_db.search.compile.embed import pseudo_sentence
+from cvsi_db.store.catalog import Catalog, GalleryInfo
+from cvsi_db.store.folder import create_gallery_folder
+from cvsi_db.store.images import Store
 
 
 def bench_search(folder: Path) -> Iterator[tuple[str, str, Call, Call, int]]:

@@ -23,8 +23,8 @@ def answer_lines(batch: TextIO, settings: Settings, model: str | None, options: 
 
     Raises before the gallery is opened when a line cannot be meant. Warnings go to stderr with their line's number.
     """
-    from cvsi_db.search.present import to_json
-    from cvsi_db.search.query_lines import read_queries
+    from cvsi_db.query.json_lines import read_queries
+    from cvsi_db.search.present.hits import to_json
 
     if options["reference"] is not None or options["edit_text"] is not None or options["text"] is not None:
         raise click.UsageError("--batch takes REF and EDIT from its lines: leave them out here")
@@ -40,7 +40,7 @@ def answer_lines(batch: TextIO, settings: Settings, model: str | None, options: 
 
 def _answer(gallery: Gallery, queries: list[tuple[int, ComposedQuery]]) -> list[SearchResult]:
     """All together; when that fails one by one, to find the line that is to blame."""
-    from cvsi_db.search.query_lines import naming_line
+    from cvsi_db.query.json_lines import naming_line
 
     try:
         return gallery.search_many([query for _, query in queries])

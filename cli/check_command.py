@@ -14,7 +14,7 @@ from .common import common_options, emit, plural, settings_for
 from .rows import as_json
 
 if TYPE_CHECKING:
-    from cvsi_db.check import Problem
+    from cvsi_db.manage.check import Problem
 
 _SHOWN = 20
 """So many problems of a kind are shown to people; JSON has them all."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from cvsi_db.device import DEVICES
+from cvsi_db.models.device import DEVICES
 from cvsi_db.settings import Settings, load_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -13,7 +13,7 @@ from .progress import bar
 from .rows import as_json, shortest, sized
 
 if TYPE_CHECKING:
-    from cvsi_db.duplicates import Duplicates, Lookalike
+    from cvsi_db.manage.duplicates import Duplicates, Lookalike
 
 
 @click.command("duplicates")

@@ -24,7 +24,7 @@ def command(
     analyze: bool, model: str | None, device: str | None, db: Path | None, quiet: bool, **query: object
 ) -> None:
     """Run a search and tell how it ran."""
-    from cvsi_db.search.present import explain_text
+    from cvsi_db.search.present.hits import explain_text
 
     settings = settings_for(db, model, device)
     text = _analyzed(settings, model, query, quiet) if analyze else explain_text(ask(settings, model, query, quiet))
@@ -33,8 +33,8 @@ def command(
 
 def _analyzed(settings: Settings, model: str | None, query: dict[str, object], quiet: bool) -> str:
     """The search as it was asked for, and the ranks of its hits among more images, which a second search finds."""
-    from cvsi_db.search.analyze import ANALYZED, analyze_lines
-    from cvsi_db.search.present import explain_text
+    from cvsi_db.search.present.explain import ANALYZED, analyze_lines
+    from cvsi_db.search.present.hits import explain_text
 
     composed, rewriter = compose(query), query["rewriter"]
     with opened(settings, model, None if rewriter is None else str(rewriter), quiet) as gallery:

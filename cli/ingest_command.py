@@ -76,7 +76,7 @@ def _look(paths: Sequence[Path], settings: Settings, model: str | None) -> Inges
     """What an ingest would do; without a gallery none is made."""
     from cvsi_db.gallery import Gallery
     from cvsi_db.ingest import dry_run
-    from cvsi_db.storage import is_gallery
+    from cvsi_db.store.folder import is_gallery
 
     if not is_gallery(settings.db):
         return dry_run(paths)
@@ -89,8 +89,8 @@ def _ingest(
 ) -> IngestSummary:
     from cvsi_db.gallery import Gallery
     from cvsi_db.ingest.scan import check_paths
-    from cvsi_db.storage import is_gallery
-    from cvsi_db.tags import tidy_tags
+    from cvsi_db.manage.tags import tidy_tags
+    from cvsi_db.store.folder import is_gallery
 
     tidy_tags(options["tags"])
     if not is_gallery(settings.db):

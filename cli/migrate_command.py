@@ -13,7 +13,7 @@ from .common import common_options, emit, settings_for
 @common_options
 def command(db: Path | None, quiet: bool) -> None:
     """Bring the gallery to this version's layout."""
-    from cvsi_db.storage import open_gallery_folder
+    from cvsi_db.store.folder import open_gallery_folder
 
     folder = settings_for(db).db
     _, catalog = open_gallery_folder(folder)

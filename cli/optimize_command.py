@@ -13,7 +13,7 @@ from .common import common_options, emit, plural, settings_for
 from .progress import bar
 
 if TYPE_CHECKING:
-    from cvsi_db.indexing import OptimizeSummary
+    from cvsi_db.store.indexes import OptimizeSummary
 
 
 @click.command("optimize")

@@ -13,7 +13,7 @@ from .common import common_options, emit, plural, settings_for
 from .rows import as_json
 
 if TYPE_CHECKING:
-    from cvsi_db.remove import RemoveSummary
+    from cvsi_db.manage.remove import RemoveSummary
 
 
 @click.command("remove")

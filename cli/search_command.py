@@ -63,7 +63,7 @@ def command(
         return
     result = ask(settings_for(db, model, device), model, query, quiet)
     if explain:
-        from cvsi_db.search.present import explain_text
+        from cvsi_db.search.present.hits import explain_text
 
         click.echo(explain_text(result), err=True)  # the warnings are in it
     else:
@@ -72,7 +72,7 @@ def command(
 
 
 def _as_json(result: SearchResult) -> str:
-    from cvsi_db.search.present import to_json
+    from cvsi_db.search.present.hits import to_json
 
     return json.dumps(to_json(result), indent=2, ensure_ascii=False)
 
@@ -82,8 +82,8 @@ def _as_paths(result: SearchResult) -> str:
 
 
 def _as_html(result: SearchResult) -> str:
-    from cvsi_db.search.page import to_html
-    from cvsi_db.search.reference import read_reference
+    from cvsi_db.search.compile.references import read_reference
+    from cvsi_db.search.present.html import to_html
 
     reference = result.compiled.query.reference
     return to_html(result, None if reference is None else read_reference(reference).picture.image)

@@ -48,7 +48,7 @@ def command(
     strict by name, as in preset => 'circo'. 10 rows unless there is a LIMIT.
     """
     from cvsi_db.gallery import Gallery
-    from cvsi_db.search.select import warnings_of
+    from cvsi_db.search.present.arrow import warnings_of
 
     settings = settings_for(db, model, device)
     given = dict(_pair(value) for value in values)
@@ -71,7 +71,7 @@ def _pair(value: str) -> tuple[str, str]:
 
 
 def _from_stdin() -> str:
-    from cvsi_db.search.syntax import MAX_LENGTH
+    from cvsi_db.query.sql_errors import MAX_LENGTH
 
     # Four bytes are the longest character: more than this is too long whatever it says.
     return sys.stdin.buffer.read(4 * MAX_LENGTH + 1).decode("utf-8", "replace")

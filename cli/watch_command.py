@@ -49,7 +49,7 @@ def command(
     at once.
     """
     from cvsi_db.gallery import Gallery
-    from cvsi_db.watch import Listener, WatchOptions, watch
+    from cvsi_db.manage.watch import Listener, WatchOptions, watch
 
     settings = settings_for(db, model, device)
     options = WatchOptions(prune, not no_captions, batch_size, poll)

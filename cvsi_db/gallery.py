@@ -17,7 +17,7 @@ from cvsi_db.upkeep import Upkeep
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from cvsi_db.models.usage import Usage
+    from cvsi_db.models.rewriters.usage import Usage
     from cvsi_db.search import SearchContext
 
 
@@ -68,7 +68,7 @@ class Gallery(Upkeep):
         rewriter: str | None = None,
     ) -> Self:
         """Open the gallery in `folder`, or make it; a new one without `model` takes the bundle `default_model`."""
-        from cvsi_db.storage import is_gallery
+        from cvsi_db.store.folder import is_gallery
 
         if is_gallery(Path(folder)):
             return cls.open(folder, model=model, device=device, rewriter=rewriter)
@@ -102,8 +102,8 @@ class Gallery(Upkeep):
         Raises QueryError, RankError or FilterError when the query makes no sense, and RankError when it is `strict`
         and the bundle lacks a branch that the preset asks for.
         """
+        from cvsi_db.query.checks import check_query
         from cvsi_db.search import search
-        from cvsi_db.search.query import check_query
 
         examples = (_several(liked), _several(unliked), _several(negative))
         query = ComposedQuery(
@@ -121,8 +121,8 @@ class Gallery(Upkeep):
 
         Raises what `search` raises, for the first query that gives cause.
         """
+        from cvsi_db.query.checks import check_query
         from cvsi_db.search import search_many
-        from cvsi_db.search.query import check_query
 
         for query in queries:
             check_query(query)  # before the models load
@@ -133,7 +133,7 @@ class Gallery(Upkeep):
 
         Takes search's arguments and raises what it raises.
         """
-        from cvsi_db.search.present import explain_text
+        from cvsi_db.search.present.hits import explain_text
 
         return explain_text(self.search(reference, edit_text, **options))
 
@@ -147,9 +147,9 @@ class Gallery(Upkeep):
 
         >>> gallery.sql("SELECT path FROM compose(:ref, :edit)", ref=picture, edit="with a hat")  # doctest: +SKIP
         """
+        from cvsi_db.query.statement import parse_statement
         from cvsi_db.search import search
-        from cvsi_db.search.select import answer
-        from cvsi_db.search.statement import parse_statement
+        from cvsi_db.search.present.arrow import answer
 
         asked = parse_statement(statement, self._store.columns, values, parameters)
         return answer(asked, self._store, lambda query: search(query, self._context))
@@ -157,7 +157,7 @@ class Gallery(Upkeep):
     @property
     def usage(self) -> Usage | None:
         """What the rewriter has cost since the gallery was opened: requests and tokens; None when it asked nobody."""
-        from cvsi_db.models.rewriter import usage_of
+        from cvsi_db.models.rewriters.choice import usage_of
 
         usage = usage_of(self._rewriter)
         return usage if usage and usage.requests else None

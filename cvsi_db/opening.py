@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from cvsi_db.errors import BundleError
 
 if TYPE_CHECKING:
-    from cvsi_db.catalog import Catalog
     from cvsi_db.models.bundle import Bundle
     from cvsi_db.models.protocols import Rewriter
-    from cvsi_db.store import Store
+    from cvsi_db.store.catalog import Catalog
+    from cvsi_db.store.images import Store
 
 
 class Opened(NamedTuple):
@@ -36,10 +36,10 @@ def create(folder: Path, model: str, device: str, rewriter: str | None) -> Opene
     Raises GalleryError when the folder holds a gallery already or something else, BundleError for an unknown bundle,
     ModelError when its weights cannot be had.
     """
-    from cvsi_db.catalog import GalleryInfo
     from cvsi_db.models.bundle import load_bundle
-    from cvsi_db.models.rewriter import make_rewriter
-    from cvsi_db.storage import create_gallery_folder
+    from cvsi_db.models.rewriters.choice import make_rewriter
+    from cvsi_db.store.catalog import GalleryInfo
+    from cvsi_db.store.folder import create_gallery_folder
 
     bundle = load_bundle(model, device)
     speaker = make_rewriter(rewriter or bundle.spec.rewriter)
@@ -55,8 +55,8 @@ def open_existing(folder: Path, model: str | None, device: str, rewriter: str | 
     another bundle or its weights have changed.
     """
     from cvsi_db.models.bundle import load_bundle
-    from cvsi_db.models.rewriter import make_rewriter
-    from cvsi_db.storage import open_gallery_folder
+    from cvsi_db.models.rewriters.choice import make_rewriter
+    from cvsi_db.store.folder import open_gallery_folder
 
     store, catalog = open_gallery_folder(folder)
     with ExitStack() as on_error:

@@ -16,18 +16,18 @@ from cvsi_db.errors import IngestError
 from cvsi_db.records import IngestProgress, IngestSummary
 
 if TYPE_CHECKING:
-    from cvsi_db.catalog import Catalog
-    from cvsi_db.check import Problem
-    from cvsi_db.duplicates import Duplicates
-    from cvsi_db.indexing import OptimizeSummary
-    from cvsi_db.ingest.caption_lines import CaptionImport
     from cvsi_db.ingest.recaption import RecaptionProgress, RecaptionSummary
+    from cvsi_db.manage.caption_file import CaptionImport
+    from cvsi_db.manage.check import Problem
+    from cvsi_db.manage.duplicates import Duplicates
+    from cvsi_db.manage.remove import RemoveSummary
+    from cvsi_db.manage.repair import RepairSummary
+    from cvsi_db.manage.tags import TagSummary
     from cvsi_db.models.bundle import Bundle
     from cvsi_db.models.protocols import Captioner, Rewriter
-    from cvsi_db.remove import RemoveSummary
-    from cvsi_db.repair import RepairSummary
-    from cvsi_db.store import Store
-    from cvsi_db.tags import TagSummary
+    from cvsi_db.store.catalog import Catalog
+    from cvsi_db.store.images import Store
+    from cvsi_db.store.indexes import OptimizeSummary
 
 PathLike = str | Path
 
@@ -65,7 +65,7 @@ class Upkeep:
         """
         from cvsi_db.ingest import dry_run as count
         from cvsi_db.ingest import ingest
-        from cvsi_db.storage import write_lock
+        from cvsi_db.store.folder import write_lock
 
         named = [Path(path) for path in paths]
         if dry_run:
@@ -97,7 +97,7 @@ class Upkeep:
         weights cannot be had.
         """
         from cvsi_db.ingest.recaption import recaption
-        from cvsi_db.storage import write_lock
+        from cvsi_db.store.folder import write_lock
 
         captioner = self._bundle.captioner if captions is None else self._captioner_of(captions)
         with write_lock(self.folder):
@@ -113,7 +113,7 @@ class Upkeep:
 
     def export_captions(self) -> Iterator[str]:
         """A line of JSON per image, in the order of their paths: image_id, path, captions, captioner."""
-        from cvsi_db.ingest.caption_lines import export_captions
+        from cvsi_db.manage.caption_file import export_captions
 
         return export_captions(self._store, self._catalog)
 
@@ -125,8 +125,8 @@ class Upkeep:
         `on_progress` is called with the images done and their total. Raises IngestError, before anything is written,
         for a line that cannot be used.
         """
-        from cvsi_db.ingest.caption_lines import import_captions
-        from cvsi_db.storage import write_lock
+        from cvsi_db.manage.caption_file import import_captions
+        from cvsi_db.store.folder import write_lock
 
         store, catalog, encoder = self._store, self._catalog, self._bundle.encoder
         with write_lock(self.folder):
@@ -144,8 +144,8 @@ class Upkeep:
     # --- what is there ------------------------------------------------------------------------------------------
 
     def stats(self) -> dict[str, Any]:
-        """Counts and facts, as plain values: see cvsi_db.stats."""
-        from cvsi_db.stats import stats
+        """Counts and facts, as plain values: see cvsi_db.manage.stats."""
+        from cvsi_db.manage.stats import stats
 
         return stats(self.folder, self._store, self._catalog)
 
@@ -164,13 +164,13 @@ class Upkeep:
         `removed` those whose files are all gone: searches do not find them, and they come back with their files.
         Raises FilterError when `where` does not parse or names an unknown column, QueryError for a negative number.
         """
-        from cvsi_db.listing import list_images
+        from cvsi_db.manage.listing import list_images
 
         return list_images(self._store, where, limit, offset, removed, columns)
 
     def failed(self) -> list[dict[str, Any]]:
         """The files that could not be read when they were last seen, by path: path, error, size_bytes."""
-        from cvsi_db.listing import list_failed
+        from cvsi_db.manage.listing import list_failed
 
         return list_failed(self._catalog)
 
@@ -183,7 +183,7 @@ class Upkeep:
         `on_progress` is called with the comparisons done and their total. Raises QueryError for a threshold that is
         not above 0 and at most 1.
         """
-        from cvsi_db.duplicates import find_duplicates
+        from cvsi_db.manage.duplicates import find_duplicates
 
         return find_duplicates(self._store, threshold, on_progress)
 
@@ -197,15 +197,15 @@ class Upkeep:
         Raises UsageError when neither says which images, a path names none of the gallery, or a tag is empty or both
         added and removed; FilterError for a condition that cannot be used.
         """
-        from cvsi_db.storage import write_lock
-        from cvsi_db.tags import tag
+        from cvsi_db.manage.tags import tag
+        from cvsi_db.store.folder import write_lock
 
         with write_lock(self.folder):
             return tag(self._store, [Path(path) for path in paths], where, add, remove)
 
     def tags(self, *paths: PathLike, where: str | None = None) -> dict[str, int]:
         """How many of these images, else of all, have each tag, by name. Raises as `tag` does."""
-        from cvsi_db.tags import count_tags
+        from cvsi_db.manage.tags import count_tags
 
         return count_tags(self._store, [Path(path) for path in paths], where)
 
@@ -215,15 +215,15 @@ class Upkeep:
         Meant are the files at or under `paths` of images that satisfy `where`; an image with another file stays with
         that one. A later ingest of such a file takes it in as new. `dry_run` only tells. Raises as `tag` does.
         """
-        from cvsi_db.remove import remove
-        from cvsi_db.storage import write_lock
+        from cvsi_db.manage.remove import remove
+        from cvsi_db.store.folder import write_lock
 
         with nullcontext() if dry_run else write_lock(self.folder):
             return remove(self._store, self._catalog, [Path(path) for path in paths], where, dry_run)
 
     def check(self) -> list[Problem]:
         """What is wrong with the gallery, sorted: catalog, tables and files against each other, vectors, captions."""
-        from cvsi_db.check import find_problems
+        from cvsi_db.manage.check import find_problems
 
         return find_problems(self._store, self._catalog, files=True)
 
@@ -232,8 +232,8 @@ class Upkeep:
 
         Nothing that a file still holds is lost: what is taken out of the tables is read again by the next ingest.
         """
-        from cvsi_db.repair import repair
-        from cvsi_db.storage import write_lock
+        from cvsi_db.manage.repair import repair
+        from cvsi_db.store.folder import write_lock
 
         with write_lock(self.folder):
             return repair(self._store, self._catalog)
@@ -243,7 +243,7 @@ class Upkeep:
 
         `on_step` is told the steps done, their total and the next one. Safe to repeat.
         """
-        from cvsi_db.storage import write_lock
+        from cvsi_db.store.folder import write_lock
 
         with write_lock(self.folder):
             return self._store.optimize(on_step=on_step)

@@ -11,8 +11,8 @@ import pytest
 from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakePhi, FakeRewriter, save_picture
 
 if TYPE_CHECKING:
-    from cvsi_db.catalog import Catalog
-    from cvsi_db.store import Store
+    from cvsi_db.store.catalog import Catalog
+    from cvsi_db.store.images import Store
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def gallery_folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def opened(gallery_folder: Path) -> Iterator[tuple[Store, Catalog]]:
     """A new, empty gallery of the fakes' width: its store and its catalog."""
-    from cvsi_db.catalog import GalleryInfo
-    from cvsi_db.storage import create_gallery_folder
+    from cvsi_db.store.catalog import GalleryInfo
+    from cvsi_db.store.folder import create_gallery_folder
 
     info = GalleryInfo(bundle="fake", fingerprint="fake-1", dim=DIM, created_at="2024-01-01T00:00:00+00:00")
     store, catalog = create_gallery_folder(gallery_folder, info)

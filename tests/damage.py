@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvsi_db.records import ImageRow
-from cvsi_db.store import Store
+from cvsi_db.store.images import Store
 
 
 def spoil(store: Store, row: ImageRow, column: str) -> None:

@@ -18,8 +18,8 @@ from benchmarks.galleries import both_columns, gallery_folder, open_gallery
 from benchmarks.strategies import strategies
 from benchmarks.timing import in_rounds, ratio
 from benchmarks.vectors import chunks, queries
-from cvsi_db import indexing
-from cvsi_db.search.plan import EXACT
+from cvsi_db.search.plan.nodes import EXACT
+from cvsi_db.store import indexes
 
 ROWS, DIM, K = 600, 32, 10
 
@@ -43,7 +43,7 @@ def test_synthetic_rows_lie_as_embeddings_do() -> None:
 
 
 def test_every_contender_over_one_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexing, "VECTOR_INDEX_ROWS", 300)
+    monkeypatch.setattr(indexes, "VECTOR_INDEX_ROWS", 300)
     store = open_gallery(tmp_path, ROWS, DIM)
     assert open_gallery(tmp_path, ROWS, DIM).version == store.version  # kept, not made again
     both = torch.from_numpy(both_columns(ROWS, DIM))

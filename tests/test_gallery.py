@@ -78,7 +78,7 @@ def test_nothing_to_ingest(folder: Path, tmp_path: Path) -> None:
 def test_two_writers(folder: Path, pictures: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    from cvsi_db.storage import write_lock
+    from cvsi_db.store.folder import write_lock
 
     with (
         Gallery.open(folder, device="cpu") as gallery,
@@ -182,7 +182,7 @@ def test_captions_carry_over_to_another_gallery(bare: Gallery, folder: Path, pic
 def test_captioning_waits_for_the_one_who_writes(bare: Gallery, tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    from cvsi_db.storage import write_lock
+    from cvsi_db.store.folder import write_lock
 
     (tmp_path / "none.jsonl").write_text("")
     with write_lock(bare.folder), ThreadPoolExecutor(2) as others:
@@ -209,7 +209,7 @@ def kept(pictures: Path, tmp_path: Path) -> Iterator[Gallery]:
 def test_a_dry_run_needs_neither_models_nor_the_lock(kept: Gallery, tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    from cvsi_db.storage import write_lock
+    from cvsi_db.store.folder import write_lock
 
     save_picture(tmp_path / "pictures" / "white.png", "white")
     with (
@@ -249,7 +249,7 @@ def test_a_gallery_is_tagged_listed_thinned_and_repaired(kept: Gallery, tmp_path
 def test_whoever_changes_a_gallery_waits_for_the_one_who_writes(kept: Gallery) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    from cvsi_db.storage import write_lock
+    from cvsi_db.store.folder import write_lock
 
     with write_lock(kept.folder), ThreadPoolExecutor(3) as others:
         waiting = [

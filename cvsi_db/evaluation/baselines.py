@@ -14,8 +14,8 @@ from typing import Protocol
 import numpy as np
 
 from cvsi_db.errors import UsageError
+from cvsi_db.query.checks import PRESETS
 from cvsi_db.records import FloatArray, Preset
-from cvsi_db.search.query import PRESETS
 
 TEXT_WEIGHT = 0.55
 """The share of the text in `image+text`, the rest being the image's; `cvsi-db eval scenes --tune` finds it."""

@@ -18,10 +18,10 @@ from cvsi_db.evaluation.drawing import Pictures
 from cvsi_db.evaluation.progress import Progress
 from cvsi_db.models.bundle import Bundle
 from cvsi_db.models.protocols import Captioner, Encoder, Phi, Rewriter
+from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.records import FloatArray, PseudoText
 from cvsi_db.scenes import scene
 from cvsi_db.scenes.scene import Scene
-from cvsi_db.vectors import normalise
 
 EMBEDDED_AT_ONCE, CAPTIONED_AT_ONCE, TEXTS_AT_ONCE = 250, 100, 500
 

@@ -23,16 +23,16 @@ from cvsi_db.gallery import Gallery
 from cvsi_db.ingest.decode import read_picture
 from cvsi_db.ingest.scan import scan
 from cvsi_db.models.bundle import Bundle, load_bundle
+from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.records import FloatArray, IngestSummary
-from cvsi_db.rows import VECTORS, matrix
-from cvsi_db.storage import is_gallery, open_gallery_folder
-from cvsi_db.vectors import normalise
+from cvsi_db.store.arrow_rows import VECTORS, matrix
+from cvsi_db.store.folder import is_gallery, open_gallery_folder
 
 if TYPE_CHECKING:
-    from cvsi_db.catalog import Catalog
     from cvsi_db.evaluation.cache import Cache
     from cvsi_db.evaluation.field import FieldBenchmark
-    from cvsi_db.store import Store
+    from cvsi_db.store.catalog import Catalog
+    from cvsi_db.store.images import Store
 
 
 @dataclass(frozen=True)

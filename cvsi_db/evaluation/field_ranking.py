@@ -23,11 +23,11 @@ from cvsi_db.evaluation.metrics import IntArray, top
 from cvsi_db.evaluation.progress import Progress
 from cvsi_db.evaluation.terms import TERMS, make_terms
 from cvsi_db.records import FloatArray
-from cvsi_db.storage import EVALUATION
+from cvsi_db.store.folder import EVALUATION
 
 if TYPE_CHECKING:
-    from cvsi_db.catalog import Catalog
-    from cvsi_db.store import Store
+    from cvsi_db.store.catalog import Catalog
+    from cvsi_db.store.images import Store
 
 QUERIES_AT_ONCE = 250
 """Queries that are scored together: CIRCO's index makes 123 MB of scores of so many."""

@@ -15,9 +15,9 @@ import numpy as np
 from cvsi_db.evaluation.cache import Cache
 from cvsi_db.evaluation.features import Models, caption_means, embed_texts
 from cvsi_db.evaluation.progress import Progress
+from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.records import FloatArray, PseudoText, Rewrite
-from cvsi_db.search.embed import edit_direction, pseudo_sentence
-from cvsi_db.vectors import normalise
+from cvsi_db.search.compile.embed import edit_direction, pseudo_sentence
 
 
 class TermSource(Protocol):

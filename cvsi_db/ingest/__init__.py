@@ -16,21 +16,21 @@ from typing import TYPE_CHECKING
 
 from cvsi_db.errors import IngestError
 from cvsi_db.ingest.caption import caption, no_captions
+from cvsi_db.ingest.commit_thread import Described, Writing, plus
 from cvsi_db.ingest.embed import embed
 from cvsi_db.ingest.interrupt import stopping
 from cvsi_db.ingest.pipeline import Pipeline
 from cvsi_db.ingest.progress import Progress
-from cvsi_db.ingest.read import DecodedBatch, printable
+from cvsi_db.ingest.read_bytes import DecodedBatch, printable
 from cvsi_db.ingest.scan import Scan, scan
-from cvsi_db.ingest.writing import Described, Writing, plus
+from cvsi_db.manage.tags import tidy_tags
 from cvsi_db.models.protocols import Captioner, Encoder
 from cvsi_db.records import IngestProgress, IngestSummary
-from cvsi_db.tags import tidy_tags
 
 if TYPE_CHECKING:
-    from cvsi_db.catalog import Catalog
     from cvsi_db.ingest.write import Writer
-    from cvsi_db.store import Store
+    from cvsi_db.store.catalog import Catalog
+    from cvsi_db.store.images import Store
 
 __all__ = ["dry_run", "ingest"]
 

@@ -21,7 +21,7 @@ from cvsi_db.ingest.image_file import (
 )
 from cvsi_db.ingest.metadata import read_metadata
 from cvsi_db.ingest.pixels import MAX_SIDE, reduced, upright
-from cvsi_db.ingest.read import printable, read_file
+from cvsi_db.ingest.read_bytes import printable, read_file
 from cvsi_db.records import Picture
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cvsi_db.models.protocols import Encoder
+from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.records import FloatArray
-from cvsi_db.vectors import normalise
 
 if TYPE_CHECKING:
     from PIL.Image import Image

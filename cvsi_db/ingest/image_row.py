@@ -18,8 +18,8 @@ import numpy as np
 from cvsi_db.ingest.caption import Captions
 from cvsi_db.ingest.scan import is_gone
 from cvsi_db.ingest.walk import seen
+from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.records import FloatArray, FoundFile, ImageRow, Picture
-from cvsi_db.vectors import normalise
 
 _LAST_MOMENT = 253402300799 * 10**9
 """The end of the year 9999 in nanoseconds: file systems know later times, Python does not."""

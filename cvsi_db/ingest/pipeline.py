@@ -13,12 +13,12 @@ from contextlib import ExitStack
 from itertools import islice
 from typing import Self, TypeVar
 
-from cvsi_db.device import cores_shared
-from cvsi_db.ingest.ahead import Ahead
 from cvsi_db.ingest.decode import MAX_SIDE
+from cvsi_db.ingest.load import Taking
+from cvsi_db.ingest.prefetch import Ahead
 from cvsi_db.ingest.progress import Progress
-from cvsi_db.ingest.read import DecodedBatch, FailedFile, ReadFile
-from cvsi_db.ingest.taking import Taking
+from cvsi_db.ingest.read_bytes import DecodedBatch, FailedFile, ReadFile
+from cvsi_db.models.device import cores_shared
 from cvsi_db.models.protocols import Encoder
 from cvsi_db.records import FoundFile
 

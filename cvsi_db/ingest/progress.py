@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from cvsi_db.ingest.read import DecodedBatch
+from cvsi_db.ingest.read_bytes import DecodedBatch
 from cvsi_db.records import IngestProgress
 
 Stage = Literal["reading", "model", "writing"]

@@ -20,8 +20,8 @@ from cvsi_db.models.protocols import Captioner, Encoder
 from cvsi_db.records import ImageRow, IngestFailure, Picture
 
 if TYPE_CHECKING:
-    from cvsi_db.catalog import Catalog
-    from cvsi_db.store import Store
+    from cvsi_db.store.catalog import Catalog
+    from cvsi_db.store.images import Store
 
 
 @dataclass(frozen=True)

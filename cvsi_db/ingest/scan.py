@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from cvsi_db.errors import IngestError
 from cvsi_db.ingest.formats import SUFFIXES
-from cvsi_db.ingest.read import printable
+from cvsi_db.ingest.read_bytes import printable
 from cvsi_db.ingest.walk import Seen, Walk, seen
 from cvsi_db.records import FoundFile, IngestFailure
 
 if TYPE_CHECKING:
-    from cvsi_db.catalog import SourceFile
+    from cvsi_db.store.catalog import SourceFile
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,16 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, S
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from cvsi_db.catalog import SourceFile
 from cvsi_db.ingest.caption import Captions
 from cvsi_db.ingest.image_row import is_respelt, new_row, placed, with_tags
-from cvsi_db.ingest.read import DecodedBatch, FailedFile, ReadFile, printable
+from cvsi_db.ingest.read_bytes import DecodedBatch, FailedFile, ReadFile, printable
 from cvsi_db.ingest.scan import Scan, is_gone, is_settled
 from cvsi_db.records import FloatArray, FoundFile, ImageRow, IngestFailure, IngestSummary
+from cvsi_db.store.catalog import SourceFile
 
 if TYPE_CHECKING:
-    from cvsi_db.catalog import Catalog
-    from cvsi_db.store import Store
+    from cvsi_db.store.catalog import Catalog
+    from cvsi_db.store.images import Store
 
 __all__ = ["Writer", "placed"]
 

@@ -14,9 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cvsi_db.device import choose_device
 from cvsi_db.errors import BundleError
 from cvsi_db.models.bundle_file import read_bundle
+from cvsi_db.models.device import choose_device
 from cvsi_db.models.inventory import captioner_part, clip_part
 from cvsi_db.models.protocols import Captioner, Encoder, Phi
 from cvsi_db.models.pull import pull

@@ -61,11 +61,11 @@ def _check_meaning(key: str, value: Any) -> None:
     if key == "preprocess" and value not in ("clip", "targetpad"):
         raise ValueError(f"{key} is 'clip' or 'targetpad', not {value!r}")
     if key == "preset":
-        from cvsi_db.search.query import find_preset
+        from cvsi_db.query.checks import find_preset
 
         find_preset(value)
     if key == "rewriter":
-        from cvsi_db.models.rewriter import make_rewriter
+        from cvsi_db.models.rewriters.choice import make_rewriter
 
         make_rewriter(value)
 

@@ -24,7 +24,7 @@ from cvsi_db.records.names import (
     Reference,
     TermName,
 )
-from cvsi_db.records.search import (
+from cvsi_db.records.query import (
     Branch,
     Column,
     CompiledQuery,

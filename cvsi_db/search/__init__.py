@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from cvsi_db.errors import ImageGoneError
 from cvsi_db.records import CompiledQuery, ComposedQuery, SearchResult
-from cvsi_db.search.plan import Strategy
-from cvsi_db.search.resident import Resident
+from cvsi_db.search.plan.nodes import Strategy
+from cvsi_db.search.run.resident_matrix import Resident
 
 if TYPE_CHECKING:
-    from cvsi_db.catalog import Catalog
     from cvsi_db.models.protocols import Captioner, Encoder, Phi, Rewriter
-    from cvsi_db.store import Store
+    from cvsi_db.store.catalog import Catalog
+    from cvsi_db.store.images import Store
 
 ATTEMPTS = 5
 """How often an answer is sought while another process keeps forgetting images."""
@@ -84,7 +84,7 @@ def search(query: ComposedQuery, context: SearchContext) -> SearchResult:
     The answer is exact, it equals scoring every row, unless its plan searches an index. Raises QueryError, RankError or
     FilterError for a query that cannot be meant, RewriteError and ModelError from the models.
     """
-    from cvsi_db.search.compiler import compile_query
+    from cvsi_db.search.compile.compiler import compile_query
 
     watch = Stopwatch()
     compiled = watch("compile", compile_query, query, context)
@@ -92,11 +92,11 @@ def search(query: ComposedQuery, context: SearchContext) -> SearchResult:
 
 
 def _answered(compiled: CompiledQuery, context: SearchContext, watch: Stopwatch) -> SearchResult:
-    from cvsi_db.search.executor import run_plan
-    from cvsi_db.search.facts import facts_about, gather_facts
-    from cvsi_db.search.planner import build_plan
-    from cvsi_db.search.present import present
-    from cvsi_db.search.rerank import rerank
+    from cvsi_db.search.plan.build import build_plan
+    from cvsi_db.search.plan.facts import facts_about, gather_facts
+    from cvsi_db.search.present.hits import present
+    from cvsi_db.search.run.executor import run_plan
+    from cvsi_db.search.run.rerank import rerank
 
     store = context.store
     facts = watch("plan", lambda: facts_about(compiled.logical, gather_facts(context), store))

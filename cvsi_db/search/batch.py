@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 
+from cvsi_db.query.checks import check_query
 from cvsi_db.records import CompiledQuery, ComposedQuery, Hit, Pool, SearchResult
 from cvsi_db.search import SearchContext, Stopwatch, steadily
-from cvsi_db.search.compiler import compile_queries
-from cvsi_db.search.executor import run_plans
-from cvsi_db.search.facts import facts_about, gather_facts
-from cvsi_db.search.plan import TopK
-from cvsi_db.search.planner import build_plan
-from cvsi_db.search.present import METADATA, present
-from cvsi_db.search.query import check_query
-from cvsi_db.search.rerank import Ranking, rerank
+from cvsi_db.search.compile.compiler import compile_queries
+from cvsi_db.search.plan.build import build_plan
+from cvsi_db.search.plan.facts import facts_about, gather_facts
+from cvsi_db.search.plan.nodes import TopK
+from cvsi_db.search.present.hits import METADATA, present
+from cvsi_db.search.run.executor import run_plans
+from cvsi_db.search.run.rerank import Ranking, rerank
 
 if TYPE_CHECKING:
-    from cvsi_db.store import Store
+    from cvsi_db.store.images import Store
 
 
 def search_batch(queries: Sequence[ComposedQuery], context: SearchContext) -> list[SearchResult]:

@@ -15,6 +15,7 @@ from typing import cast
 import numpy as np
 
 from cvsi_db.errors import QueryError
+from cvsi_db.query.checks import Weights, check_query, check_weights, choose_weights
 from cvsi_db.records import (
     Branch,
     CompiledQuery,
@@ -26,9 +27,8 @@ from cvsi_db.records import (
     Term,
     TermName,
 )
-from cvsi_db.search.plan import TopK
-from cvsi_db.search.present import hits_of
-from cvsi_db.search.query import Weights, check_query, check_weights, choose_weights
+from cvsi_db.search.plan.nodes import TopK
+from cvsi_db.search.present.hits import hits_of
 
 LONGEST = 1.001
 """The longest that a stored vector is: a unit vector after rounding to float16, which adds at most 2^-11 of it."""

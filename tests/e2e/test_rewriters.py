@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cvsi_db import Gallery
-from cvsi_db.models.openai import DEFAULT_MODEL
+from cvsi_db.models.rewriters.openai import DEFAULT_MODEL
 from tests.chat_server import ChatServer, Reply, answered, captions_in, chat_server, failed
 from tests.e2e.conftest import SAMPLES, Cli
 

@@ -9,9 +9,9 @@ from cvsi_db.errors import UsageError
 from cvsi_db.evaluation.baselines import METHODS, TEXT_WEIGHT, Method, choose_methods
 from cvsi_db.evaluation.features import Features
 from cvsi_db.evaluation.report import Prepared
+from cvsi_db.models.unit_vectors import normalise
+from cvsi_db.query.checks import PRESETS
 from cvsi_db.records import FloatArray
-from cvsi_db.search.query import PRESETS
-from cvsi_db.vectors import normalise
 
 
 def test_scores_by_hand() -> None:

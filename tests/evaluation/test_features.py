@@ -11,9 +11,9 @@ from cvsi_db.evaluation.cache import Cache
 from cvsi_db.evaluation.drawing import FEW, Pictures
 from cvsi_db.evaluation.features import Features, Models, caption_means, compute_features, embed_texts
 from cvsi_db.evaluation.scenes import SceneBenchmark
+from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.records import PseudoText
 from cvsi_db.scenes.grammar import sample_scenes
-from cvsi_db.vectors import normalise
 from tests.evaluation.conftest import silent
 from tests.fakes import TOKEN_DIM, FakeCaptioner, FakeEncoder, word_vector
 

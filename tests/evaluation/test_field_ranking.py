@@ -22,17 +22,17 @@ from cvsi_db.evaluation.field_gallery import read_features
 from cvsi_db.evaluation.field_ranking import FieldPrepared, prepare_field, rank_field, rank_methods
 from cvsi_db.evaluation.field_terms import rewrite_all
 from cvsi_db.ingest import ingest
+from cvsi_db.query.checks import PRESETS
 from cvsi_db.records import ComposedQuery, Rewrite
 from cvsi_db.search import SearchContext, search
-from cvsi_db.search.query import PRESETS
-from cvsi_db.storage import EVALUATION
+from cvsi_db.store.folder import EVALUATION
 from tests.evaluation import field_data
 from tests.evaluation.conftest import silent
 from tests.fakes import FakeCaptioner, FakeEncoder, FakeRewriter
 
 if TYPE_CHECKING:
-    from cvsi_db.catalog import Catalog
-    from cvsi_db.store import Store
+    from cvsi_db.store.catalog import Catalog
+    from cvsi_db.store.images import Store
 
 
 @pytest.fixture

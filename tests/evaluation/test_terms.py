@@ -16,13 +16,13 @@ from cvsi_db.evaluation.scenes import SceneBenchmark
 from cvsi_db.evaluation.terms import make_terms
 from cvsi_db.records import METHOD_TERMS, ComposedQuery
 from cvsi_db.search import SearchContext
-from cvsi_db.search.compiler import compile_query
+from cvsi_db.search.compile.compiler import compile_query
 from tests.evaluation.conftest import silent
 from tests.fakes import DIM, FakeCaptioner, FakeRewriter, make_picture
 
 if TYPE_CHECKING:
-    from cvsi_db.catalog import Catalog
-    from cvsi_db.store import Store
+    from cvsi_db.store.catalog import Catalog
+    from cvsi_db.store.images import Store
 
 
 def test_terms_are_those_of_a_search(store: Store, catalog: Catalog, small: SceneBenchmark, models: Models) -> None:

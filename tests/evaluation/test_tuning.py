@@ -15,7 +15,7 @@ from cvsi_db.evaluation.metrics import average_precision
 from cvsi_db.evaluation.report import Prepared
 from cvsi_db.evaluation.scenes import SceneBenchmark
 from cvsi_db.evaluation.tuning import TUNED, tune_cvsi, tune_image_and_text, tune_weights
-from cvsi_db.vectors import normalise
+from cvsi_db.models.unit_vectors import normalise
 from tests.evaluation.conftest import silent
 
 

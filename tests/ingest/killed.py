@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import cvsi_db.store
-from cvsi_db.ingest import ingest, writing
-from cvsi_db.storage import open_gallery_folder
+import cvsi_db.store.images
+from cvsi_db.ingest import commit_thread, ingest
+from cvsi_db.store.folder import open_gallery_folder
 from tests.fakes import CutShort, FakeCaptioner, FakeEncoder
 
 
@@ -41,7 +41,7 @@ def cut_inside(store: Any, step: str, table: str, number: int) -> None:
         store._tables[table] = CutShort(store._tables[table], "delete", number, die)
         setattr(store, f"_{table}", store._tables[table])
         return
-    merge, left = cvsi_db.store.merge, [number]
+    merge, left = cvsi_db.store.images.merge, [number]
 
     def counted(into: Any, *args: Any, **options: Any) -> None:
         merge(into, *args, **options)
@@ -49,11 +49,11 @@ def cut_inside(store: Any, step: str, table: str, number: int) -> None:
         if not left[0]:
             die()
 
-    cvsi_db.store.merge = counted
+    cvsi_db.store.images.merge = counted
 
 
 def main(gallery: str, photos: str, method: str, number: str) -> None:
-    writing.COMMIT_S = 0  # as many commits as there can be
+    commit_thread.COMMIT_S = 0  # as many commits as there can be
     store, catalog = open_gallery_folder(Path(gallery))
     encoder = Sleepy() if method == "sleep" else FakeEncoder()
     step, _, table = method.partition(" ")

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvsi_db.catalog import Catalog
-from cvsi_db.check import find_problems
 from cvsi_db.errors import IngestError, ModelError
 from cvsi_db.ingest import ingest
 from cvsi_db.ingest.decode import read_picture
+from cvsi_db.manage.check import find_problems
 from cvsi_db.records import FloatArray, ImageRow, IngestFailure, IngestProgress, IngestSummary
-from cvsi_db.store import Store
+from cvsi_db.store.catalog import Catalog
+from cvsi_db.store.images import Store
 from tests.fakes import FakeCaptioner, FakeEncoder, save_picture
 
 Ingest = Callable[..., IngestSummary]

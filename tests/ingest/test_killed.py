@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from cvsi_db.catalog import Catalog, GalleryInfo
-from cvsi_db.check import find_problems
 from cvsi_db.ingest import ingest
-from cvsi_db.storage import create_gallery_folder
-from cvsi_db.store import Store
+from cvsi_db.manage.check import find_problems
+from cvsi_db.store.catalog import Catalog, GalleryInfo
+from cvsi_db.store.folder import create_gallery_folder
+from cvsi_db.store.images import Store
 from tests.fakes import DIM, FakeCaptioner, FakeEncoder, save_picture
 
 REPOSITORY = Path(__file__).parents[2]

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvsi_db.catalog import Catalog
 from cvsi_db.errors import GalleryError, ImageError, UsageError
-from cvsi_db.ingest import dry_run, ingest, pipeline, read, taking, writing
+from cvsi_db.ingest import commit_thread, dry_run, ingest, load, pipeline, read_bytes
 from cvsi_db.ingest.decode import read_picture
-from cvsi_db.ingest.read import DecodedBatch
+from cvsi_db.ingest.read_bytes import DecodedBatch
 from cvsi_db.records import FloatArray, FoundFile, IngestFailure, IngestProgress, IngestSummary
-from cvsi_db.store import Store
+from cvsi_db.store.catalog import Catalog
+from cvsi_db.store.images import Store
 from tests.fakes import FakeCaptioner, FakeEncoder, save_picture
 
 REPOSITORY = Path(__file__).parents[2]
@@ -90,8 +90,8 @@ def test_a_content_is_decoded_once_however_many_files_have_it(
     for number in range(1, 20):
         (tmp_path / "photos" / f"{number:02}.png").write_bytes(content)
     decoded: list[str] = []
-    real = taking.decode_bytes
-    monkeypatch.setattr(taking, "decode_bytes", lambda *args, **kw: decoded.append(args[1]) or real(*args, **kw))
+    real = load.decode_bytes
+    monkeypatch.setattr(load, "decode_bytes", lambda *args, **kw: decoded.append(args[1]) or real(*args, **kw))
     assert take_in(tmp_path / "photos", store, catalog, batch_size=2).duplicates == 19
     assert len(decoded) == 1
     (row,) = store.rows(store.ids()).values()
@@ -102,8 +102,8 @@ def test_what_the_models_need_is_what_is_decoded(
     photos: Path, store: Store, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sides: list[int] = []
-    real = taking.decode_bytes
-    monkeypatch.setattr(taking, "decode_bytes", lambda *args, side: sides.append(side) or real(*args, side=side))
+    real = load.decode_bytes
+    monkeypatch.setattr(load, "decode_bytes", lambda *args, side: sides.append(side) or real(*args, side=side))
     take_in(photos, store, catalog)
     save_picture(photos / "black.png", "black")
     take_in(photos, store, catalog, captioner=FakeCaptioner())
@@ -142,8 +142,8 @@ def test_what_lies_ready_for_the_model_is_bounded(
     for number in range(30):
         save_picture(tmp_path / "photos" / f"{number:02}.png", "red", (30 + number, 40))
     begun: list[Path] = []
-    real = read.read_file
-    monkeypatch.setattr(taking, "read_file", lambda path: begun.append(path) or real(path))
+    real = read_bytes.read_file
+    monkeypatch.setattr(load, "read_file", lambda path: begun.append(path) or real(path))
     ahead: list[int] = []
 
     class Slow(FakeEncoder):
@@ -174,8 +174,8 @@ def test_a_fault_in_a_worker_surfaces_and_ends_all_threads(
             raise RuntimeError("a fault of ours")
         return real(data, image_id, where, **options)
 
-    real = taking.decode_bytes
-    monkeypatch.setattr(taking, "decode_bytes", broken)
+    real = load.decode_bytes
+    monkeypatch.setattr(load, "decode_bytes", broken)
     before = {thread for thread in threading.enumerate() if not thread.name.startswith("cvsi-read")}
     with pytest.raises(RuntimeError, match="a fault of ours"):
         take_in(many, store, catalog, batch_size=4)
@@ -190,7 +190,7 @@ def test_an_error_of_the_writer_stops_the_ingest(
     def full(*rows: Any) -> None:
         raise GalleryError("no space left")
 
-    monkeypatch.setattr(writing, "COMMIT_S", 0)
+    monkeypatch.setattr(commit_thread, "COMMIT_S", 0)
     monkeypatch.setattr(store, "upsert", full)
     encoder = Laned()
     with pytest.raises(GalleryError, match="no space left"):
@@ -201,14 +201,14 @@ def test_an_error_of_the_writer_stops_the_ingest(
 def test_a_file_that_hangs_is_counted_and_the_ingest_goes_on(
     photos: Path, store: Store, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = read.read_file
+    real = read_bytes.read_file
 
-    def hanging(path: Path) -> read.Content:
+    def hanging(path: Path) -> read_bytes.Content:
         if path.name == "green.png":
             raise ImageError(str(path), "no answer for 30 seconds: is its drive connected?")
         return real(path)
 
-    monkeypatch.setattr(taking, "read_file", hanging)
+    monkeypatch.setattr(load, "read_file", hanging)
     summary = take_in(photos, store, catalog)
     assert (summary.new, summary.failed) == (4, 1)
     assert summary.errors[0].reason.startswith("no answer for 30 seconds")
@@ -218,7 +218,7 @@ PRESSED = """
 import os, signal, sys, time
 from pathlib import Path
 from cvsi_db.ingest import ingest
-from cvsi_db.storage import open_gallery_folder
+from cvsi_db.store.folder import open_gallery_folder
 from tests.fakes import FakeEncoder
 
 class Slow(FakeEncoder):
@@ -268,7 +268,7 @@ def test_batches_are_written_together(
     calls: list[int] = []
     real = store.upsert
     monkeypatch.setattr(store, "upsert", lambda rows, texts: calls.append(len(rows)) or real(rows, texts))
-    monkeypatch.setattr(writing, "COMMIT_S", seconds)
+    monkeypatch.setattr(commit_thread, "COMMIT_S", seconds)
     take_in(many, store, catalog, batch_size=4, encoder=Laned())
     assert sum(calls) == 30
     assert (len(calls) > 1) == (commits == "several")
@@ -276,8 +276,8 @@ def test_batches_are_written_together(
 
 def test_pictures_are_let_go_while_they_wait_for_the_writer(photos: Path) -> None:
     picture = read_picture(photos / "red.png")
-    file = read.ReadFile(FoundFile(photos / "red.png", 1, 1), picture.image_id, picture, picture.image)
-    group = writing._Group()
+    file = read_bytes.ReadFile(FoundFile(photos / "red.png", 1, 1), picture.image_id, picture, picture.image)
+    group = commit_thread._Group()
     group.add(DecodedBatch((file,), ()), {}, {})
     (kept,) = group.batch.files
     assert kept.picture is not None

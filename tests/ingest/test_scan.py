@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cvsi_db.catalog import SourceFile
 from cvsi_db.errors import IngestError
 from cvsi_db.ingest.formats import SUFFIXES
 from cvsi_db.ingest.scan import Scan, check_paths, is_gone, scan
+from cvsi_db.store.catalog import SourceFile
 from tests.disks import read_only
 from tests.fakes import picture_bytes
 

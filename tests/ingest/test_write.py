@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cvsi_db.catalog import Catalog, SourceFile
-from cvsi_db.check import find_problems
 from cvsi_db.errors import ImageError
 from cvsi_db.ingest.caption import Captions, embed_captions
 from cvsi_db.ingest.decode import read_picture
 from cvsi_db.ingest.embed import embed
-from cvsi_db.ingest.read import DecodedBatch, FailedFile, ReadFile
+from cvsi_db.ingest.read_bytes import DecodedBatch, FailedFile, ReadFile
 from cvsi_db.ingest.scan import scan
 from cvsi_db.ingest.write import Writer
+from cvsi_db.manage.check import find_problems
 from cvsi_db.records import FloatArray, FoundFile, ImageRow, IngestSummary
-from cvsi_db.store import Store
+from cvsi_db.store.catalog import Catalog, SourceFile
+from cvsi_db.store.images import Store
 from tests.disks import letters_alike
 from tests.fakes import FakeCaptioner, FakeEncoder, save_picture
 

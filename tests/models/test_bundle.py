@@ -9,8 +9,8 @@ import pytest
 
 from cvsi_db.errors import BundleError, ModelError, UsageError
 from cvsi_db.models.bundle import BUNDLES, load_bundle, load_spec
-from cvsi_db.models.rewriter import make_rewriter
-from cvsi_db.search.query import find_preset
+from cvsi_db.models.rewriters.choice import make_rewriter
+from cvsi_db.query.checks import find_preset
 
 
 def test_the_declared_bundles() -> None:

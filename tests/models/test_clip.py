@@ -11,10 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
-from cvsi_db.device import cores_shared
 from cvsi_db.errors import ModelError
 from cvsi_db.models import clip
 from cvsi_db.models.clip import OpenClipEncoder, pad_to_ratio
+from cvsi_db.models.device import cores_shared
 from cvsi_db.models.starter import FOLDER
 from cvsi_db.models.torchvision_shim import ensure_torchvision
 from cvsi_db.records import PseudoText

@@ -13,7 +13,7 @@ import pytest
 
 from cvsi_db.errors import IngestError
 from cvsi_db.gallery import Gallery
-from cvsi_db.ingest import read, walk
+from cvsi_db.ingest import read_bytes, walk
 from cvsi_db.records import IngestSummary
 from tests.fakes import picture_bytes, save_picture
 from tests.safety.workers import context, gallery_in, start, take_in_though_one_hangs
@@ -29,7 +29,7 @@ def gallery(tmp_path: Path) -> Iterator[Gallery]:
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, path: Path, happen: Callable[[Path], object], times: int) -> None:
     """After the bytes of `path` were read, `happen` is done to it while it is still open, so many times."""
-    real, inode, left = read._whole, path.stat().st_ino, [times]
+    real, inode, left = read_bytes._whole, path.stat().st_ino, [times]
 
     def read_it(descriptor: int, size: int, note: Callable[[], None]) -> bytes:
         data = real(descriptor, size, note)
@@ -38,7 +38,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, path: Path, happen: Callable[[Pat
             happen(path)
         return data
 
-    monkeypatch.setattr(read, "_whole", read_it)
+    monkeypatch.setattr(read_bytes, "_whole", read_it)
 
 
 def failures(summary: IngestSummary) -> dict[str, str]:
@@ -107,15 +107,15 @@ def become_a_pipe(path: Path) -> None:
 def test_what_was_a_file_when_it_was_found(
     photos: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch, become: Callable[[Path], object], reason: str
 ) -> None:
-    real = read._read
+    real = read_bytes._read
 
-    def late(path: Path, note: Callable[[], None]) -> read.Content:
+    def late(path: Path, note: Callable[[], None]) -> read_bytes.Content:
         if path.name == "red.png":
             become(path)
         return real(path, note)
 
     with monkeypatch.context() as patch:
-        patch.setattr(read, "_read", late)
+        patch.setattr(read_bytes, "_read", late)
         summary = gallery.ingest(photos)
     assert (summary.new, failures(summary)) == (4, {"red.png": reason})
     assert gallery.check() == []
@@ -187,15 +187,15 @@ def test_a_disk_that_is_unplugged_while_its_files_are_read(
     before = held(gallery)
     for name in ("red.png", "blue.png", "trip/yellow.png"):
         os.utime(photos / name, (1, 1))
-    real, unplugged = read._read, photos.with_name("unplugged")
+    real, unplugged = read_bytes._read, photos.with_name("unplugged")
 
-    def late(path: Path, note: Callable[[], None]) -> read.Content:
+    def late(path: Path, note: Callable[[], None]) -> read_bytes.Content:
         if photos.exists():
             photos.rename(unplugged)
         return real(path, note)
 
     with monkeypatch.context() as patch:
-        patch.setattr(read, "_read", late)
+        patch.setattr(read_bytes, "_read", late)
         summary = gallery.ingest(photos, prune=prune)
     assert (summary.failed, summary.unchanged, summary.removed, summary.pruned) == (3, 2, 0, 0)
     assert held(gallery) == before

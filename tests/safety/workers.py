@@ -17,13 +17,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from cvsi_db.catalog import GalleryInfo
 from cvsi_db.gallery import Gallery
-from cvsi_db.ingest import read, taking, writing
-from cvsi_db.search import compiler, executor, planner, present, rerank  # noqa: F401  a search imports them late
-from cvsi_db.storage import create_gallery_folder, is_gallery, open_gallery_folder
-from cvsi_db.store import Store
-from cvsi_db.tables import connect, open_table, widened
+from cvsi_db.ingest import commit_thread, load, read_bytes
+from cvsi_db.search.compile import compiler  # noqa: F401  a search imports them late
+from cvsi_db.search.plan import build  # noqa: F401  a search imports them late
+from cvsi_db.search.present import hits  # noqa: F401  a search imports them late
+from cvsi_db.search.run import executor, rerank  # noqa: F401  a search imports them late
+from cvsi_db.store.catalog import GalleryInfo
+from cvsi_db.store.folder import create_gallery_folder, is_gallery, open_gallery_folder
+from cvsi_db.store.images import Store
+from cvsi_db.store.lance import connect, open_table, widened
 from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakePhi, FakeRewriter
 from tests.safety.photos import Photos
 from tests.search.conftest import assert_exact, brute_force
@@ -52,7 +55,7 @@ def gallery_in(folder: Path, encoder: FakeEncoder | None = None) -> Gallery:
 
 def take_in(folder: Path, photos: Path, prune: bool, tend: bool) -> None:
     """Ingest with as many commits as there can be, and then optimize."""
-    writing.COMMIT_S = 0
+    commit_thread.COMMIT_S = 0
     with gallery_in(folder) as gallery:
         gallery.ingest(photos, batch_size=2, prune=prune)
         if tend:
@@ -80,14 +83,14 @@ def take_in_slowly(folder: Path, photos: Path, begun: Event, go: Event) -> None:
 
 def take_in_though_one_hangs(folder: Path, photos: Path, answers: Queue[Any]) -> None:
     """Ingest while reading `hangs.png` takes an hour; answers with how many were new, and the failures."""
-    real = read._read
+    real = read_bytes._read
 
-    def hanging(path: Path, note: Callable[[], None]) -> read.Content:
+    def hanging(path: Path, note: Callable[[], None]) -> read_bytes.Content:
         time.sleep(3600 if path.name == "hangs.png" else 0)
         return real(path, note)
 
-    read._read = hanging
-    taking.read_file = lambda path: read.read_file(path, patience=0.5)
+    read_bytes._read = hanging
+    load.read_file = lambda path: read_bytes.read_file(path, patience=0.5)
     with gallery_in(folder) as gallery:
         done = gallery.ingest(photos)
     answers.put((done.new, [(Path(failure.path).name, failure.reason) for failure in done.errors]))
@@ -98,7 +101,7 @@ def take_in_though_one_hangs(folder: Path, photos: Path, answers: Queue[Any]) ->
 
 def keep_changing(folder: Path, photos: Path, seconds: float, answers: Queue[Any]) -> None:
     """Change the photos, ingest and optimize, over and over; answers with the number of ingests."""
-    writing.COMMIT_S = 0
+    commit_thread.COMMIT_S = 0
     end, changing, rounds = time.monotonic() + seconds, Photos(photos, seed=2), 0
     with gallery_in(folder) as gallery:
         while time.monotonic() < end:

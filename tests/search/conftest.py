@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from cvsi_db import indexing
 from cvsi_db.records import Branch, Column, FloatArray, ImageRow, LogicalQuery, Term
-from cvsi_db.rows import matrix
 from cvsi_db.search import SearchContext
+from cvsi_db.store import indexes
+from cvsi_db.store.arrow_rows import matrix
 from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakePhi, FakeRewriter
 
 if TYPE_CHECKING:
-    from cvsi_db.catalog import Catalog
-    from cvsi_db.store import Store
+    from cvsi_db.store.catalog import Catalog
+    from cvsi_db.store.images import Store
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def indexed_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """The rows of big_store with an index on each vector column."""
     store = fill(new_store(tmp_path_factory.mktemp("indexed")), random_vectors(1460, seed=1), copies=40)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(indexing, "VECTOR_INDEX_ROWS", 1000)
+        patch.setattr(indexes, "VECTOR_INDEX_ROWS", 1000)
         store.optimize()
     return store
 
@@ -54,7 +54,7 @@ def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def new_store(folder: Path) -> Store:
-    from cvsi_db.store import Store
+    from cvsi_db.store.images import Store
 
     return Store.create(folder / "lance", DIM)
 

@@ -17,18 +17,18 @@ from hypothesis import strategies as st
 from cvsi_db import ComposedQuery, Gallery
 from cvsi_db.errors import QueryError
 from cvsi_db.search import SearchContext, resident_scan, scan
-from cvsi_db.search.executor import run_plan, run_plans
-from cvsi_db.search.facts import Facts
-from cvsi_db.search.plan import scan_of
-from cvsi_db.search.planner import build_plan
-from cvsi_db.search.rerank import rerank
-from cvsi_db.search.resident import Resident
+from cvsi_db.search.plan.build import build_plan
+from cvsi_db.search.plan.facts import Facts
+from cvsi_db.search.plan.nodes import scan_of
+from cvsi_db.search.run.executor import run_plan, run_plans
+from cvsi_db.search.run.rerank import rerank
+from cvsi_db.search.run.resident_matrix import Resident
 from tests.fakes import picture_bytes
 from tests.search.conftest import fill, logical_query, new_store, random_vectors
 
 if TYPE_CHECKING:
     from cvsi_db.records import LogicalQuery
-    from cvsi_db.store import Store
+    from cvsi_db.store.images import Store
 
 REFERENCE = picture_bytes("red")
 

@@ -1,0 +1,1 @@
+"""Keeping a gallery: check and repair, statistics, lists, tags, duplicates, removal, watching folders."""

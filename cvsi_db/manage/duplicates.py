@@ -1,0 +1,184 @@
+"""Duplicates: the images of a gallery that have several files, and those that look alike to its model.
+
+Takes the store; returns groups. Every embedding is compared with every other, a block with a block, so that nothing
+is missed and memory stays bounded: the embeddings wait in a temporary file, and besides the blocks only what names an
+image is held. Knows nothing about files or models.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from cvsi_db.errors import QueryError
+from cvsi_db.records import FloatArray
+
+if TYPE_CHECKING:
+    from cvsi_db.store.images import Store
+
+BLOCK = 4096
+"""Rows of a block: two of them at width 512 and their products are 80 MiB."""
+
+SLACK = 1e-6
+"""What float32 may make of a cosine of exactly 1."""
+
+_COLUMNS = ("image_id", "path", "paths", "width", "height", "size_bytes")
+
+
+@dataclass(frozen=True)
+class SameContent:
+    """An image with several files: their paths, the primary one first."""
+
+    image_id: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Lookalike:
+    """An image of a group; `similarity` is the cosine to the image of the group that is nearest to it."""
+
+    image_id: str
+    path: str
+    width: int
+    height: int
+    size_bytes: int
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """What was found among `images`: `exact` by path; `near`, groups of two or more, each with the largest picture
+    first, by the path of that one."""
+
+    threshold: float
+    images: int
+    exact: tuple[SameContent, ...]
+    near: tuple[tuple[Lookalike, ...], ...]
+    seconds: float
+
+
+def find_duplicates(
+    store: Store, threshold: float, on_progress: Callable[[int, int], None] | None = None
+) -> Duplicates:
+    """The images with several files, and the groups of images that are joined by cosines of at least `threshold`.
+
+    `on_progress` is called with the comparisons done and their total. Raises QueryError for a threshold that is not
+    above 0 and at most 1.
+    """
+    if not 0 < threshold <= 1:
+        raise QueryError(f"the threshold is {threshold!r}: give a cosine above 0 and at most 1")
+    started = time.monotonic()
+    with TemporaryFile() as scratch:
+        images = _unload(store, scratch)
+        groups, nearest = _compare(_mapped(scratch, len(images), store.dim), threshold, on_progress)
+    near = [_lookalikes(images, members, nearest) for members in groups.members()]
+    return Duplicates(
+        threshold=threshold,
+        images=len(images),
+        exact=_same_contents(images),
+        near=tuple(sorted(near, key=lambda group: group[0].path)),
+        seconds=time.monotonic() - started,
+    )
+
+
+class Groups:
+    """The numbers 0 to `size` - 1 in disjoint groups, at first each alone: union-find (Galler and Fischer, 1964)."""
+
+    def __init__(self, size: int) -> None:
+        self._parents = np.arange(size)
+
+    def join(self, items: npt.NDArray[np.int64]) -> None:
+        """Make one group of all that these numbers are in."""
+        roots = self.roots(items)
+        self._parents[roots] = roots.min()
+
+    def roots(self, items: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The smallest number of each one's group."""
+        found = self._parents[items]
+        while not np.array_equal(above := self._parents[found], found):
+            found = above
+        self._parents[items] = found
+        return found
+
+    def members(self) -> Iterator[npt.NDArray[np.int64]]:
+        """The groups of two or more."""
+        roots = self.roots(np.arange(len(self._parents)))
+        order = np.argsort(roots, kind="stable")
+        starts = np.flatnonzero(np.diff(roots[order], prepend=-1))
+        yield from (group for group in np.split(order, starts[1:]) if len(group) > 1)
+
+
+def _unload(store: Store, scratch: IO[bytes]) -> pa.Table:
+    """Write every embedding into the file, as float16, row by row; returns what else is to be known of the rows."""
+    parts = []
+    for batch in store.batches([*_COLUMNS, "image_vector"], BLOCK):
+        scratch.write(batch["image_vector"].flatten().to_numpy(zero_copy_only=False).tobytes())
+        parts.append(batch.select(list(_COLUMNS)))
+    scratch.flush()
+    return pa.Table.from_batches(parts) if parts else pa.table({name: pa.array([]) for name in _COLUMNS})
+
+
+def _mapped(scratch: IO[bytes], rows: int, dim: int) -> npt.NDArray[np.float16]:
+    """(rows, dim): the embeddings in the file, read when they are looked at."""
+    return np.memmap(scratch, np.float16, "r", shape=(rows, dim)) if rows else np.zeros((0, dim), np.float16)
+
+
+def _compare(
+    vectors: npt.NDArray[np.float16], threshold: float, on_progress: Callable[[int, int], None] | None
+) -> tuple[Groups, FloatArray]:
+    """Groups of the rows, and for each row the greatest cosine that was at least the threshold (else 0)."""
+    rows = len(vectors)
+    groups, nearest, done = Groups(rows), np.zeros(rows, np.float32), 0
+    for top in range(0, rows, BLOCK):
+        upper = _unit(vectors[top : top + BLOCK])
+        for left in range(top, rows, BLOCK):
+            cosines = upper @ _unit(vectors[left : left + BLOCK]).T
+            if left == top:
+                np.fill_diagonal(cosines, 0)
+            _note(cosines, threshold, top, left, groups, nearest)
+            done += cosines.size if left > top else cosines.size // 2
+            if on_progress:
+                on_progress(done, rows * rows // 2)
+    return groups, nearest
+
+
+def _note(cosines: FloatArray, threshold: float, top: int, left: int, groups: Groups, nearest: FloatArray) -> None:
+    """Join the rows of a block's pairs that are near enough; the block's corner is row `top`, column `left`."""
+    near = cosines >= threshold - SLACK
+    for row in np.flatnonzero(near.any(axis=1)):
+        columns = np.flatnonzero(near[row])
+        found = cosines[row, columns]
+        nearest[top + row] = max(nearest[top + row], found.max())
+        nearest[left + columns] = np.maximum(nearest[left + columns], found)
+        groups.join(np.append(left + columns, top + row))
+
+
+def _unit(vectors: npt.NDArray[np.float16]) -> FloatArray:
+    """The vectors as float32 at unit length; float16 has changed theirs a little, and some are damaged."""
+    wide = np.nan_to_num(vectors.astype(np.float32), posinf=0, neginf=0)
+    return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-6), np.float32)
+
+
+def _same_contents(images: pa.Table) -> tuple[SameContent, ...]:
+    several = (
+        SameContent(image_id, tuple(sorted(paths, key=lambda path: (path != primary, path))))
+        for batch in images.to_batches()
+        for image_id, primary, paths in zip(*(batch[name].to_pylist() for name in _COLUMNS[:3]), strict=True)
+        if len(paths) > 1
+    )
+    return tuple(sorted(several, key=lambda same: same.paths))
+
+
+def _lookalikes(images: pa.Table, members: npt.NDArray[np.int64], nearest: FloatArray) -> tuple[Lookalike, ...]:
+    rows: list[dict[str, Any]] = images.drop_columns("paths").take(pa.array(members)).to_pylist()
+    group = [
+        Lookalike(**row, similarity=min(float(cosine), 1.0)) for row, cosine in zip(rows, nearest[members], strict=True)
+    ]
+    return tuple(sorted(group, key=lambda one: (-one.width * one.height, -one.size_bytes, one.path)))

@@ -1,0 +1,68 @@
+"""Listing: the images of a gallery as plain mappings, and the files that never became one.
+
+Takes the store or the catalog; returns lists in the order of paths. Knows nothing about how they are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from cvsi_db.errors import QueryError
+from cvsi_db.query.where import check_where
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from cvsi_db.store.catalog import Catalog
+    from cvsi_db.store.images import Store, TableName
+
+
+def list_images(
+    store: Store,
+    where: str | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+    removed: bool = False,
+    columns: Sequence[str] = (),
+) -> list[dict[str, Any]]:
+    """A mapping per image that satisfies `where`: its `columns`, by default all but the vectors, ordered by path.
+
+    At most `limit`, after the first `offset`; with `removed` the images whose files are all gone. Raises FilterError
+    for a condition that cannot be used, QueryError for a negative number.
+    """
+    if offset < 0 or (limit is not None and limit < 0):
+        raise QueryError(f"cannot list {limit!r} images after {offset!r}: neither may be negative")
+    condition = None if where is None else check_where(where, store.columns)
+    wanted = list(columns or store.columns)
+    table: TableName = "removed" if removed else "images"
+    if limit is not None and limit <= _FEW:  # the order first, and the rest of those alone that are asked for
+        condition = _named(_sorted(store.scan(_ORDER, condition, table=table)).slice(offset, limit))
+        offset = 0
+    found = _sorted(store.scan([*wanted, *(name for name in _ORDER if name not in wanted)], condition, table=table))
+    rows: list[dict[str, Any]] = found.select(wanted).slice(offset, limit).to_pylist()
+    return rows
+
+
+def list_failed(catalog: Catalog) -> list[dict[str, Any]]:
+    """A mapping per file that could not be read when it was last seen: path, error and size_bytes, ordered by path."""
+    return [
+        {"path": file.path, "error": file.error, "size_bytes": file.size_bytes}
+        for file in catalog.each_file()
+        if file.state == "failed"
+    ]
+
+
+_ORDER = ["path", "image_id"]
+_FEW = 1000
+"""More images than this are not looked up one by one."""
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    return table.sort_by([(name, "ascending") for name in _ORDER])
+
+
+def _named(table: pa.Table) -> str:
+    from cvsi_db.store.lance import any_of
+
+    return any_of(table["image_id"].to_pylist())

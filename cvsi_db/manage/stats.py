@@ -1,0 +1,97 @@
+"""Stats: what a gallery holds, counted from its tables and its catalog, and how much room that takes on the disk.
+
+Takes the folder, the open store and catalog; returns plain values, ready for JSON. Reads every row's metadata once, a
+batch at a time, and no vector. Knows nothing about how it is shown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from cvsi_db.store.catalog import Catalog, IngestRun
+    from cvsi_db.store.images import Store
+
+RUNS = 5
+"""So many of the last ingests are told of."""
+
+_BATCH = 8192
+
+
+def stats(folder: Path, store: Store, catalog: Catalog) -> dict[str, Any]:
+    """Counts and facts about a gallery.
+
+    Of the bundle: folder, model, fingerprint, dim, created_at. In images: images, uncaptioned, removed (their files are
+    all gone), and by value formats, folders and tags, the most frequent first. In files: files by state, duplicates
+    (files whose content another one has). And indexes, bytes on the disk, and the last runs, newest first.
+    """
+    info = catalog.gallery()
+    counts = {name: Counter[str]() for name in ("formats", "folders", "tags")}
+    duplicates = 0
+    for batch in store.batches(["format", "folder", "tags", "paths"], _BATCH):
+        duplicates += _count(batch, counts)
+    return {
+        "folder": str(folder),
+        "model": info.bundle,
+        "fingerprint": info.fingerprint,
+        "dim": info.dim,
+        "created_at": info.created_at,
+        "images": store.count(),
+        "uncaptioned": store.count_uncaptioned(),
+        "removed": len(store.scan(["image_id"], table="removed")),
+        "duplicates": duplicates,
+        "files": dict(sorted(Counter(file.state for file in catalog.each_file()).items())),
+        **{name: _frequent_first(counter) for name, counter in counts.items()},
+        "indexes": [asdict(facts) for facts in store.indexes()],
+        "bytes": bytes_on_disk(folder),
+        "runs": [_told(run) for run in catalog.runs(RUNS)],
+    }
+
+
+def bytes_on_disk(folder: Path) -> dict[str, int]:
+    """The bytes under a gallery's folder: of each table without its indexes, of all indexes, the catalog, the rest."""
+    sizes = Counter({"images": 0, "captions": 0, "removed": 0, "indexes": 0, "catalog": 0, "other": 0})
+    for file in folder.rglob("*"):
+        try:
+            if file.is_file():
+                sizes[_part_of(file.relative_to(folder))] += file.stat().st_size
+        except FileNotFoundError:  # another process is at work
+            continue
+    return dict(sizes)
+
+
+def _part_of(file: Path) -> str:
+    place = file.parts
+    if place[0] == "lance" and len(place) > 2:
+        return "indexes" if place[2] == "_indices" else place[1].removesuffix(".lance")
+    return "catalog" if place[0].startswith("catalog.sqlite") else "other"
+
+
+def _count(batch: pa.RecordBatch, counts: Mapping[str, Counter[str]]) -> int:
+    """Adds a batch's values to the counts; returns how many paths it has beyond one for each image."""
+    counts["formats"].update(batch["format"].to_pylist())
+    counts["folders"].update(batch["folder"].to_pylist())
+    counts["tags"].update(batch["tags"].flatten().to_pylist())
+    return len(batch["paths"].flatten()) - len(batch)
+
+
+def _frequent_first(counter: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _told(run: IngestRun) -> dict[str, Any]:
+    """A run without the list of its failures, which `cvsi-db list --failed` shows as they are now."""
+    summary = asdict(run.summary) if run.summary else None
+    kept = summary and {name: value for name, value in summary.items() if not isinstance(value, tuple | list)}
+    return {
+        "roots": list(run.roots),
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "summary": kept,
+    }

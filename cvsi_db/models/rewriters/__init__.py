@@ -1,0 +1,1 @@
+"""Rewriters: who applies an edit text to captions."""

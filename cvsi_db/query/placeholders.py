@@ -1,0 +1,90 @@
+"""The values an app hands over beside a statement, for its placeholders `?` and `:name`: no quoting, no pasting.
+
+Takes a statement's tree and the values; returns the value of each placeholder, and for a condition the literals in
+their place. Knows nothing about what a statement means.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+
+from sqlglot import exp
+
+from cvsi_db.errors import SqlError
+from cvsi_db.query.sql_errors import is_text, place_of, pointed
+
+_CLAUSES = ("expressions", "from_", "where", "order", "limit", "offset")
+_LARGEST = 2**63 - 1
+
+
+class Parameters:
+    """The value of every placeholder of one statement."""
+
+    def __init__(self, tree: exp.Expr, text: str, values: Sequence[object], named: Mapping[str, object]) -> None:
+        """Give `values` to the `?` in the order of the text, and `named` to the `:name`.
+
+        Raises SqlError, with a caret under the placeholder, for one without a value, and for values left over.
+        """
+        self._text = text
+        self._values: dict[int, object] = {}
+        rest = list(values)
+        for node in _placeholders(tree):
+            self._values[id(node)] = _value(node, text, rest, named)
+        unused = set(named) - {_name(node) for node in _placeholders(tree)}
+        if rest or unused:
+            what = f":{min(unused)}" if unused else f"{len(rest)} more ?"
+            raise SqlError(f"the statement has no {what}: give one value for each placeholder")
+
+    def __getitem__(self, node: exp.Placeholder) -> object:
+        return self._values[id(node)]
+
+    def put_into(self, condition: exp.Expr) -> None:
+        """Replace the placeholders below `condition` by literals. Raises SqlError for a value that cannot be one."""
+        for node in list(condition.find_all(exp.Placeholder)):
+            node.replace(self._literal(node))
+
+    def _literal(self, node: exp.Placeholder) -> exp.Expr:
+        match self[node]:
+            case None:
+                return exp.Null()
+            case bool() as truth:
+                return exp.Boolean(this=truth)
+            case int() as number if abs(number) <= _LARGEST:
+                return exp.Literal.number(number)
+            case float() as number if math.isfinite(number):
+                return exp.Literal.number(number)
+            case str() as string if is_text(string):
+                return exp.Literal.string(string)
+            case date() as day:  # a datetime is one too
+                return exp.Literal.string(day.isoformat())
+            case other:
+                kinds = "a string, a number, a date, True, False or None"
+                message = f"a condition cannot hold this {type(other).__name__}: give {kinds}"
+                raise pointed(SqlError, message, self._text, place_of(node, self._text))
+
+
+def _placeholders(tree: exp.Expr) -> Iterator[exp.Placeholder]:
+    """All of them, in the order of the text: the tree keeps its clauses in another."""
+    for clause in _CLAUSES:
+        found = tree.args.get(clause)
+        for part in found if isinstance(found, list) else [found]:
+            if isinstance(part, exp.Expr):
+                yield from part.find_all(exp.Placeholder, bfs=False)
+
+
+def _value(node: exp.Placeholder, text: str, rest: list[object], named: Mapping[str, object]) -> object:
+    name = _name(node)
+    if name is not None:
+        if name not in named:
+            raise pointed(SqlError, f"no value for :{name}: give it as {name}=…", text, place_of(node, text))
+        return named[name]
+    if not rest:
+        raise pointed(SqlError, "fewer values than ?: give one for each, in their order", text, text.rfind("?"))
+    return rest.pop(0)
+
+
+def _name(node: exp.Placeholder) -> str | None:
+    """The name of a `:name`; None for a `?`."""
+    return None if node.args.get("this") is None else str(node.this)

@@ -1,0 +1,157 @@
+"""Embed: the pictures and texts of queries become vectors, one for each term they have.
+
+One image forward and one text forward at most, whatever is asked for; a picture whose embedding is known needs none.
+Takes what the compiler has read, looked up
+and rewritten; returns unweighted vectors. Knows nothing about weights, captions' caches or plans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cvsi_db.models.unit_vectors import normalise
+from cvsi_db.query.checks import tidy
+from cvsi_db.records import FloatArray, PseudoText, Rewrite, TermName
+from cvsi_db.search.compile.references import SeenImage
+
+if TYPE_CHECKING:
+    from cvsi_db.models.protocols import Encoder, Phi
+
+NO_DIRECTION = 1e-4
+"""Means of unit vectors that lie closer than this differ by rounding alone."""
+
+
+_NONE: FloatArray = np.zeros((0, 0), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What there is to embed: the reference with its captions, the rewrite of the edit text, and further examples."""
+
+    reference: SeenImage | None = None
+    edit_text: str | None = None
+    captions: tuple[str, ...] = ()
+    rewrite: Rewrite | None = None
+    liked: tuple[SeenImage, ...] = ()
+    unliked: tuple[SeenImage, ...] = ()
+    negative: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A query vector (dim,) before it has a weight, and the text it came from."""
+
+    vector: FloatArray = field(repr=False)
+    text: str | None = None
+
+
+def embed(many: Sequence[Parts], encoder: Encoder, phi: Phi | None) -> list[dict[TermName, Embedded]]:
+    """Every term that each query's parts give, whatever its weight: one image forward and one text forward for all.
+
+    Raises ModelError for an embedding without a direction.
+    """
+    pictures = [picture for parts in many for picture in _pictures(parts)]
+    images = _image_embeddings(pictures, encoder)
+    raw = iter(images)
+    # phi reads embeddings as the encoder gives them, before they are normalised.
+    pseudos = [_pseudo_text(list(islice(raw, len(_pictures(parts)))), parts, phi) for parts in many]
+    texts = [text for parts, pseudo in zip(many, pseudos, strict=True) for text in _texts(parts, pseudo)]
+    embedded = normalise(encoder.encode_texts(texts), len(texts)) if texts else _NONE
+    image_rows = iter(normalise(np.stack(images), len(pictures)) if pictures else _NONE)
+    text_rows = iter(embedded)
+    return [
+        _text_terms(parts, pseudo, text_rows) | _image_terms(parts, image_rows)
+        for parts, pseudo in zip(many, pseudos, strict=True)
+    ]
+
+
+def pseudo_sentence(edit_text: str, added_objects: str) -> str:
+    """The sentence whose `$` becomes the pseudo-token (CVSI, the visual branch)."""
+    added = tidy(added_objects)
+    addition = f" And the photo should have {added}." if added else ""
+    return f"a photo of $ that {tidy(edit_text)}.{addition}"
+
+
+def edit_direction(edited: FloatArray, captions: FloatArray) -> FloatArray | None:
+    """(dim,) the unit vector from the captions' mean (dim,) to that of the edited captions; None where they are one.
+
+    The edit alone, free of what the captions say or get wrong about the reference. At length 1 it weighs alike
+    whatever the rewriter changed: a rewrite that leaves nothing of a caption cannot outweigh the other terms.
+    """
+    difference = edited - captions
+    length = float(np.linalg.norm(difference))
+    return None if length < NO_DIRECTION else np.asarray(difference / length, dtype=np.float32)
+
+
+def _image_embeddings(pictures: Sequence[SeenImage], encoder: Encoder) -> Sequence[FloatArray]:
+    """The un-normalised embedding (dim,) of each picture; one forward for those that are not known."""
+    unknown = [picture.picture.image for picture in pictures if picture.embedding is None]
+    made = iter(encoder.encode_images(unknown) if unknown else ())
+    return [next(made) if picture.embedding is None else picture.embedding for picture in pictures]
+
+
+def _pictures(parts: Parts) -> list[SeenImage]:
+    return [*([] if parts.reference is None else [parts.reference]), *parts.liked, *parts.unliked]
+
+
+def _pseudo_text(images: Sequence[FloatArray], parts: Parts, phi: Phi | None) -> PseudoText | None:
+    if phi is None or parts.rewrite is None or parts.reference is None:
+        return None
+    return PseudoText(pseudo_sentence(parts.edit_text or "", parts.rewrite.added_objects), phi(images[0][None])[0])
+
+
+def _texts(parts: Parts, pseudo: PseudoText | None) -> list[str | PseudoText]:
+    """What _text_terms takes a row for, in its order."""
+    edited = parts.rewrite.edited_captions if parts.rewrite else ()
+    objects = [parts.rewrite.added_objects] if parts.rewrite and parts.rewrite.added_objects else []
+    return [*edited, *parts.captions, *([pseudo] if pseudo else []), *objects, *parts.negative]
+
+
+def _text_terms(parts: Parts, pseudo: PseudoText | None, rows: Iterator[FloatArray]) -> dict[TermName, Embedded]:
+    terms: dict[TermName, Embedded] = {}
+    if parts.rewrite:
+        terms |= _edited_terms(rows, parts.rewrite.edited_captions, parts.captions)
+    if pseudo:
+        terms["pseudo_token"] = Embedded(next(rows), pseudo.text)
+    if parts.rewrite and parts.rewrite.added_objects:
+        terms["objects"] = Embedded(next(rows), parts.rewrite.added_objects)
+    if parts.negative:
+        terms["negative"] = Embedded(_mean(rows, len(parts.negative)), " | ".join(parts.negative))
+    return terms
+
+
+def _image_terms(parts: Parts, rows: Iterator[FloatArray]) -> dict[TermName, Embedded]:
+    terms: dict[TermName, Embedded] = {}
+    if parts.reference:
+        terms["image"] = Embedded(next(rows))
+    if parts.liked:
+        terms["liked"] = Embedded(_mean(rows, len(parts.liked)), _count(parts.liked))
+    if parts.unliked:
+        terms["unliked"] = Embedded(_mean(rows, len(parts.unliked)), _count(parts.unliked))
+    return terms
+
+
+def _edited_terms(
+    rows: Iterator[FloatArray], edited: Sequence[str], captions: Sequence[str]
+) -> dict[TermName, Embedded]:
+    # The mean of unit vectors is not normalised again: its length says how far the edited captions agree.
+    mean = _mean(rows, len(edited))
+    terms: dict[TermName, Embedded] = {"edited_captions": Embedded(mean, " | ".join(edited))}
+    direction = edit_direction(mean, _mean(rows, len(captions))) if captions else None
+    if direction is not None:
+        terms["edit_direction"] = Embedded(direction, "from the captions to the edited captions")
+    return terms
+
+
+def _mean(rows: Iterator[FloatArray], count: int) -> FloatArray:
+    """(dim,) the mean of the next `count` rows, not normalised again."""
+    return np.asarray(np.mean(list(islice(rows, count)), axis=0), dtype=np.float32)
+
+
+def _count(pictures: Sequence[SeenImage]) -> str:
+    return "1 picture" if len(pictures) == 1 else f"{len(pictures)} pictures"

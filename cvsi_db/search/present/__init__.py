@@ -1,0 +1,1 @@
+"""From a ranking to what people and programs read: hits, JSON, an explanation, a page, an Arrow table."""

@@ -1,0 +1,175 @@
+"""The exact scan: resident rows and queries in, for each query the few rows among which its best k are certain to be.
+
+The product of rows and queries is taken in few bits, as fast as memory is read; a proven bound on its error tells which
+rows may still be among the best, and those are left to the rerank. A query alone is one matrix times one vector; many
+of one mix share a single reading, in which the columns are mixed, and a matrix product. Knows nothing about storage or
+plans.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from cvsi_db.search.run.query_matrix import Probes, Request, make_probes
+from cvsi_db.search.run.resident_matrix import ResidentMatrix
+
+BATCH_FROM = 6
+"""From so many queries of one mix on, mixing the columns and one matrix product are faster than a product per query."""
+
+BATCH_TO = 512
+"""So many share a product at most: more gain nothing, and each leaves less room in a pass for rows."""
+
+BLOCK_ROWS = 2048
+"""Rows mixed and multiplied at once on a CPU: a block and its scores stay in the cache."""
+
+DEVICE_ROWS = 16 * BLOCK_ROWS
+"""The same on a device that wants more to do at once."""
+
+PASS_SCORES = 2**23
+"""Scores looked at together, 32 MiB of them in float32: finding the best costs the less the more rows share it."""
+
+GROUP = 16
+"""Scores under one peak: enough to make finding the best cheap, few enough to look through."""
+
+_LOWEST = -2.0
+"""Below every score of a row that may be a hit, and above what stands for the others."""
+
+
+def find_rows(matrix: ResidentMatrix, requests: Sequence[Request]) -> list[npt.NDArray[np.int64]]:
+    """For each request, in no order, the rows that may be among its best k when float32 scores decide."""
+    found = [np.empty(0, np.int64) for _ in requests]
+    for places in _products(requests) if len(matrix) else ():
+        asked = [requests[place] for place in places]
+        for place, rows in zip(places, _find(matrix, make_probes(matrix, asked, len(asked) > 1)), strict=True):
+            found[place] = rows
+    return found
+
+
+def _products(requests: Sequence[Request]) -> Iterator[list[int]]:
+    """The places of the requests that share a product: many of one mix, or one alone."""
+    of_mix: dict[tuple[float, ...], list[int]] = defaultdict(list)
+    for place, request in enumerate(requests):
+        of_mix[request.mix].append(place)
+    for places in of_mix.values():
+        together = BATCH_TO if len(places) >= BATCH_FROM else 1
+        yield from (places[start : start + together] for start in range(0, len(places), together))
+
+
+def _find(matrix: ResidentMatrix, probes: Probes) -> list[npt.NDArray[np.int64]]:
+    """Pass by pass: the best peaks so far give each query a cut, and what reaches it is kept."""
+    k = int(probes.wanted.max())
+    best, found = torch.empty((len(probes), 0), device=matrix.rows.device), []
+    for start, scores in _scored(matrix, probes):
+        groups = _grouped(scores, k)
+        peaks = groups.amax(dim=1).float()
+        best = _best(best, peaks, k)
+        cuts = _cuts(best, probes)
+        queries, rows, values = _reaching(groups, peaks, cuts)
+        found.append((queries, rows + start, values))
+    queries, rows, values = (torch.cat(parts) for parts in zip(*found, strict=True))
+    kept = values >= cuts[queries, 0]
+    owners, places = queries[kept].cpu().numpy(), rows[kept].cpu().numpy()
+    order = np.argsort(owners, kind="stable")
+    return list(np.split(places[order], np.searchsorted(owners[order], np.arange(1, len(probes)))))
+
+
+def _grouped(scores: torch.Tensor, k: int) -> torch.Tensor:
+    """(queries, size, groups): the scores in far more groups than k, so that the best k mostly have one each.
+
+    A group's rows lie far apart: neighbours are often alike.
+    """
+    size = GROUP if scores.shape[1] >= 8 * GROUP * k else 1
+    return scores.view(len(scores), size, -1)
+
+
+def _best(best: torch.Tensor, peaks: torch.Tensor, k: int) -> torch.Tensor:
+    """(queries, up to k) the best peaks so far, descending. Each is the score of another row."""
+    both = torch.cat([best, peaks], dim=1)
+    return torch.topk(both, min(k, both.shape[1]), dim=1).values
+
+
+def _reaching(
+    groups: torch.Tensor, peaks: torch.Tensor, cuts: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The queries, rows and scores that reach the cut: only in a group whose peak reaches it is there one."""
+    queries, group = (peaks >= cuts).nonzero(as_tuple=True)
+    scores = groups[queries, :, group].float()  # (groups that reach it, size)
+    place, member = (scores >= cuts[queries]).nonzero(as_tuple=True)
+    return queries[place], member * groups.shape[2] + group[place], scores[place, member]
+
+
+def _cuts(best: torch.Tensor, probes: Probes) -> torch.Tensor:
+    """(queries, 1) float32: the least score, as the product gives it, of a row that may be among the best k.
+
+    Let every sum be off by at most e before it is rounded to the product's type, and t be the k-th best peak. k sums
+    are no more than half a step of that type below t, so k true scores are no more than another e below; the true
+    score of whatever joins them is no less, and its sum at most e below that. Rounding keeps the order: what is given
+    for that sum is no less than the bound rounded in the same way.
+    """
+    places = torch.from_numpy(np.minimum(probes.wanted, best.shape[1]) - 1).to(best.device)
+    kth = best.gather(1, places[:, None])[:, 0].cpu().double().numpy()
+    kth[probes.wanted > best.shape[1]] = -np.inf
+    half_steps = np.ldexp(probes.arithmetic.scores, np.frexp(kth)[1] - 1)
+    bounds = kth - half_steps - 2 * probes.errors - 2.0**-24  # below that float16 has no numbers
+    rounded = torch.from_numpy(np.fmax(bounds, _LOWEST)).to(probes.arithmetic.dtype)
+    return rounded.float()[:, None].to(best.device)
+
+
+def _scored(matrix: ResidentMatrix, probes: Probes) -> Iterator[tuple[int, torch.Tensor]]:
+    """The first row of each pass, and its scores (queries, rows, rounded up to whole groups): -inf for what is not
+    allowed and for what is no row. A pass is overwritten by the next."""
+    size = _whole_groups(min(len(matrix), max(PASS_SCORES // len(probes), BLOCK_ROWS)))
+    memory = torch.empty((len(probes), size), dtype=probes.vectors.dtype, device=matrix.rows.device)
+    for start in range(0, len(matrix), size):
+        rows = matrix.rows[start : start + size]
+        scores = memory[:, : _whole_groups(len(rows))]
+        _multiply(rows, probes, scores)
+        scores[:, len(rows) :] = -torch.inf
+        for query, allows in enumerate(probes.allows):
+            if allows is not None:
+                scores[query, : len(rows)].masked_fill_(~allows[start : start + size], -torch.inf)
+        yield start, scores
+
+
+def _whole_groups(rows: int) -> int:
+    return -(-rows // GROUP) * GROUP
+
+
+def _multiply(rows: torch.Tensor, probes: Probes, scores: torch.Tensor) -> None:
+    """Write the product of every query and row into `scores`."""
+    if probes.mix is None:
+        torch.mv(rows, probes.vectors[0], out=scores[0, : len(rows)])
+        return
+    size = BLOCK_ROWS if rows.device.type == "cpu" else DEVICE_ROWS
+    for start, block in _mixed(rows, probes.mix, probes.vectors.dtype, size):
+        scores[:, start : start + len(block)] = probes.vectors @ block.T
+
+
+def _mixed(
+    rows: torch.Tensor, mix: Sequence[float], dtype: torch.dtype, size: int
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """The rows' columns mixed, as `dtype`, in blocks of `size`; a block is overwritten by the next."""
+    # By way of float32, in memory used again: each of the steps is fast, a direct one is not.
+    sums = rows.new_empty((size, rows.shape[1] // len(mix)), dtype=torch.float32)
+    wide, narrow = _memory(rows, size, sums.dtype), _memory(sums, size, dtype)
+    for start in range(0, len(rows), size):
+        first, *others = _typed(rows[start : start + size], wide).chunk(len(mix), dim=1)
+        mixed = torch.mul(first, mix[0], out=sums[: len(first)])
+        for share, column in zip(mix[1:], others, strict=True):
+            mixed.add_(column, alpha=share)
+        yield start, _typed(mixed, narrow)
+
+
+def _memory(values: torch.Tensor, size: int, dtype: torch.dtype) -> torch.Tensor:
+    """Where `size` of such values are put as `dtype`: nowhere if they are of it already."""
+    return values.new_empty((size if values.dtype != dtype else 0, values.shape[1]), dtype=dtype)
+
+
+def _typed(values: torch.Tensor, memory: torch.Tensor) -> torch.Tensor:
+    """The values in the type of `memory`, and in it unless they are of that type already."""
+    return values if values.dtype == memory.dtype else memory[: len(values)].copy_(values)

@@ -1,0 +1,278 @@
+"""The catalog: a gallery's SQLite file, by SQLModel, which only this module and catalog_tables import.
+
+Takes and returns frozen records: which files were seen, which ingests ran, what captioner and rewriter said. Knows
+nothing about vectors, and does not make its own tables: the migrations do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from sqlalchemy import URL, Engine, delete, event, update
+from sqlalchemy import select as select_columns
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlmodel import Session, SQLModel, col, create_engine, select
+
+from cvsi_db.errors import GalleryError
+from cvsi_db.records import IngestFailure, IngestSummary, Rewrite
+from cvsi_db.store.catalog_tables import (
+    CaptionCacheTable,
+    GalleryTable,
+    IngestRunTable,
+    RewriteCacheTable,
+    SourceFileTable,
+)
+from cvsi_db.store.sqlite import ReadOnly, connect_writing
+
+FileState = Literal["ok", "failed", "missing"]
+
+GIVEN = "*"
+"""Stands in the caption cache in place of a captioner: captions that a person chose, which whoever asks shall get."""
+
+_PARAMETERS = 1000
+"""SQLite limits the parameters of a statement."""
+
+
+@dataclass(frozen=True)
+class GalleryInfo:
+    """What a gallery was made with: bundle, fingerprint of its weights, width of its vectors; ISO 8601 created_at."""
+
+    bundle: str
+    fingerprint: str
+    dim: int
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file as the last ingest saw it. `path` is absolute; `image_id` is set exactly when that
+    image's row has this path: a file that cannot be read any more keeps it until another content is seen there."""
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    image_id: str | None
+    state: FileState
+    error: str | None
+
+
+@dataclass(frozen=True)
+class IngestRun:
+    """One ingest: its roots, ISO 8601 times, and its summary. Both ends are None while it runs, or if it died."""
+
+    run_id: int
+    roots: tuple[str, ...]
+    started_at: str
+    finished_at: str | None
+    summary: IngestSummary | None
+
+
+class Catalog:
+    """One open catalog; every method is one transaction. Raises GalleryError when the file cannot be used."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise GalleryError(f"no catalog at {str(path)!r}: ingest pictures first")
+        self._path = path
+        self._engine = open_engine(path)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._engine.dispose()
+
+    # --- the gallery --------------------------------------------------------------------------------------------
+
+    def gallery(self) -> GalleryInfo:
+        """What the gallery was made with."""
+        with self._session() as session:
+            row = session.get(GalleryTable, 1)
+            if row is None:
+                raise GalleryError(f"{str(self._path)!r} describes no gallery: ingest pictures first")
+            return GalleryInfo(row.bundle, row.fingerprint, row.dim, row.created_at)
+
+    def describe(self, info: GalleryInfo) -> None:
+        """Say what the gallery was made with, in place of what was said before."""
+        self._upsert(GalleryTable, [{"id": 1, **asdict(info)}])
+
+    # --- files and runs -----------------------------------------------------------------------------------------
+
+    def source_files(self) -> dict[str, SourceFile]:
+        """Every file seen so far, by absolute path."""
+        return {file.path: file for file in self.each_file()}
+
+    def each_file(self) -> Iterator[SourceFile]:
+        """Every file seen so far, in the order of their paths; some at a time are in memory."""
+        columns = [cast(Any, SourceFileTable).__table__.c[field.name] for field in fields(SourceFile)]
+        with self._session() as session:  # columns, not SourceFileTable: making its objects takes ten times as long
+            rows = session.connection(execution_options={"yield_per": 1000}).execute(
+                select_columns(*columns).order_by(col(SourceFileTable.path))
+            )
+            for some in rows.partitions():
+                yield from (SourceFile(*row) for row in some)
+
+    def record_files(self, files: Sequence[SourceFile]) -> None:
+        """Insert or replace files, by path."""
+        self._upsert(SourceFileTable, [asdict(file) for file in files])
+
+    def forget_files(self, paths: Collection[str]) -> None:
+        """Drop what is known of files; unknown paths are no error."""
+        self._delete(SourceFileTable, col(SourceFileTable.path), paths)
+
+    def start_run(self, roots: Sequence[str]) -> int:
+        """Note that an ingest of `roots` began; returns its number."""
+        with self._session() as session:
+            run = IngestRunTable(roots=list(roots), started_at=_now())
+            session.add(run)
+            session.flush()
+            return cast(int, run.run_id)
+
+    def finish_run(self, run_id: int, summary: IngestSummary) -> None:
+        """Note what an ingest did."""
+        done = {"finished_at": _now(), "summary": asdict(summary)}
+        with self._session() as session:  # nothing is read first: SQLite refuses to write after that if others wrote
+            session.execute(update(IngestRunTable).where(col(IngestRunTable.run_id) == run_id).values(done))
+
+    def runs(self, limit: int = 10) -> list[IngestRun]:
+        """The last ingests, newest first."""
+        with self._session() as session:
+            rows = session.exec(select(IngestRunTable).order_by(col(IngestRunTable.run_id).desc()).limit(limit))
+            return [_run(row) for row in rows]
+
+    def was_cut_short(self) -> bool:
+        """Whether the last ingest did not finish, or still runs."""
+        return any(run.finished_at is None for run in self.runs(limit=1))
+
+    # --- caches -------------------------------------------------------------------------------------------------
+
+    def captions(self, image_ids: Collection[str], captioner: str) -> dict[str, tuple[str, ...]]:
+        """The captions kept for those of the images that `captioner` has seen, or that somebody gave captions."""
+        kept = self.kept_captions(image_ids)
+        own = {image_id: said.get(GIVEN, said.get(captioner)) for image_id, said in kept.items()}
+        return {image_id: captions for image_id, captions in own.items() if captions is not None}
+
+    def kept_captions(self, image_ids: Collection[str]) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Everything kept of these images: by image_id, by captioner."""
+        wanted = list(image_ids)
+        found: dict[str, dict[str, tuple[str, ...]]] = {}
+        with self._session() as session:
+            for start in range(0, len(wanted), _PARAMETERS):
+                some = col(CaptionCacheTable.image_id).in_(wanted[start : start + _PARAMETERS])
+                for row in session.exec(select(CaptionCacheTable).where(some)):
+                    found.setdefault(row.image_id, {})[row.captioner] = tuple(row.captions)
+        return found
+
+    def keep_captions(self, captioner: str, captions: Mapping[str, tuple[str, ...]]) -> None:
+        """Keep what `captioner` said of images, by image_id, where something can be written."""
+        self._cache(CaptionCacheTable, _captions(captioner, captions))
+
+    def give_captions(self, captions: Mapping[str, tuple[str, ...]]) -> None:
+        """Keep captions of images, by image_id, that stand whichever captioner is asked for."""
+        self._upsert(CaptionCacheTable, _captions(GIVEN, captions))
+
+    def forget_captions(self, image_ids: Collection[str]) -> None:
+        """Drop all captions kept of these images."""
+        self._delete(CaptionCacheTable, col(CaptionCacheTable.image_id), image_ids)
+
+    def rewrite(self, captions: Sequence[str], edit_text: str, rewriter: str) -> Rewrite | None:
+        """What `rewriter` made of the same captions and edit text before, or None."""
+        with self._session() as session:
+            row = session.get(RewriteCacheTable, _rewrite_key(captions, edit_text, rewriter))
+            if row is None:
+                return None
+            return Rewrite(tuple(row.edited_captions), row.added_objects, row.answered_by, row.fallback)
+
+    def keep_rewrite(self, captions: Sequence[str], edit_text: str, rewriter: str, rewrite: Rewrite) -> None:
+        """Keep a rewrite, where something can be written; `rewriter` is the name to ask by (a Rewriter's `name`)."""
+        row = {
+            "key": _rewrite_key(captions, edit_text, rewriter),
+            "rewriter": rewriter,
+            "edit_text": edit_text,
+            "edited_captions": list(rewrite.edited_captions),
+            "added_objects": rewrite.added_objects,
+            "answered_by": rewrite.rewriter,
+            "fallback": rewrite.fallback,
+        }
+        self._cache(RewriteCacheTable, [row])
+
+    def _cache(self, table: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
+        """Upsert what can be had again: in a read-only folder or on a full disk a search goes on without."""
+        try:
+            self._upsert(table, rows)
+        except GalleryError as error:
+            if not isinstance(error.__cause__, OperationalError):
+                raise
+
+    def _upsert(self, table: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
+        if not rows:
+            return
+        statement = insert(table)
+        keys = [column.name for column in cast(Any, table).__table__.primary_key]
+        changes = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+        with self._session() as session:
+            session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), list(rows))
+
+    def _delete(self, table: type[SQLModel], column: Any, keys: Collection[str]) -> None:
+        wanted = list(keys)
+        with self._session() as session:
+            for start in range(0, len(wanted), _PARAMETERS):
+                session.execute(delete(table).where(column.in_(wanted[start : start + _PARAMETERS])))
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        try:
+            with Session(self._engine) as session, session.begin():
+                yield session
+        except DBAPIError as error:
+            raise GalleryError(f"cannot use the catalog {str(self._path)!r}: {_reason(error)}") from error
+
+
+def open_engine(path: Path) -> Engine:
+    """An engine on the SQLite file `path`, made if missing; where nothing can be written, it reads."""
+    engine = create_engine(URL.create("sqlite", database=str(path)), creator=lambda: connect_writing(path))
+    # The driver's own BEGIN leaves schema changes outside of transactions; ours holds them, so migrations are atomic.
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    event.listen(engine, "checkin", _let_go)
+    return engine
+
+
+def _reason(error: DBAPIError) -> str:
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    return "its folder is read-only, or the disk is full" if code == sqlite3.SQLITE_READONLY else str(error.orig)
+
+
+def _let_go(connection: Any, record: Any) -> None:
+    """Keep no connection that cannot write: by the next question somebody may have written."""
+    if isinstance(connection, ReadOnly):
+        record.invalidate()
+
+
+def _rewrite_key(captions: Sequence[str], edit_text: str, rewriter: str) -> str:
+    return hashlib.sha256(json.dumps([rewriter, edit_text, list(captions)]).encode()).hexdigest()
+
+
+def _captions(captioner: str, captions: Mapping[str, tuple[str, ...]]) -> list[dict[str, Any]]:
+    return [{"image_id": i, "captioner": captioner, "captions": list(texts)} for i, texts in captions.items()]
+
+
+def _run(row: IngestRunTable) -> IngestRun:
+    summary = row.summary and _summary(row.summary)
+    return IngestRun(cast(int, row.run_id), tuple(row.roots), row.started_at, row.finished_at, summary or None)
+
+
+def _summary(stored: Mapping[str, Any]) -> IngestSummary:
+    """The summary; an older cvsi-db said less, and what it did not count was none."""
+    failures = {name: tuple(IngestFailure(**each) for each in stored.get(name, ())) for name in ("errors", "lost")}
+    return IngestSummary(**{**stored, **failures})
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,223 @@
+"""Storage: what a gallery's folder is, and how it is made, opened, locked and migrated.
+
+Takes the folder; returns its open store and catalog. Knows nothing about models or pictures. Layout: `lance/` the
+tables, `catalog.sqlite` the catalog, `lock` held by the one writer, who is named in `lock.holder`, `backups/` catalogs
+from before migrations. A folder is a gallery once its catalog says what it was made with, which is written last. Where
+nothing can be written (a read-only disk, a full one, somebody else's folder) a gallery can still be opened and read.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cvsi_db.errors import GalleryError, MigrationError
+from cvsi_db.migrations import CHAIN, Chain
+from cvsi_db.store.sqlite import connect_reading
+
+if TYPE_CHECKING:
+    from cvsi_db.store.catalog import Catalog, GalleryInfo
+    from cvsi_db.store.images import Store
+
+_LANCE, _CATALOG, _LOCK, _HOLDER, _BACKUPS = "lance", "catalog.sqlite", "lock", "lock.holder", "backups"
+EVALUATION = "evaluation"
+"""The folder in a gallery's that keeps what models made of a benchmark's queries."""
+_OURS = frozenset(
+    {_LANCE, _CATALOG, *(f"{_CATALOG}-{kind}" for kind in ("wal", "shm", "journal"))}
+    | {_LOCK, _HOLDER, _BACKUPS, EVALUATION}
+)
+
+
+def is_gallery(folder: Path) -> bool:
+    """Whether `folder` holds a finished gallery. Raises GalleryError when its catalog is damaged."""
+    return bool(_ask(folder, "gallery", "SELECT id FROM gallery"))
+
+
+def create_gallery_folder(folder: Path, info: GalleryInfo, chain: Chain = CHAIN) -> tuple[Store, Catalog]:
+    """Make an empty gallery in `folder`, or finish one whose making was cut short.
+
+    Raises GalleryError when there is a gallery already, or anything else that is not ours, or nothing can be written.
+    """
+    _refuse_foreign(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GalleryError(f"cannot make the folder {str(folder)!r}: {error.strerror or error}") from error
+    with write_lock(folder):
+        if is_gallery(folder):
+            raise GalleryError(f"{str(folder)!r} holds a gallery already: open it, or name another folder")
+        _clear_half_made(folder)
+        _upgrade(folder, info.dim, chain)
+        store, catalog = _open(folder)
+        catalog.describe(info)
+    return store, catalog
+
+
+def open_gallery_folder(folder: Path, chain: Chain = CHAIN) -> tuple[Store, Catalog]:
+    """Open the gallery in `folder`, migrated to the newest revision.
+
+    Raises GalleryError when there is none, MigrationError when a newer cvsi-db made it, when a migration fails, and
+    when one is due in a folder that cannot be written.
+    """
+    if not is_gallery(folder):
+        raise GalleryError(f"no gallery in {str(folder)!r}: make one with `cvsi-db ingest PICTURES --db {folder}`")
+    if _stamp(folder) != chain.head:
+        if not os.access(folder, os.W_OK):
+            remedy = "open it once where it can be written"
+            raise MigrationError(f"{str(folder)!r} must be migrated to be read here, and is read-only: {remedy}")
+        with write_lock(folder):
+            _migrate(folder, chain)
+    return _open(folder)
+
+
+@contextmanager
+def write_lock(folder: Path, timeout: float = 2.0) -> Iterator[None]:
+    """Be the one writer of `folder` for a while; may be nested.
+
+    Raises GalleryError after `timeout` seconds, naming who holds the lock, and at once where nothing can be written.
+    """
+    from filelock import FileLock, Timeout
+
+    # One lock object per folder and process, so that whoever holds the lock may take it again.
+    lock = FileLock(folder.resolve() / _LOCK, is_singleton=True)
+    try:
+        lock.acquire(timeout=timeout)
+    except Timeout as error:
+        raise GalleryError(
+            f"another process is writing to {str(folder)!r}{_holder(folder)}: wait until it is done, then retry"
+        ) from error
+    except OSError as error:
+        raise GalleryError(f"cannot write to {str(folder)!r}: {error.strerror or error}") from error
+    try:
+        with suppress(OSError):  # a courtesy: it must not stop whoever frees a full disk
+            (folder / _HOLDER).write_text(f"process {os.getpid()} on {platform.node()}")
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(folder: Path) -> str:
+    """Who holds the lock, as far as it is known; beside the lock, which whoever tries to take it empties."""
+    with suppress(OSError, ValueError):
+        return f" ({(folder / _HOLDER).read_text()})"
+    return ""
+
+
+def _open(folder: Path) -> tuple[Store, Catalog]:
+    from cvsi_db.store.catalog import Catalog
+    from cvsi_db.store.images import Store
+
+    return Store.open(folder / _LANCE), Catalog(folder / _CATALOG)
+
+
+# --- making -----------------------------------------------------------------------------------------------------
+
+
+def _refuse_foreign(folder: Path) -> None:
+    if not folder.exists() or is_gallery(folder):
+        return
+    if not folder.is_dir() or {entry.name for entry in folder.iterdir()} - _OURS:
+        raise GalleryError(f"{str(folder)!r} is no gallery and not empty: name a new or an empty folder")
+
+
+def _clear_half_made(folder: Path) -> None:
+    """Remove what a cut-short making left: it cannot hold images yet, and may be for vectors of another width."""
+    if any((folder / _LANCE / "images.lance" / "data").glob("*")):
+        remedy = f"copy the newest of {_BACKUPS!r} to {_CATALOG!r}, or remove the folder"
+        raise GalleryError(f"{str(folder)!r} holds images but no catalog of them: {remedy}")
+    shutil.rmtree(folder / _LANCE, ignore_errors=True)
+    for path in folder.glob(f"{_CATALOG}*"):
+        path.unlink()
+
+
+def _upgrade(folder: Path, dim: int, chain: Chain) -> None:
+    from sqlalchemy.exc import DBAPIError
+
+    from cvsi_db.store.catalog import open_engine
+    from cvsi_db.store.lance import connect, writing
+
+    engine = open_engine(folder / _CATALOG)
+    try:
+        with writing(folder), engine.connect() as connection:
+            chain.upgrade(connection, connect(folder / _LANCE), dim)
+    except DBAPIError as error:
+        raise GalleryError(f"cannot write to {str(folder)!r}: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+# --- migrating --------------------------------------------------------------------------------------------------
+
+
+def _migrate(folder: Path, chain: Chain) -> None:
+    """Run the pending revisions on a gallery, whose catalog and tables are put back if one fails."""
+    from cvsi_db.store.lance import restoring
+
+    stamp, dim = _stamp(folder), _ask(folder, "gallery", "SELECT dim FROM gallery")
+    if stamp == chain.head:  # another process was faster
+        return
+    if stamp is None or stamp not in chain.revisions:
+        raise MigrationError(
+            f"{str(folder)!r} was made by a newer cvsi-db (its revision is {stamp!r}): upgrade cvsi-db"
+        )
+    backup = _back_up(folder, stamp)
+    try:
+        with restoring(folder / _LANCE):
+            _upgrade(folder, dim, chain)
+    except BaseException as error:
+        _copy(backup, folder / _CATALOG)
+        if not isinstance(error, Exception):
+            raise
+        kept = f"the gallery is as before, and a copy of its catalog is {str(backup)!r}"
+        raise MigrationError(
+            f"cannot migrate {str(folder)!r} from {stamp!r} to {chain.head!r}: {error}; {kept}"
+        ) from error
+
+
+def _stamp(folder: Path) -> str | None:
+    """The revision that the gallery stands at."""
+    stamp: str | None = _ask(folder, "alembic_version", "SELECT version_num FROM alembic_version")
+    return stamp
+
+
+def _ask(folder: Path, table: str, question: str) -> Any:
+    """The first value of the answer to an SQL `question` about a catalog's `table`; None without file, table or row.
+
+    Asked without SQLModel, which takes longer to import than an up-to-date gallery takes to recognise.
+    """
+    path = (folder / _CATALOG).resolve()
+    if not path.is_file():
+        return None
+    try:
+        with closing(connect_reading(path)) as connection:
+            known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+            row = connection.execute(question).fetchone() if known else None
+    except sqlite3.Error as error:
+        raise GalleryError(f"cannot read the catalog {str(path)!r}: {error}; restore it from {_BACKUPS!r}") from error
+    return row and row[0]
+
+
+def _back_up(folder: Path, stamp: str) -> Path:
+    backup = folder / _BACKUPS / f"catalog-{stamp}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.sqlite"
+    part = backup.with_suffix(".part")
+    try:
+        backup.parent.mkdir(exist_ok=True)
+        _copy(folder / _CATALOG, part)
+        part.replace(backup)
+    except (OSError, sqlite3.Error) as error:
+        part.unlink(missing_ok=True)
+        raise MigrationError(f"cannot back up the catalog of {str(folder)!r}: {error}; free some space") from error
+    return backup
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy one SQLite file over another, whole, whatever its write-ahead log holds."""
+    with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(target)) as here:
+        there.backup(here)

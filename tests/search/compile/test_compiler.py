@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cvsi_db.errors import CvsiError, FilterError, QueryError, RankError, RewriteError
+from cvsi_db.models.rewriters.choice import FirstAnswer
+from cvsi_db.query.checks import EXAMPLE_WEIGHTS, PRESETS
+from cvsi_db.records import EXAMPLE_TERMS, METHOD_TERMS, TERM_NAMES, ComposedQuery, FloatArray, Preset, Rewrite
+from cvsi_db.search import SearchContext
+from cvsi_db.search.compile.compiler import (
+    TOGETHER,
+    _caption_warnings,
+    compile_queries,
+    compile_query,
+    read_reference,
+)
+from cvsi_db.search.compile.embed import edit_direction, pseudo_sentence
+from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakeRewriter, make_picture
+from tests.search.conftest import image_row, unit
+
+
+def test_one_image_forward_and_one_text_forward(
+    context: SearchContext, encoder: FakeEncoder, captioner: FakeCaptioner, rewriter: FakeRewriter, photos: Path
+) -> None:
+    query = ComposedQuery(photos / "red.png", "with a hat")
+    compiled = compile_query(query, context)
+    assert encoder.image_batches == [1]
+    assert encoder.text_batches == [8]  # captions before and after the edit, the pseudo sentence, the added objects
+    assert {term.name: term.weight for term in compiled.logical.terms} == PRESETS["default"].weights
+    again = compile_query(query, context)
+    assert captioner.batches == [1]
+    assert len(rewriter.calls) == 1
+    assert again.captions == compiled.captions
+
+
+def test_the_terms_are_what_the_method_says(context: SearchContext, encoder: FakeEncoder, photos: Path) -> None:
+    compiled = compile_query(ComposedQuery(photos / "red.png", "with a hat"), context)
+    terms = {term.name: term for term in compiled.logical.terms}
+    assert compiled.rewrite is not None
+    rows = encoder.encode_texts(compiled.rewrite.edited_captions)
+    mean = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).mean(axis=0)
+    assert terms["edited_captions"].vector == pytest.approx(mean, abs=1e-6)
+    assert np.linalg.norm(terms["edited_captions"].vector) < 1
+    before = encoder.encode_texts(compiled.captions)
+    moved = mean - (before / np.linalg.norm(before, axis=1, keepdims=True)).mean(axis=0)
+    assert terms["edit_direction"].vector == pytest.approx(moved / np.linalg.norm(moved), abs=1e-6)
+    assert [
+        float(np.linalg.norm(terms[name].vector)) for name in ("pseudo_token", "image", "objects")
+    ] == pytest.approx([1, 1, 1])
+    assert terms["pseudo_token"].text == "a photo of $ that with a hat. And the photo should have a hat."
+    assert [branch.name for branch in compiled.logical.branches] == ["pseudo_token", "edited_captions", "image_objects"]
+    assert compiled.logical.exclude == compiled.reference_id
+
+
+def test_the_edit_direction_by_hand() -> None:
+    edited, captions = np.array([0.5, 0.4], np.float32), np.array([0.5, 0.1], np.float32)
+    assert edit_direction(edited, captions) == pytest.approx(np.array([0, 1]))
+    assert edit_direction(edited, edited + np.float32(1e-6)) is None
+
+
+def test_an_edit_that_changes_no_caption_has_no_direction(context: SearchContext) -> None:
+    class Unmoved(FakeRewriter):
+        def rewrite(self, captions: Sequence[str], edit_text: str) -> Rewrite:
+            return Rewrite(tuple(captions), "", self.name)
+
+    compiled = compile_query(ComposedQuery(make_picture(), "just the same"), replace(context, rewriter=Unmoved()))
+    assert [term.name for term in compiled.logical.terms] == ["edited_captions", "pseudo_token", "image"]
+    assert any("changes nothing in the captions" in warning for warning in compiled.warnings)
+
+
+def test_the_pseudo_sentence_is_tidy() -> None:
+    assert pseudo_sentence("  has a hat!  ", "") == "a photo of $ that has a hat."
+    assert pseudo_sentence("has\na hat", "a hat.") == "a photo of $ that has a hat. And the photo should have a hat."
+
+
+def test_a_text_alone_touches_no_image_and_no_captioner(
+    context: SearchContext, encoder: FakeEncoder, captioner: FakeCaptioner
+) -> None:
+    compiled = compile_query(ComposedQuery(edit_text="a red cat"), context)
+    assert (encoder.image_batches, encoder.text_batches, captioner.batches) == ([], [1], [])
+    assert [(term.name, term.weight, term.text) for term in compiled.logical.terms] == [
+        ("edited_captions", 1.0, "a red cat")
+    ]
+
+
+def test_a_reference_alone_is_its_image(context: SearchContext, encoder: FakeEncoder, captioner: FakeCaptioner) -> None:
+    compiled = compile_query(ComposedQuery(make_picture("blue"), exclude_reference=False), context)
+    assert (encoder.image_batches, encoder.text_batches, captioner.batches) == ([1], [], [])
+    assert [(term.name, term.weight) for term in compiled.logical.terms] == [("image", 1.0)]
+    assert compiled.logical.exclude is None
+
+
+def test_without_phi_the_weights_keep_their_sum_and_a_warning_says_so(context: SearchContext) -> None:
+    query = ComposedQuery(make_picture(), "with a hat", preset="fashioniq")  # 0.2, 0.6, 0.2
+    compiled = compile_query(query, replace(context, phi=None))
+    assert [(term.name, term.weight) for term in compiled.logical.terms] == [
+        ("edited_captions", pytest.approx(0.5)), ("edit_direction", 0.0),
+        ("image", pytest.approx(0.5)), ("objects", 0.0),
+    ]  # fmt: skip
+    assert "no phi" in compiled.warnings[0]
+    assert compiled.logical.missing == ("pseudo_token",)
+
+
+def test_a_strict_query_is_refused_without_phi_where_its_weights_ask_for_one(context: SearchContext) -> None:
+    without, picture = replace(context, phi=None), make_picture()
+    with pytest.raises(RankError, match=r"preset circo gives pseudo_token a weight.*cvsi-db train phi") as caught:
+        compile_query(ComposedQuery(picture, "with a hat", preset="circo", strict=True), without)
+    assert caught.value.exit_code == 2
+    for whole in (
+        ComposedQuery(picture, "with a hat", rank="image", strict=True),
+        ComposedQuery(picture, strict=True),
+        ComposedQuery(edit_text="a hat", strict=True),
+    ):
+        assert compile_query(whole, without).warnings == ()
+    assert compile_query(ComposedQuery(picture, "with a hat", strict=True), context).logical.missing == ()
+
+
+def test_halves_of_a_query_miss_no_branch(context: SearchContext) -> None:
+    without = replace(context, phi=None)
+    for half in (ComposedQuery(make_picture()), ComposedQuery(edit_text="a hat")):
+        assert compile_query(half, without).logical.missing == ()
+
+
+def test_who_stands_in_for_a_rewriter_is_told_and_not_remembered(context: SearchContext) -> None:
+    class Silent(FakeRewriter):
+        def rewrite(self, captions: Sequence[str], edit_text: str) -> Rewrite:
+            raise RewriteError("nobody there")
+
+    both = replace(context, rewriter=FirstAnswer([Silent("silent"), FakeRewriter("second")]))
+    query = ComposedQuery(make_picture(), "with a hat")
+    for _ in range(2):
+        compiled = compile_query(query, both)
+        assert compiled.warnings == ("the rewriter second stood in: silent: nobody there",)
+    recovered = replace(context, rewriter=FirstAnswer([FakeRewriter("silent"), Silent("second")]))
+    compiled = compile_query(query, recovered)
+    assert compiled.rewrite is not None
+    assert (compiled.rewrite.rewriter, compiled.warnings) == ("silent", ())
+    assert compile_query(query, both).rewrite == compiled.rewrite  # kept under the first one's name
+
+
+def test_a_query_that_names_no_preset_takes_the_gallerys(context: SearchContext) -> None:
+    theirs = replace(context, preset="fashioniq")
+    assert compile_query(ComposedQuery(make_picture(), "with a hat"), theirs).preset == PRESETS["fashioniq"]
+    named = ComposedQuery(make_picture(), "with a hat", preset="circo")
+    assert compile_query(named, theirs).preset == PRESETS["circo"]
+
+
+def test_images_without_captions_are_told_where_captions_count(context: SearchContext) -> None:
+    bare = replace(image_row(1, unit(1), np.zeros(DIM, np.float32)), captions=())
+    context.store.upsert([bare], [])
+    query = ComposedQuery(edit_text="a red cat")
+    assert compile_query(query, context).warnings == (
+        "1 image has no captions yet, which sets it back: run `cvsi-db caption`",
+    )
+    blind = Preset("blind", PRESETS["cirr"].weights, gamma=0.0)
+    assert _caption_warnings(blind, context) == []
+
+
+def test_a_rank_replaces_the_weights(context: SearchContext) -> None:
+    query = ComposedQuery(make_picture(), "make it blue", rank="2*image - objects", preset="circo")
+    compiled = compile_query(query, context)
+    assert {term.name: term.weight for term in compiled.logical.terms if term.weight} == {"image": 2.0}
+    assert [column.weight for column in compiled.logical.columns] == pytest.approx([0.8, 0.2])
+    assert any("adds no objects" in warning for warning in compiled.warnings)
+    assert any("did not understand 'make it blue'" in warning for warning in compiled.warnings)
+
+
+@pytest.mark.parametrize(
+    ("query", "error", "reason"),
+    [
+        (ComposedQuery(), QueryError, "nothing to search for"),
+        (ComposedQuery(edit_text="a cat", k=0), QueryError, "k is 0"),
+        (ComposedQuery(make_picture(), " . "), QueryError, "leave it out"),
+        (ComposedQuery("/no/such.png", "a hat"), QueryError, "no such file"),
+        (ComposedQuery(b"no image", "a hat"), QueryError, "not an image"),
+        (ComposedQuery(edit_text="a cat", preset="best"), RankError, "default, cirr, circo, fashioniq"),
+        (ComposedQuery(edit_text="a cat", rank="pseudo_token"), RankError, "does not have"),
+        (ComposedQuery(make_picture(), rank="0*image"), RankError, "every weight of this query is 0"),
+        (ComposedQuery(make_picture(), "make it blue", rank="objects"), RankError, "every weight"),
+        (ComposedQuery(edit_text="a cat", where="heigth > 3"), FilterError, "unknown column 'heigth'"),
+        (ComposedQuery(edit_text="a cat", where="width > 'x'"), FilterError, "width > 'x'"),
+        (ComposedQuery(edit_text="a cat", offset=-1), QueryError, "offset is -1: skip 0 hits or more"),
+        (ComposedQuery(edit_text="a cat", pool=True), QueryError, "pool is True"),
+        (ComposedQuery(edit_text="a cat", min_score=float("nan")), QueryError, "min_score is nan: give a number"),
+        (ComposedQuery(edit_text="a cat", min_score=10**400), QueryError, "give a number"),
+        (ComposedQuery(negative=("snow",)), QueryError, "only keeps away: give a reference image"),
+        (ComposedQuery(unliked=(make_picture(),)), QueryError, "only keeps away"),
+        (ComposedQuery(edit_text="a cat", negative=(" ?",)), QueryError, "negative text ' ?' says nothing"),
+        (ComposedQuery(liked=("/no/such.png",)), QueryError, "the liked image is no use"),
+        (ComposedQuery(edit_text="a cat", rank="liked"), RankError, "liked takes pictures to be near"),
+    ],
+)
+def test_what_cannot_be_meant_is_an_error(
+    context: SearchContext, query: ComposedQuery, error: type[CvsiError], reason: str
+) -> None:
+    with pytest.raises(error) as caught:
+        compile_query(query, context)
+    assert reason in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_examples_are_terms_of_a_branch_of_their_own(
+    context: SearchContext, encoder: FakeEncoder, photos: Path
+) -> None:
+    query = ComposedQuery(
+        photos / "red.png", "with a hat",
+        liked=(photos / "blue.png", photos / "green.png"),
+        unliked=(make_picture("yellow"),), negative=("a  tree", "snow"),
+    )  # fmt: skip
+    compiled = compile_query(query, context)
+    assert encoder.image_batches == [4]  # the reference, two liked images, one unliked
+    assert encoder.text_batches == [10]  # eight of reference and edit text, two negative texts
+    assert [branch.name for branch in compiled.logical.branches][-1] == "examples"
+    terms = {term.name: term for term in compiled.logical.terms}
+    assert tuple(terms) == TERM_NAMES
+    assert {name: terms[name].weight for name in EXAMPLE_TERMS} == EXAMPLE_WEIGHTS
+    assert {name: terms[name].weight for name in METHOD_TERMS} == PRESETS["default"].weights
+    pictures = [read_reference(each).picture.image for each in query.liked]
+    assert terms["liked"].vector == pytest.approx(mean_of(encoder.encode_images(pictures)), abs=1e-6)
+    assert terms["unliked"].vector == pytest.approx(mean_of(encoder.encode_images([make_picture("yellow")])), abs=1e-6)
+    assert terms["negative"].vector == pytest.approx(mean_of(encoder.encode_texts(["a tree", "snow"])), abs=1e-6)
+    assert [terms[name].text for name in EXAMPLE_TERMS] == ["2 pictures", "1 picture", "a tree | snow"]
+
+
+def test_the_other_terms_do_not_change_for_examples(context: SearchContext, photos: Path) -> None:
+    plain = compile_query(ComposedQuery(photos / "red.png", "with a hat"), context)
+    more = compile_query(ComposedQuery(photos / "red.png", "with a hat", liked=(make_picture("blue"),)), context)
+    assert [term.name for term in plain.logical.terms] == list(METHOD_TERMS)
+    for term, same in zip(plain.logical.terms, more.logical.terms, strict=False):
+        assert (term.name, term.weight, term.text) == (same.name, same.weight, same.text)
+        assert term.vector == pytest.approx(same.vector, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("query", "weights"),
+    [
+        (ComposedQuery(liked=(make_picture(),)), {"liked": 1.0}),
+        (ComposedQuery(liked=(make_picture(),), negative=("snow",)), {"liked": 1.0, "negative": -0.5}),
+        (ComposedQuery(edit_text="a cat", negative=("snow",)), {"edited_captions": 1.0, "negative": -0.5}),
+        (ComposedQuery(make_picture(), unliked=(make_picture("blue"),)), {"image": 1.0, "unliked": -0.2}),
+        (
+            ComposedQuery(make_picture(), negative=("snow",), rank="image - 2*negative"),
+            {"image": 1.0, "negative": -2.0},
+        ),
+    ],
+)
+def test_examples_go_with_any_half_of_a_query(
+    context: SearchContext, query: ComposedQuery, weights: dict[str, float]
+) -> None:
+    compiled = compile_query(query, context)
+    assert {term.name: term.weight for term in compiled.logical.terms} == weights
+    assert compiled.warnings == ()
+
+
+def test_an_example_that_the_rank_passes_over_is_told(context: SearchContext) -> None:
+    compiled = compile_query(ComposedQuery(make_picture(), liked=(make_picture("blue"),), rank="image"), context)
+    assert compiled.warnings == ("the rank gives liked no weight: it has no part in the order",)
+
+
+def test_examples_are_left_out_of_the_hits_like_the_reference(context: SearchContext, photos: Path) -> None:
+    given = [read_reference(photos / name).image_id for name in ("blue.png", "green.png")]
+    query = ComposedQuery(photos / "red.png", liked=(photos / "blue.png",), unliked=(photos / "green.png",))
+    assert compile_query(query, context).logical.filter == "image_id NOT IN ('{}', '{}')".format(*sorted(given))
+    narrowed = compile_query(replace(query, where="width > 3 OR height > 3", unliked=()), context).logical.filter
+    assert narrowed == f"(width > 3 OR height > 3) AND image_id NOT IN ('{given[0]}')"
+    assert compile_query(replace(query, exclude_reference=False), context).logical.filter is None
+
+
+def test_a_search_finds_what_it_skips_keeps_and_judges(context: SearchContext) -> None:
+    query = ComposedQuery(edit_text="a cat", k=5)
+    for more, k in (({}, 5), ({"offset": 7}, 12), ({"pool": 9}, 9), ({"offset": 7, "pool": 9}, 12)):
+        assert compile_query(replace(query, **more), context).logical.k == k
+    assert compile_query(replace(query, auto_cut=True), context).logical.k == 50
+
+
+def test_queries_compiled_together_share_their_forwards(
+    context: SearchContext, encoder: FakeEncoder, photos: Path
+) -> None:
+    queries = [
+        ComposedQuery(photos / "red.png", "with a hat", negative=("snow",), unliked=(photos / "green.png",)),
+        ComposedQuery(edit_text="a cat", k=3),
+        ComposedQuery(liked=(photos / "blue.png",), where="width > 3"),
+        ComposedQuery(photos / "blue.png", "make it red"),
+    ]
+    single = [compile_query(query, context) for query in queries]
+    before = (len(encoder.image_batches), len(encoder.text_batches))
+    together = compile_queries(queries, context)
+    assert (encoder.image_batches[before[0] :], encoder.text_batches[before[1] :]) == ([4], [17])
+    for one, other in zip(single, together, strict=True):
+        assert replace(one, logical=replace(one.logical, branches=())) == replace(
+            other, logical=replace(other.logical, branches=())
+        )
+        for term, same in zip(one.logical.terms, other.logical.terms, strict=True):
+            assert (term.name, term.weight, term.text) == (same.name, same.weight, same.text)
+            assert term.vector == pytest.approx(same.vector, abs=1e-6)
+    compile_queries([ComposedQuery(edit_text="a cat")] * (TOGETHER + 1), context)
+    assert encoder.text_batches[-2:] == [TOGETHER, 1]
+    with pytest.raises(QueryError, match="k is 0"):
+        compile_queries([*queries, ComposedQuery(edit_text="a cat", k=0)], context)
+    assert encoder.text_batches[-2:] == [TOGETHER, 1]
+
+
+def mean_of(embeddings: FloatArray) -> FloatArray:
+    units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return np.asarray(units.mean(axis=0), dtype=np.float32)

@@ -1,0 +1,268 @@
+"""The resident rows: loading, freshness, threads, the memory budget; and the proof of the scan."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from threading import Barrier
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from cvsi_db.errors import UsageError
+from cvsi_db.records import Column, ComposedQuery, Term
+from cvsi_db.search import SearchContext, probes, scan, search, search_many
+from cvsi_db.search.plan.facts import BUDGET_MB, gather_facts, memory_budget
+from cvsi_db.search.plan.nodes import format_plan
+from cvsi_db.search.run.exact_scan import find_rows
+from cvsi_db.search.run.query_matrix import Request
+from cvsi_db.search.run.rerank import mix
+from cvsi_db.search.run.resident_matrix import Resident, ResidentMatrix, load_matrix
+from cvsi_db.store.arrow_rows import matrix
+from tests.fakes import picture_bytes
+from tests.search.conftest import fill, image_row, new_store, random_vectors, unit
+
+if TYPE_CHECKING:
+    from cvsi_db.store.images import Store
+
+QUERY = ComposedQuery(picture_bytes("red"), "with a hat", k=5)
+
+
+@pytest.fixture
+def filled(context: SearchContext) -> SearchContext:
+    fill(context.store, random_vectors(60, seed=4))
+    return context
+
+
+def strategies(context: SearchContext, times: int) -> list[str]:
+    return [search(QUERY, context).plan.strategy for _ in range(times)]  # type: ignore[attr-defined]
+
+
+# --- loading --------------------------------------------------------------------------------------------------------
+
+
+def test_the_matrix_holds_both_columns_as_they_are_stored(big_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cvsi_db.search.run.resident_matrix.BATCH_ROWS", 400)
+    resident = load_matrix(big_store, "cpu")
+    table = big_store.scan(["image_id", "image_vector", "caption_vector"])
+    expected = np.concatenate([matrix(table, "image_vector"), matrix(table, "caption_vector")], axis=1)
+    places = {image_id: place for place, image_id in enumerate(table["image_id"].to_pylist())}
+    order = [places[image_id] for image_id in resident.image_ids.to_pylist()]
+    assert sorted(order) == list(range(1500))
+    assert resident.rows.dtype == torch.float16
+    assert np.array_equal(resident.rows.float().numpy(), expected[order])
+    for longest, column in zip(resident.longest, ("image_vector", "caption_vector"), strict=True):
+        assert np.linalg.norm(matrix(table, column), axis=1).max() <= longest < 1.01
+
+
+def test_the_columns_are_mixed_to_the_last_bit_as_those_of_rows_on_disk(big_store: Store) -> None:
+    resident, table = load_matrix(big_store, "cpu"), big_store.scan(["image_id", "image_vector", "caption_vector"])
+    rows = np.array([3, 1400, 3, 77])
+    gammas = np.array([0.1, 0.3, 1.0, 0.0])
+    mixed = resident.mixed(rows, np.stack([1 - gammas, gammas], axis=1))
+    places = {image_id: place for place, image_id in enumerate(table["image_id"].to_pylist())}
+    for got, image_id, gamma in zip(mixed, resident.image_ids.take(rows).to_pylist(), gammas.tolist(), strict=True):
+        of_it = table.slice(places[image_id], 1)
+        columns = (Column("image_vector", 1 - gamma), Column("caption_vector", gamma))
+        assert np.array_equal(got, mix(columns, {each.name: matrix(of_it, each.name) for each in columns})[0])
+
+
+def test_a_table_of_many_pieces_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cvsi_db.search.run.resident_matrix.BATCH_ROWS", 7)
+    store, vectors = new_store(tmp_path), random_vectors(40, seed=8)
+    for start in range(0, 40, 10):
+        store.upsert([image_row(number, *vectors[number]) for number in range(start, start + 10)], [])
+    store.delete([image_row(number, *vectors[number]).image_id for number in (3, 15, 39)])
+    table = store.scan(["image_id"])
+    assert sorted(load_matrix(store, "cpu").image_ids.to_pylist()) == sorted(table["image_id"].to_pylist())
+    assert store.count() == 37
+
+
+def test_an_empty_table_is_an_empty_matrix(tmp_path: Path) -> None:
+    assert len(load_matrix(new_store(tmp_path), "cpu")) == 0
+
+
+def test_rows_that_come_while_the_matrix_is_read_are_read_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, count = fill(new_store(tmp_path), random_vectors(5, seed=1)), 0
+    true_count = store.count
+
+    def counted() -> int:
+        nonlocal count
+        count += 1
+        before = true_count()
+        if count < 3:
+            store.upsert([image_row(100 + count, *random_vectors(1, seed=count)[0])], [])
+        return before
+
+    monkeypatch.setattr(store, "count", counted)
+    assert len(load_matrix(store, "cpu")) == 7
+    assert count == 3
+
+
+# --- freshness and choice -------------------------------------------------------------------------------------------
+
+
+def test_the_second_search_loads_and_a_write_begins_anew(filled: SearchContext) -> None:
+    assert strategies(filled, 3) == ["fused", "resident", "resident"]
+    new = image_row(500, *(np.stack([unit(1), unit(1)])))
+    filled.store.upsert([new], [])
+    assert strategies(filled, 2) == ["fused", "resident"]
+    assert new.image_id in filled.resident.matrix(filled.store, "cpu").image_ids.to_pylist()
+
+
+def test_every_search_sees_the_table_as_it_is(filled: SearchContext) -> None:
+    context = replace(filled, strategy="resident")
+    best = search(QUERY, context)[0].image_id
+    context.store.delete([best])
+    assert best not in {hit.image_id for hit in search(replace(QUERY, k=100), context)}
+
+
+def test_a_budget_that_is_too_small_is_told_by_the_plan(filled: SearchContext) -> None:
+    context = replace(filled, resident_mb=0)
+    search(QUERY, context)
+    told = "fused: 60 rows take 1 MB, above the 0 MB they may"
+    assert told in format_plan(search(QUERY, context).plan)  # type: ignore[arg-type]
+    assert not context.resident.is_loaded(context.store.version)
+
+
+def test_the_budget_is_a_setting() -> None:
+    assert memory_budget({}) == BUDGET_MB
+    assert memory_budget({"CVSI_RESIDENT_MB": "300"}) == 300
+    with pytest.raises(UsageError, match="CVSI_RESIDENT_MB is 'much': give a whole number of megabytes"):
+        memory_budget({"CVSI_RESIDENT_MB": "much"})
+
+
+def test_a_batch_counts_as_many_searches(filled: SearchContext) -> None:
+    assert gather_facts(filled).searches == 0
+    assert gather_facts(filled, batch=5).searches == 4
+    search(QUERY, filled)
+    assert gather_facts(filled).searches == 1
+
+
+# --- threads --------------------------------------------------------------------------------------------------------
+
+
+def test_threads_that_ask_at_once_load_once_and_get_the_same_matrix(big_store: Store) -> None:
+    loads: list[ResidentMatrix] = []
+    together = Barrier(6)
+
+    def load(store: Store, device: str) -> ResidentMatrix:
+        loads.append(load_matrix(store, device))
+        return loads[-1]
+
+    def ask(_: int) -> ResidentMatrix:
+        together.wait()
+        return resident.matrix(big_store, "cpu")
+
+    resident = Resident(load)
+    with ThreadPoolExecutor(6) as pool:
+        given = list(pool.map(ask, range(6)))
+    assert len(loads) == 1
+    assert all(each is loads[0] for each in given)
+
+
+def test_threads_search_one_context(filled: SearchContext) -> None:
+    expected = [hit.image_id for hit in search(QUERY, filled)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: [hit.image_id for hit in search(QUERY, filled)], range(12)))
+    assert found == [expected] * 12
+
+
+# --- many -----------------------------------------------------------------------------------------------------------
+
+
+def test_many_searches_give_what_single_ones_give(filled: SearchContext) -> None:
+    queries = [
+        replace(QUERY, edit_text=text, k=k, where=where, rank=rank)
+        for text in ("with a hat", "at night")
+        for k in (1, 7, 100)
+        for where in (None, "width > 120", "width < 0")
+        for rank in (None, "edited_captions - 0.5*image")
+    ]
+    many = search_many(queries, filled)
+    assert {each.plan.strategy for each in many} == {"resident"}  # type: ignore[attr-defined]
+    for query, result in zip(queries, many, strict=True):
+        single = search(query, replace(filled, resident=Resident(), strategy="branches"))
+        assert list(result) == list(single)
+        assert result.warnings == single.warnings
+        assert result.timings_ms.keys() == single.timings_ms.keys()
+
+
+def test_many_is_none_or_one(filled: SearchContext) -> None:
+    assert search_many([], filled) == []
+    (one,) = search_many([QUERY], filled)
+    assert one.plan.strategy == "fused"  # type: ignore[attr-defined]
+    assert list(one) == list(search(QUERY, filled))
+
+
+# --- the proof ------------------------------------------------------------------------------------------------------
+
+
+def crowded(count: int, spread: float) -> ResidentMatrix:
+    """Rows of width 512 so near to each other that float16 scores cannot tell most of them apart."""
+    rng = np.random.default_rng(3)
+    rows = rng.standard_normal(1024) + spread * rng.standard_normal((count, 1024))
+    halves = rows.reshape(count, 2, 512)
+    halves = (halves / np.linalg.norm(halves, axis=2, keepdims=True)).astype(np.float16)
+    longest = tuple(np.linalg.norm(halves.astype(np.float64), axis=2).max(axis=0).tolist())
+    return ResidentMatrix(1, np.arange(count), torch.from_numpy(halves.reshape(count, 1024)), longest)  # type: ignore[arg-type]
+
+
+def requests(count: int, resident: ResidentMatrix, k: int, gamma: float = 0.3) -> list[Request]:
+    rng, columns = np.random.default_rng(9), (Column("image_vector", 1 - gamma), Column("caption_vector", gamma))
+    towards = resident.rows[0, :512].float().numpy()
+    vectors = [(towards + 0.02 * rng.standard_normal(512)).astype(np.float32) for _ in range(count)]
+    others = rng.standard_normal((count, 512)).astype(np.float32) / np.float32(22)
+    terms = [(Term("image", a, 0.8), Term("objects", b, -0.3)) for a, b in zip(vectors, others, strict=True)]
+    return [Request(each, columns, k) for each in terms]
+
+
+def best_rows(resident: ResidentMatrix, request: Request) -> set[int]:
+    """The rows that score at least as high as the k-th best, in float64, among those that are allowed."""
+    rows = resident.rows.double().numpy().reshape(len(resident), 2, 512)
+    query = sum(term.weight * term.vector.astype(np.float64) for term in request.terms)
+    scores = (rows @ query) @ np.array(request.mix)
+    if request.allows is not None:
+        scores[~request.allows] = -np.inf
+    least = np.sort(scores)[-min(request.k, len(scores))]
+    return set(np.flatnonzero((scores >= least) & (scores > -np.inf)).tolist())
+
+
+@pytest.mark.parametrize("count", [1, scan.BATCH_FROM])
+@pytest.mark.parametrize("kind", ["bfloat16", "no bfloat16", "device"])
+@pytest.mark.parametrize("spread", [0.0, 1e-4, 0.02, 3.0])
+def test_the_rows_in_question_hold_the_best(
+    count: int, kind: str, spread: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes, "_has_bfloat16", lambda: kind == "bfloat16")
+    monkeypatch.setattr(scan, "DEVICE_ROWS", 3000)
+    resident = crowded(5000, spread)
+    if kind == "device":  # where rows are float32
+        resident = replace(resident, rows=resident.rows.float())
+    asked = requests(count, resident, k=20)
+    for request, found in zip(asked, find_rows(resident, asked), strict=True):
+        assert best_rows(resident, request) <= set(found.tolist())
+        assert len(set(found.tolist())) == len(found)
+        if spread == 3.0:
+            assert len(found) < 400
+
+
+@pytest.mark.parametrize("scores", [1, 2**14, 2**23])
+def test_passes_mixes_filters_and_sizes_keep_the_best(scores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several passes, the last one no whole group; two mixes in one batch; filters; more asked for than there is."""
+    monkeypatch.setattr(scan, "PASS_SCORES", scores)
+    resident, rng = crowded(4999, 0.5), np.random.default_rng(2)
+    resident.rows[1000:1040] = resident.rows[2500]  # neighbours alike
+    masks = [rng.random(4999) < share for share in (0.5, 0.002, 0.0)]
+    sizes = [1, 1, 7, 30, 40, 3, 5000, 6000]
+    first = [replace(each, k=k) for each, k in zip(requests(8, resident, 5), sizes, strict=True)]
+    second = [replace(each, allows=masks[n % 3]) for n, each in enumerate(requests(7, resident, 9, gamma=0.9))]
+    alone = requests(1, resident, 4, gamma=1.0)
+    asked = [*first, *second, *alone]
+    for request, found in zip(asked, find_rows(resident, asked), strict=True):
+        assert best_rows(resident, request) <= set(found.tolist())
+        assert len(set(found.tolist())) == len(found)
+        assert request.allows is None or request.allows[found].all()
