@@ -80,7 +80,7 @@ def scenes(
     from cvsi_db.evaluation.scenes import make_benchmark
     from cvsi_db.evaluation.tuning import tune_weights
     from cvsi_db.models.bundle import load_bundle
-    from cvsi_db.models.rewriters.choice import make_rewriter
+    from cvsi_db.models.rewriters import make_rewriter
 
     if chart and chart.suffix != ".svg":
         raise click.UsageError(f"the chart is an SVG: {str(chart)!r} must end in .svg")

@@ -146,7 +146,7 @@ def _evaluate(name: str, benchmark: FieldBenchmark, asked: Asked, started: float
     from cvsi_db.evaluation.field_ranking import rank_methods
     from cvsi_db.evaluation.field_report import about, field_report
     from cvsi_db.evaluation.submissions import write_files
-    from cvsi_db.models.rewriters.choice import make_rewriter
+    from cvsi_db.models.rewriters import make_rewriter
 
     settings = settings_for(asked.db, asked.model, asked.device)
     folder = _gallery_of(name, settings)

@@ -17,7 +17,7 @@ from cvsi_db.upkeep import Upkeep
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from cvsi_db.models.rewriters.usage import Usage
+    from cvsi_db.records import Usage
     from cvsi_db.search import SearchContext
 
 
@@ -157,7 +157,7 @@ class Gallery(Upkeep):
     @property
     def usage(self) -> Usage | None:
         """What the rewriter has cost since the gallery was opened: requests and tokens; None when it asked nobody."""
-        from cvsi_db.models.rewriters.choice import usage_of
+        from cvsi_db.models.rewriters import usage_of
 
         usage = usage_of(self._rewriter)
         return usage if usage and usage.requests else None

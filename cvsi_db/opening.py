@@ -37,7 +37,7 @@ def create(folder: Path, model: str, device: str, rewriter: str | None) -> Opene
     ModelError when its weights cannot be had.
     """
     from cvsi_db.models.bundle import load_bundle
-    from cvsi_db.models.rewriters.choice import make_rewriter
+    from cvsi_db.models.rewriters import make_rewriter
     from cvsi_db.store.catalog import GalleryInfo
     from cvsi_db.store.folder import create_gallery_folder
 
@@ -55,7 +55,7 @@ def open_existing(folder: Path, model: str | None, device: str, rewriter: str | 
     another bundle or its weights have changed.
     """
     from cvsi_db.models.bundle import load_bundle
-    from cvsi_db.models.rewriters.choice import make_rewriter
+    from cvsi_db.models.rewriters import make_rewriter
     from cvsi_db.store.folder import open_gallery_folder
 
     store, catalog = open_gallery_folder(folder)
@@ -63,7 +63,7 @@ def open_existing(folder: Path, model: str | None, device: str, rewriter: str | 
         on_error.callback(catalog.close)
         info = catalog.gallery()
         bundle = load_bundle(model or info.bundle, device)
-        if bundle.fingerprint != info.fingerprint:
+        if not bundle.fits(info.fingerprint):
             raise BundleError(
                 f"the gallery {str(folder)!r} was made with {info.fingerprint}, not with {bundle.fingerprint}: "
                 f"use --model {info.bundle}, or another --db for this model"

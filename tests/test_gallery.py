@@ -59,6 +59,16 @@ def test_another_bundle_is_refused_with_both_fingerprints(folder: Path, tmp_path
         Gallery.open(folder, model=str(tmp_path / "other.toml"))
 
 
+def test_a_gallery_opens_with_bundles_that_differ_only_in_name_and_phi(folder: Path, tmp_path: Path) -> None:
+    from cvsi_db.models.spec import STARTER
+
+    text = f'arch = "local-dir:{STARTER / "clip"}"\ncaptioner = "{STARTER / "captioner"}"\n'
+    for phi in ("", f'phi = "{STARTER / "phi.safetensors"}"\n'):
+        (tmp_path / "copy.toml").write_text(text + phi)
+        with Gallery.open(folder, model=str(tmp_path / "copy.toml"), device="cpu") as gallery:
+            assert gallery.stats()["fingerprint"].startswith("starter:")
+
+
 def test_a_query_that_cannot_be_meant_fails_before_any_model_loads(folder: Path) -> None:
     with Gallery.open(folder, device="cpu") as gallery:
         with pytest.raises(QueryError, match="k is 0"):

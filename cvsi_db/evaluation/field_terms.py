@@ -15,7 +15,7 @@ from cvsi_db.evaluation.cache import Cache
 from cvsi_db.evaluation.features import Models
 from cvsi_db.evaluation.progress import Progress
 from cvsi_db.models.protocols import Rewriter
-from cvsi_db.models.rewriters.choice import cache_name, rewrite_many
+from cvsi_db.models.rewriters import cache_name, rewrite_many
 from cvsi_db.records import FloatArray, Rewrite
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cvsi_db.errors import BundleError
 from cvsi_db.models.bundle_file import read_bundle
 from cvsi_db.models.device import choose_device
-from cvsi_db.models.inventory import captioner_part, clip_part
+from cvsi_db.models.inventory import captioner_part, clip_part, require
 from cvsi_db.models.protocols import Captioner, Encoder, Phi
 from cvsi_db.models.pull import pull
 from cvsi_db.models.spec import BUNDLES, LOCAL_DIR, BundleSpec
@@ -46,10 +46,32 @@ class Bundle:
         """Where the models run; "auto" is decided here, because only torch knows what there is."""
         return choose_device(self._device)
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
-        """Identifies the CLIP weights: vectors of different fingerprints must never meet in one search."""
-        return f"{self.spec.name}:{_digest(self.spec.arch, self.spec.weights, self.spec.preprocess)}"
+        """NAME:DIGEST. The digest identifies the CLIP weights and the preprocessing; the name is for people to read."""
+        return f"{self.spec.name}:{self.clip_digest}"
+
+    @cached_property
+    def clip_digest(self) -> str:
+        """Changes with the CLIP weights and the preprocessing, and with nothing else of the bundle."""
+        return _digest(self.spec.arch, self.spec.weights, self.spec.preprocess)
+
+    def fits(self, fingerprint: str) -> bool:
+        """Whether vectors made under `fingerprint` may be compared with this bundle's: the digests must be equal.
+
+        Bundles that differ only in name, phi, captioner or settings fit the same galleries.
+        """
+        return fingerprint.rpartition(":")[2] == self.clip_digest
+
+    def check(self, *, captioner: bool = True) -> None:
+        """Load CLIP and phi, and see that the captioner can be had, so that a long run does not fail half-way.
+
+        A run that writes no captions passes captioner=False. Raises ModelError for a part that is missing, cannot be
+        read or does not fit the others. `check_rewriter` does the same for a rewriter.
+        """
+        _ = self.phi, self.encoder
+        if captioner:
+            require(captioner_part(self.spec))
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -61,10 +83,12 @@ class Bundle:
         """The mapping network, or None when the bundle has none. Raises ModelError when the file does not fit."""
         if self.spec.phi is None:
             return None
-        from cvsi_db.models.phi import load_phi
+        from cvsi_db.models.phi import build_phi, read_phi
 
+        path = Path(self.spec.phi)
+        weights = read_phi(path)  # before CLIP, which may have to be downloaded
         clip = self._clip
-        return load_phi(Path(self.spec.phi), dim=clip.dim, token_dim=clip.token_dim, device=self.device)
+        return build_phi(path, weights, dim=clip.dim, token_dim=clip.token_dim, device=self.device)
 
     @cached_property
     def captioner(self) -> Captioner:

@@ -65,7 +65,7 @@ def _check_meaning(key: str, value: Any) -> None:
 
         find_preset(value)
     if key == "rewriter":
-        from cvsi_db.models.rewriters.choice import make_rewriter
+        from cvsi_db.models.rewriters import make_rewriter
 
         make_rewriter(value)
 

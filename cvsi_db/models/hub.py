@@ -58,14 +58,18 @@ PATIENCE_SECONDS = 2.5
 
 
 def cached_file(repo: str, names: Sequence[str]) -> Path | None:
-    """The first of these files of a repository that the local cache holds, or None."""
-    from huggingface_hub import try_to_load_from_cache
+    """The first of these files of a repository that the local cache holds, or None.
 
-    for name in names:
-        found = try_to_load_from_cache(repo, name)
-        if isinstance(found, str):
-            return Path(found)
-    return None
+    Raises ModelError when `repo` cannot be the name of a repository, as a path that does not exist.
+    """
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        cached = (try_to_load_from_cache(repo, name) for name in names)
+        return next((Path(found) for found in cached if isinstance(found, str)), None)
+    except HFValidationError as error:
+        raise ModelError(f"{repo!r} is neither a path on this machine nor OWNER/NAME on the hub: correct it") from error
 
 
 def cached_files(repo: str, groups: Iterable[Group]) -> tuple[tuple[Path, ...], tuple[Group, ...]]:

@@ -2,7 +2,7 @@
 
 Reads and writes its weights: our own safetensors, and the `.pt` files of LinCIR, SEARLE and CVSI. All three save
 `{"epoch": int, "Phi": weights}` (LinCIR's averaged `ema_phi_*.pt` too); a full checkpoint of SEARLE adds the states of
-optimizer and scaler and the path of its run. Knows nothing about sentences, training or where weights come from.
+optimizer and scaler and the path of its run.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from torch import nn
 
 from cvsi_db.errors import ModelError
 from cvsi_db.records import FloatArray
+
+Weights = dict[str, torch.Tensor]
 
 
 class MappingNetwork(nn.Module):
@@ -60,15 +62,23 @@ class MappedPhi:
 
 
 def load_phi(path: Path, *, dim: int, token_dim: int, device: str) -> MappedPhi:
-    """Reads phi from safetensors or a `.pt` file (its dict may hold the weights under `Phi`).
+    """phi from a safetensors or `.pt` file, for a CLIP of joint width `dim` and text width `token_dim`.
 
-    Raises ModelError when the file is missing or unreadable, holds no finite weights of a mapping network, or when phi
-    was made for another CLIP than one of joint width `dim` and text width `token_dim`.
+    Raises ModelError for what `read_phi` and `build_phi` refuse.
     """
-    weights = _read(path)
+    return build_phi(path, read_phi(path), dim=dim, token_dim=token_dim, device=device)
+
+
+def build_phi(path: Path, weights: Weights, *, dim: int, token_dim: int, device: str) -> MappedPhi:
+    """The network with the weights that `read_phi` found in `path`.
+
+    Raises ModelError when they were made for a CLIP of other widths, are not a mapping network's, or are not finite.
+    """
     _check_widths(path, weights, dim, token_dim)
     if not all(value.isfinite().all() for value in weights.values()):
-        raise ModelError(f"phi {str(path)!r} holds weights that are no finite numbers: its training went astray")
+        raise ModelError(
+            f"phi {str(path)!r} holds weights that are not finite: use a file from before its training diverged"
+        )
     network = MappingNetwork(dim, token_dim)
     network.load_state_dict(weights)
     return MappedPhi(network, device)
@@ -84,8 +94,12 @@ def save_phi(network: MappingNetwork, path: Path) -> None:
     part.replace(path)
 
 
-def _read(path: Path) -> dict[str, torch.Tensor]:
-    """The weights by their names in `MappingNetwork`; whether they fit is not yet known."""
+def read_phi(path: Path) -> Weights:
+    """The weights in a file, by their names in `MappingNetwork`; whether they fit is for `build_phi` to check.
+
+    Of a `.pt` file's dict they may be under `Phi`. Raises ModelError when the file is missing, unreadable, or holds
+    anything but tensors there.
+    """
     if not path.is_file():
         raise ModelError(f"phi {str(path)!r} does not exist: give the path of a .safetensors or .pt file, or train one")
     try:

@@ -71,12 +71,33 @@ class Captioner(Protocol):
         else is in the batch, so that captioning again gives the same captions."""
 
 
+class Models(Protocol):
+    """The models of one bundle. Each may load when it is first read."""
+
+    @property
+    def encoder(self) -> Encoder:
+        """The image and text towers."""
+
+    @property
+    def phi(self) -> Phi | None:
+        """The mapping network, if there is one."""
+
+    @property
+    def captioner(self) -> Captioner:
+        """What captions images."""
+
+    @property
+    def device(self) -> str:
+        """Where the models run: cpu, cuda or mps."""
+
+
 class Rewriter(Protocol):
     """Applies an edit text to captions. `name` identifies rewriter and prompt version: it keys the rewrite cache.
 
-    It may also have, read through the functions of those names in rewriter.py: `concurrency` (int; how many threads may
+    It may also have, read through the functions of those names in rewriters: `concurrency` (int; how many threads may
     ask it at once, 1 when it does not say: see `concurrency_of`), `usage` (a `Usage`; what it has cost so far: see
-    `usage_of`) and `cache_name` (the name to keep its answers by, where that is not `name`: see `cache_name`).
+    `usage_of`), `cache_name` (the name to keep its answers by, where that is not `name`: see `cache_name`) and `check`
+    (raises RewriteError when it cannot answer at all: see `check_rewriter`).
     """
 
     @property

@@ -1,8 +1,9 @@
-"""What models are given and give: pseudo-texts and rewrites. Knows nothing about any model."""
+"""What models are given and give: pseudo-texts, rewrites, and what a rewriter has cost."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from threading import Lock
 
 from cvsi_db.records.names import FloatArray
 
@@ -20,8 +21,9 @@ class Rewrite:
     """What a rewriter made of the captions and the edit text.
 
     `edited_captions` has at least one entry; `added_objects` is a short noun phrase, or "" when the edit adds none;
-    `rewriter` names who spoke; `fallback` is True when the edit was not understood and merely appended. `note` says why
-    another one that was asked first did not speak, else it is ""; a rewrite with a note is not kept in the catalog.
+    `rewriter` is the name of the one that answered; `fallback` is True when the edit was not understood and merely
+    appended. `note` says why another one that was asked first gave no answer, else it is ""; a rewrite with a note is
+    not kept in the catalog.
     """
 
     edited_captions: tuple[str, ...]
@@ -29,3 +31,28 @@ class Rewrite:
     rewriter: str
     fallback: bool = False
     note: str = ""
+
+
+@dataclass
+class Usage:
+    """Requests that a rewriter sent (retries included) and the tokens of all answers, as the endpoint counted them.
+
+    May be added to from any number of threads.
+    """
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
+
+    def add(self, requests: int = 0, prompt_tokens: int = 0, completion_tokens: int = 0) -> None:
+        """Add to the counts."""
+        with self._lock:
+            self.requests += requests
+            self.prompt_tokens += prompt_tokens
+            self.completion_tokens += completion_tokens
+
+    def __str__(self) -> str:
+        """As `2 requests, 312 + 88 tokens`: the tokens of the prompts, then those of the answers."""
+        plural = "" if self.requests == 1 else "s"
+        return f"{self.requests} request{plural}, {self.prompt_tokens} + {self.completion_tokens} tokens"

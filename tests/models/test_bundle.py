@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from cvsi_db.errors import BundleError, ModelError, UsageError
-from cvsi_db.models.bundle import BUNDLES, load_bundle, load_spec
-from cvsi_db.models.rewriters.choice import make_rewriter
+from cvsi_db.models.bundle import BUNDLES, Bundle, load_bundle, load_spec
+from cvsi_db.models.rewriters import make_rewriter
+from cvsi_db.models.spec import STARTER
 from cvsi_db.query.checks import find_preset
 
 
@@ -39,6 +40,64 @@ def test_the_fingerprint_follows_the_weights_not_the_path(tmp_path: Path) -> Non
         prints.append(load_bundle(str(tmp_path / folder / "mine.toml"), "cpu").fingerprint)
     assert prints[0] == prints[1] != prints[2]
     assert prints[0].startswith("mine:")
+
+
+def test_bundles_that_differ_only_in_name_and_phi_fit_the_same_gallery(tmp_path: Path) -> None:
+    same = f'arch = "local-dir:{STARTER / "clip"}"\ncaptioner = "{STARTER / "captioner"}"\n'
+    (tmp_path / "plain.toml").write_text(same)
+    (tmp_path / "other-phi.toml").write_text(same + 'phi = "phi.pt"\n')
+    (tmp_path / "padded.toml").write_text(same + 'preprocess = "targetpad"\n')
+    plain, other, padded = (load_bundle(str(tmp_path / f"{name}.toml")) for name in ("plain", "other-phi", "padded"))
+    assert plain.fits(other.fingerprint)
+    assert other.fits(load_bundle("starter").fingerprint)
+    assert plain.fits(plain.clip_digest)
+    assert not plain.fits(padded.fingerprint)
+    assert not plain.fits("plain:0123456789abcdef")
+
+
+# --- check --------------------------------------------------------------------------------------------------------
+
+
+def starter_with(folder: Path, **changed: str) -> Bundle:
+    """A bundle of the starter's parts, with some of them changed."""
+    parts = {"arch": f"local-dir:{STARTER / 'clip'}", "captioner": str(STARTER / "captioner")} | changed
+    (folder / "mine.toml").write_text("".join(f'{key} = "{value}"\n' for key, value in parts.items()))
+    return load_bundle(str(folder / "mine.toml"), "cpu")
+
+
+def test_check_finds_nothing_wrong_with_the_starter() -> None:
+    load_bundle("starter", "cpu").check()
+
+
+def test_check_finds_a_mistyped_phi_before_clip_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cvsi_db.models.clip", None)  # importing it would be an error
+    with pytest.raises(ModelError, match=r"phi 'no-such-phi.pt' does not exist"):
+        starter_with(tmp_path, phi="no-such-phi.pt").check()
+
+
+def test_check_finds_a_phi_of_other_widths(tmp_path: Path) -> None:
+    from cvsi_db.models.phi import MappingNetwork, save_phi
+
+    save_phi(MappingNetwork(8, 6), tmp_path / "narrow.safetensors")
+    with pytest.raises(ModelError, match="maps width 8 over 32 to 6, but this CLIP needs 256 over 1024 to 192"):
+        starter_with(tmp_path, phi="narrow.safetensors").check()
+
+
+@pytest.mark.parametrize(
+    ("captioner", "said"),
+    [
+        ("/no/such/folder", "neither a path on this machine nor OWNER/NAME on the hub"),
+        ("nobody/no-such-captioner", "the captioner 'nobody/no-such-captioner' are not in the local cache"),
+    ],
+)
+def test_check_finds_a_captioner_that_cannot_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, captioner: str, said: str
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    bundle = starter_with(tmp_path, captioner=captioner)
+    with pytest.raises(ModelError, match=said):
+        bundle.check()
+    bundle.check(captioner=False)
 
 
 def test_a_bundle_says_where_to_find_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

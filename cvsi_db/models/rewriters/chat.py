@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cvsi_db.errors import RewriteError
 from cvsi_db.models.rewriters.answer import shortened
 from cvsi_db.models.rewriters.retry import Limits, wait_before_retry
-from cvsi_db.models.rewriters.usage import Usage
+from cvsi_db.records import Usage
 
 if TYPE_CHECKING:
     from openai import AsyncAPIResponse, AsyncOpenAI
@@ -80,6 +80,10 @@ class Chat:
         _ = self._client
         messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
         return self._text(_result(self._retrying(messages)))
+
+    def check(self) -> None:
+        """Raises RewriteError when the key or the address cannot be used."""
+        _ = self._client
 
     @cached_property
     def _client(self) -> AsyncOpenAI:

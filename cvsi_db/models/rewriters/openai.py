@@ -17,8 +17,7 @@ from cvsi_db.models.rewriters.answer import parse_answer
 from cvsi_db.models.rewriters.chat import Chat
 from cvsi_db.models.rewriters.prompts import ANSWER_SCHEMA, PROMPT_VERSION, SYSTEM_PROMPT, user_prompt
 from cvsi_db.models.rewriters.retry import Limits
-from cvsi_db.models.rewriters.usage import Usage
-from cvsi_db.records import Rewrite
+from cvsi_db.records import Rewrite, Usage
 
 DEFAULT_MODEL = "gpt-4o-mini"
 DEFAULT_TIMEOUT = 30.0
@@ -61,6 +60,10 @@ class OpenAIRewriter:
         tells them apart.
         """
         return f"openai-{self._model}-prompt{PROMPT_VERSION}"
+
+    def check(self) -> None:
+        """Raises RewriteError without a usable key or address; does not ask the endpoint."""
+        self._chat.check()
 
     def rewrite(self, captions: Sequence[str], edit_text: str) -> Rewrite:
         """An edited caption for each caption, in order; `parse_answer` says what holds when the model miscounts.

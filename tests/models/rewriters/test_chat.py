@@ -14,7 +14,7 @@ import pytest
 from cvsi_db.errors import RewriteError
 from cvsi_db.models.rewriters.chat import MAX_BODY, Chat
 from cvsi_db.models.rewriters.retry import Limits
-from cvsi_db.models.rewriters.usage import Usage
+from cvsi_db.records import Usage
 from tests.chat_server import Reply, failed, said
 from tests.models.conftest import Serve
 

@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 
 from cvsi_db.errors import RewriteError, UsageError
-from cvsi_db.models.rewriters.choice import (
+from cvsi_db.models.rewriters import (
     FirstAnswer,
     Request,
     cache_name,
+    check_rewriter,
     concurrency_of,
     make_rewriter,
     rewrite_many,
     usage_of,
 )
 from cvsi_db.models.rewriters.openai import OpenAIRewriter
-from cvsi_db.models.rewriters.usage import Usage
 from cvsi_db.models.rules import RulesRewriter
-from cvsi_db.records import Rewrite
+from cvsi_db.records import Rewrite, Usage
 from cvsi_db.store.catalog import Catalog
 from tests.chat_server import Reply, answered, captions_in, failed
 from tests.fakes import FakeRewriter
@@ -48,10 +48,22 @@ def test_an_unknown_name_lists_the_known_ones(name: str) -> None:
 
 def test_making_one_imports_neither_client_nor_torch() -> None:
     code = (
-        "import sys; from cvsi_db.models.rewriters.choice import make_rewriter; make_rewriter('openai,rules');"
+        "import sys; from cvsi_db.models.rewriters import make_rewriter; make_rewriter('openai,rules');"
         "print({'openai', 'torch', 'lancedb'} & set(sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_check_tells_a_missing_key_before_anything_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(RewriteError, match="API key of the openai rewriter is missing: set OPENAI_API_KEY"):
+        check_rewriter(make_rewriter("openai"))
+    check_rewriter(make_rewriter("openai,rules"))
+    check_rewriter(FakeRewriter())
+    with pytest.raises(RewriteError, match=r"no rewriter can answer: openai-.*: the API key"):
+        check_rewriter(FirstAnswer([make_rewriter("openai")] * 2))
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+    check_rewriter(make_rewriter("openai"))
 
 
 # --- several in turn ----------------------------------------------------------------------------------------------
@@ -174,9 +186,15 @@ def test_nobody_is_waited_for_after_an_error(serve: Serve) -> None:
 
 def test_an_error_one_after_the_other_names_its_request_too() -> None:
     rewriter = FakeRewriter()
-    with pytest.raises(RewriteError, match=r"request 2 of 3 \(''\): nothing to rewrite"):
+    with pytest.raises(RewriteError, match=r"request 2 of 3 \(''\): nothing to rewrite") as caught:
         rewrite_many(rewriter, [(("a cat",), "with a hat"), ((), ""), (("a dog",), "with a hat")])
+    assert caught.value.position == 1
     assert len(rewriter.calls) == 2
+
+
+def test_an_error_of_a_lone_request_needs_no_number() -> None:
+    with pytest.raises(RewriteError, match="^nothing to rewrite"):
+        rewrite_many(FakeRewriter(), [((), "")])
 
 
 def test_a_slip_of_ours_is_not_dressed_up_as_a_rewrite_error() -> None:
@@ -216,7 +234,7 @@ def test_an_interrupt_stops_the_batch_at_once_and_keeps_what_was_heard(serve: Se
 
     endpoint = serve(reply=reply)
     code = (
-        "from cvsi_db.models.rewriters.choice import make_rewriter, rewrite_many\n"
+        "from cvsi_db.models.rewriters import make_rewriter, rewrite_many\n"
         "requests = [([f'a cat number {number}'], 'with a hat') for number in range(30)]\n"
         "try: rewrite_many(make_rewriter('openai'), requests, on_answer=lambda index, _: print(index, flush=True))\n"
         "except KeyboardInterrupt: print('interrupted')"

@@ -10,8 +10,7 @@ import pytest
 from cvsi_db.errors import RewriteError, UsageError
 from cvsi_db.models.rewriters.openai import DEFAULT_MODEL, OpenAIRewriter
 from cvsi_db.models.rewriters.prompts import ANSWER_SCHEMA, PROMPT_VERSION, SYSTEM_PROMPT, user_prompt
-from cvsi_db.models.rewriters.usage import Usage
-from cvsi_db.records import Rewrite
+from cvsi_db.records import Rewrite, Usage
 from tests.chat_server import answered, failed, said
 from tests.models.conftest import Serve
 

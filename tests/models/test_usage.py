@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from cvsi_db.models.rewriters.usage import Usage
+from cvsi_db.records import Usage
 
 
 def test_nothing_is_lost_between_threads() -> None:
