@@ -89,10 +89,10 @@ def _ingest(
 ) -> IngestSummary:
     from cvsi_db.gallery import Gallery
     from cvsi_db.ingest.scan import check_paths
-    from cvsi_db.manage.tags import tidy_tags
+    from cvsi_db.records.tags import normalise_tags
     from cvsi_db.store.folder import is_gallery
 
-    tidy_tags(options["tags"])
+    normalise_tags(options["tags"])
     if not is_gallery(settings.db):
         check_paths(paths)  # refuses paths without pictures before a gallery is made for them
     opened = Gallery.open_or_create(settings.db, model=model, default_model=settings.model, device=settings.device)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cvsi_db.interrupt import stop_between_steps
+
 from .common import common_options, emit, model_options, settings_for
-from .interrupt import stopped_by
 from .progress import stage_progress
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def phi(
     job = PhiJob.plan(place.model, place.device, texts, run, out, save_every=save_every, log_every=log_every)
     job.check(resume=resume)
     started = time.perf_counter()
-    with stopped_by(signal.SIGINT) as stopped, stage_progress(quiet) as on_progress:
+    with stop_between_steps(signal.SIGINT) as stopped, stage_progress(quiet) as on_progress:
         _run(job, on_progress, stopped.is_set, quiet)
     emit(_report(job, run, time.perf_counter() - started, form))
 

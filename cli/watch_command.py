@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cvsi_db.interrupt import stop_between_steps
+
 from .common import common_options, emit, model_options, settings_for
-from .interrupt import stopped_by
 
 if TYPE_CHECKING:
     from cvsi_db.records import IngestSummary
@@ -54,7 +55,7 @@ def command(
     settings = settings_for(db, model, device)
     options = WatchOptions(prune, not no_captions, batch_size, poll)
     say = _silent if quiet else _say
-    with stopped_by(signal.SIGINT, signal.SIGTERM) as stop:
+    with stop_between_steps(signal.SIGINT, signal.SIGTERM) as stop:
         opened = Gallery.open_or_create(settings.db, model=model, default_model=settings.model, device=settings.device)
         with opened as gallery:
             say(f"watching {', '.join(map(str, paths))} for {settings.db}: Ctrl-C ends it")

@@ -1,7 +1,8 @@
-"""Fixtures every test folder shares: the fakes, a small folder of pictures, and an empty gallery to write to."""
+"""Fixtures every test folder shares: the fakes, a small folder of images, and an empty gallery to write to."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,18 @@ from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakePhi, FakeRewriter, 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store
+
+
+@pytest.fixture(scope="session", autouse=True)
+def python_handles_ctrl_c() -> Iterator[None]:
+    """Ctrl-C interrupts the tests and the processes they start, also where the tests were started with it ignored.
+
+    `make test &` in a script does that, and so do some CI runners. A started process inherits an ignored signal, but not
+    a handler, in whose place it has the default.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -37,7 +50,7 @@ def rewriter() -> FakeRewriter:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """A folder of five distinct pictures, two of them in a sub-folder."""
+    """A folder of five distinct images, two of them in a sub-folder."""
     folder = tmp_path / "photos"
     save_picture(folder / "red.png", "red")
     save_picture(folder / "green.png", "green", (48, 64))

@@ -1,13 +1,13 @@
-"""Ingest: scan → read → decode → prepare → embed → caption → write, in batches that overlap.
+"""Ingest: scan → load → embed → caption → write, in batches that overlap.
 
-Takes paths, an open gallery and the models; returns an IngestSummary. The models wait for nothing: pictures are read
-and decoded ahead of them (pipeline.py), and written behind them (writing.py). Some seconds' work is what is lost when
-an ingest is cut short: whatever was written stays, and the next ingest does the rest. Knows nothing about how any stage
-works.
+Takes paths, an open gallery and the models; returns an IngestSummary. Images are read and decoded ahead of the models
+(pipeline.py) and written behind them (commit_thread.py). An ingest that is cut short loses some seconds' work: what was
+written stays, and the next ingest does the rest.
 """
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,20 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvsi_db.errors import IngestError
-from cvsi_db.ingest.caption import caption, no_captions
-from cvsi_db.ingest.commit_thread import Described, Writing, plus
-from cvsi_db.ingest.embed import embed
-from cvsi_db.ingest.interrupt import stopping
-from cvsi_db.ingest.pipeline import Pipeline
-from cvsi_db.ingest.progress import Progress
+from cvsi_db.ingest.caption import caption
+from cvsi_db.ingest.commit_thread import CommitThread, EmbeddedBatch, add_summaries
+from cvsi_db.ingest.embed import embed_images, no_captions
+from cvsi_db.ingest.pipeline import Pipeline, StageTimes
 from cvsi_db.ingest.read_bytes import DecodedBatch, printable
-from cvsi_db.ingest.scan import Scan, scan
-from cvsi_db.manage.tags import tidy_tags
+from cvsi_db.ingest.scan import scan
+from cvsi_db.interrupt import stop_between_steps
 from cvsi_db.models.protocols import Captioner, Encoder
 from cvsi_db.records import IngestProgress, IngestSummary
+from cvsi_db.records.tags import normalise_tags
 
 if TYPE_CHECKING:
-    from cvsi_db.ingest.write import Writer
     from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store
 
@@ -47,29 +45,57 @@ def ingest(
     prune: bool = False,
     tags: Sequence[str] = (),
 ) -> IngestSummary:
-    """Take in files and folders; `progress` is called after each batch of at most `batch_size` files.
+    """Ingest files and folders; `progress` is called after each batch of at most `batch_size` files.
 
-    Without a batch size the encoder's own is taken. Without a captioner new pictures have no captions, until
-    ingest.recaption writes them. Every image that is met gets the `tags`; with `prune` those whose files are gone are
-    forgotten for good. The caller holds the gallery's write lock. Files that cannot be read are counted and listed, in
-    the order of the scan. Raises IngestError for a path that does not exist or holds no picture, UsageError for an
-    unusable tag, ModelError when a model gives nothing usable, GalleryError when the gallery cannot be written; an
-    ingest that raises leaves its finished batches. So does Ctrl-C: the batches in work are finished and written, then
-    KeyboardInterrupt is raised; the second one interrupts at once.
+    Without a batch size the encoder's own is used. Without a captioner new images have no captions until
+    ingest.recaption writes them. Every file found gives its image the `tags`; with `prune` images whose files are gone
+    are deleted for good. The caller holds the gallery's write lock. Files that cannot be read are counted and listed,
+    in the order of the scan. Raises IngestError for a path that does not exist or holds no image, UsageError for an
+    unusable tag, ModelError when a model returns nothing usable, GalleryError when the gallery cannot be written; an
+    ingest that raises keeps its finished batches. At the first Ctrl-C the batches in work are finished and written,
+    then KeyboardInterrupt is raised; the second one interrupts at once.
     """
     from cvsi_db.ingest.write import Writer
 
     if batch_size is not None and batch_size < 1:
         raise IngestError(f"cannot ingest {batch_size!r} files at a time: the batch size is at least 1")
     started = time.monotonic()
-    writer = Writer(store, catalog, tags=tidy_tags(tags))
+    writer = Writer(store, catalog, tags=normalise_tags(tags))
     found = scan(paths, writer.files, writer.known)
     run = catalog.start_run([printable(path.absolute()) for path in paths])
-    written = _take_in(found, writer, catalog, encoder, captioner, batch_size or encoder.batch_size, progress)
-    total = plus(written, writer.finish(found, prune=prune))
-    total = replace(total, seconds=time.monotonic() - started)
-    catalog.finish_run(run, total)
-    return total
+    times = StageTimes(found.total, len(found.unchanged))
+
+    def describe(batch: DecodedBatch) -> EmbeddedBatch:
+        vectors = embed_images(batch.views, encoder)
+        if captioner is None:
+            return EmbeddedBatch(batch, vectors, no_captions(vectors))
+        captions = caption(batch.pictures, captioner=captioner, encoder=encoder, catalog=catalog)
+        return EmbeddedBatch(batch, vectors, captions)
+
+    with Pipeline(
+        found.pending,
+        writer.known,
+        encoder,
+        describe,
+        batch_size=batch_size or encoder.batch_size,
+        keep_pixels=captioner is not None,
+        times=times,
+    ) as pipeline:
+        with (
+            stop_between_steps(signal.SIGINT, on_stop=pipeline.stop) as stopped,
+            CommitThread(writer.write) as commits,
+        ):
+            for embedded in pipeline:
+                with times.during("writing"):
+                    commits.add(embedded)
+                if progress is not None:
+                    progress(times.after(embedded.batch))
+        if stopped.is_set():
+            raise KeyboardInterrupt
+    summary = add_summaries(commits.total, writer.finish(found, prune=prune))
+    summary = replace(summary, seconds=time.monotonic() - started)
+    catalog.finish_run(run, summary)
+    return summary
 
 
 def dry_run(paths: Sequence[Path], store: Store | None = None, catalog: Catalog | None = None) -> IngestSummary:
@@ -89,32 +115,3 @@ def dry_run(paths: Sequence[Path], store: Store | None = None, catalog: Catalog 
         seconds=time.monotonic() - started,
         lost=found.lost,
     )
-
-
-def _take_in(
-    found: Scan,
-    writer: Writer,
-    catalog: Catalog,
-    encoder: Encoder,
-    captioner: Captioner | None,
-    batch_size: int,
-    progress: Callable[[IngestProgress], None] | None,
-) -> IngestSummary:
-    """Everything that has to be read; returns what was written."""
-    stand = Progress(found.total, len(found.unchanged))
-
-    def describe(batch: DecodedBatch) -> Described:
-        vectors = embed(batch.views, encoder)
-        if captioner is None:
-            return batch, vectors, no_captions(vectors)
-        return batch, vectors, caption(batch.pictures, captioner=captioner, encoder=encoder, catalog=catalog)
-
-    whole, known = captioner is not None, writer.known
-    pipeline = Pipeline(found.pending, known, encoder, describe, batch_size=batch_size, whole=whole, progress=stand)
-    with pipeline, stopping(pipeline.stop), Writing(writer.write) as writing:
-        for described in pipeline:
-            with stand.during("writing"):
-                writing.add(described)
-            if progress is not None:
-                progress(stand.after(described[0]))
-    return writing.total

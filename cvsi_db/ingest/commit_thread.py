@@ -1,7 +1,7 @@
-"""Writing: batches are written in a thread of their own, several in one go, because a commit costs more than its rows.
+"""Commit thread: batches are written in a thread of their own, several per commit, since a commit costs more than rows.
 
-Takes batches with their vectors and captions, and the function that writes them; gives the sum of what it returns. What
-an ingest loses when it is killed is what waits here, some seconds' work. Knows nothing about tables.
+Takes batches with their vectors and captions, and the function that writes them; returns the sum of what it returns.
+What waits here, some seconds' work, is what an ingest loses when it is killed.
 """
 
 from __future__ import annotations
@@ -11,30 +11,37 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import fields, replace
-from typing import Self
+from typing import NamedTuple, Self
 
 from PIL import Image
 
 from cvsi_db.errors import CvsiError
-from cvsi_db.ingest.caption import Captions
+from cvsi_db.ingest.embed import Captions
 from cvsi_db.ingest.read_bytes import DecodedBatch, ReadFile
 from cvsi_db.records import FloatArray, IngestSummary
 
-Write = Callable[[DecodedBatch, Mapping[str, FloatArray], Mapping[str, Captions]], IngestSummary]
-Described = tuple[DecodedBatch, Mapping[str, FloatArray], Mapping[str, Captions]]
-"""A batch with the vectors (dim,) and the captions of its pictures, by image_id."""
-
 COMMIT_S = 2.0
-"""How many seconds' work is written in one go."""
+"""A commit is due after this many seconds."""
 COMMIT_FILES = 1024
-"""How many files are, if they are there sooner."""
+"""A commit is due after this many files, if they come sooner."""
 
 
-class Writing:
+class EmbeddedBatch(NamedTuple):
+    """A batch with the vectors (dim,) and the captions of its images, by image_id."""
+
+    batch: DecodedBatch
+    vectors: Mapping[str, FloatArray]
+    captions: Mapping[str, Captions]
+
+
+Write = Callable[[DecodedBatch, Mapping[str, FloatArray], Mapping[str, Captions]], IngestSummary]
+
+
+class CommitThread:
     """Writes what is added, in order. A context manager: at its end everything is written, also after an error.
 
-    `total` is the sum of what was written until then. An error of the writing is raised by a later `add`, or at the
-    end, and nothing is written after it.
+    `total` is the sum of what has been written. An error of the writing is raised by a later `add`, or at the end, and
+    nothing is written after it.
     """
 
     def __init__(self, write: Write) -> None:
@@ -42,77 +49,77 @@ class Writing:
         self._write = write
         self._thread = ThreadPoolExecutor(1, "cvsi-write")
         self._running: Future[IngestSummary] | None = None
-        self._group = _Group()
+        self._pending = _Pending()
 
-    def add(self, described: Described) -> None:
-        """Write a batch, sooner or later; waits only when far more is to be written than should be."""
-        self._group.add(*described)
+    def add(self, embedded: EmbeddedBatch) -> None:
+        """Write a batch, sooner or later; waits only when far more is pending than one commit should write."""
+        self._pending.add(embedded)
         is_idle = self._running is None or self._running.done()
-        if self._group.is_due and (is_idle or self._group.files >= 2 * COMMIT_FILES):
+        if self._pending.is_due and (is_idle or self._pending.files >= 2 * COMMIT_FILES):
             self._begin()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        with self._thread, suppress(CvsiError) if kind else nullcontext():  # what went wrong first is what is told
+        with self._thread, suppress(CvsiError) if kind else nullcontext():  # the first error is the one to report
             self._begin()
             self._finish()
 
     def _begin(self) -> None:
-        """Hand the group to the thread, once it is through with the one before."""
+        """Hand what is pending to the thread, once it has finished the commit before."""
         self._finish()
-        group, self._group = self._group, _Group()
-        if group.files:
-            self._running = self._thread.submit(self._write, group.batch, group.vectors, group.captions)
+        pending, self._pending = self._pending, _Pending()
+        if pending.files:
+            self._running = self._thread.submit(self._write, *pending.merged())
 
     def _finish(self) -> None:
         running, self._running = self._running, None
         try:
-            self.total = plus(self.total, running.result()) if running else self.total
+            self.total = add_summaries(self.total, running.result()) if running else self.total
         except BaseException:
-            self._group = _Group()
+            self._pending = _Pending()
             raise
 
 
-class _Group:
-    """Batches that will be written as one."""
+class _Pending:
+    """Batches that will be written in one commit."""
 
     def __init__(self) -> None:
-        self._since = time.monotonic()
-        self._batches: list[DecodedBatch] = []
-        self.vectors: dict[str, FloatArray] = {}
-        self.captions: dict[str, Captions] = {}
         self.files = 0
+        self._since = time.monotonic()
+        self._batches: list[EmbeddedBatch] = []
 
     @property
     def is_due(self) -> bool:
         """Whether it is large or old enough."""
         return self.files >= COMMIT_FILES or time.monotonic() - self._since >= COMMIT_S
 
-    @property
-    def batch(self) -> DecodedBatch:
-        """All of them as one."""
-        return DecodedBatch(
-            tuple(file for batch in self._batches for file in batch.files),
-            tuple(failed for batch in self._batches for failed in batch.failures),
-        )
-
-    def add(self, batch: DecodedBatch, vectors: Mapping[str, FloatArray], captions: Mapping[str, Captions]) -> None:
-        self._batches.append(replace(batch, files=tuple(map(_without_pixels, batch.files))))
-        self.vectors.update(vectors)
-        self.captions.update(captions)
+    def add(self, embedded: EmbeddedBatch) -> None:
+        batch = replace(embedded.batch, files=tuple(map(_without_pixels, embedded.batch.files)))
+        self._batches.append(embedded._replace(batch=batch))
         self.files += len(batch.files) + len(batch.failures)
 
+    def merged(self) -> EmbeddedBatch:
+        """All of them as one."""
+        vectors: dict[str, FloatArray] = {}
+        captions: dict[str, Captions] = {}
+        for embedded in self._batches:
+            vectors.update(embedded.vectors)
+            captions.update(embedded.captions)
+        files = tuple(file for embedded in self._batches for file in embedded.batch.files)
+        failures = tuple(failed for embedded in self._batches for failed in embedded.batch.failures)
+        return EmbeddedBatch(DecodedBatch(files, failures), vectors, captions)
 
-def plus(one: IngestSummary, other: IngestSummary) -> IngestSummary:
-    """The sum of two summaries: numbers are added, lists go one after the other."""
+
+def add_summaries(one: IngestSummary, other: IngestSummary) -> IngestSummary:
+    """The sum of two summaries: numbers are added, lists joined."""
     names = [each.name for each in fields(IngestSummary)]
     return IngestSummary(**{name: getattr(one, name) + getattr(other, name) for name in names})
 
 
 def _without_pixels(read: ReadFile) -> ReadFile:
-    """The file as the writer needs it: what pictures look like would fill the memory while they wait."""
+    """The file as the writer needs it: the pixels of all pending pictures would fill the memory."""
     if read.picture is None:
         return read
     return replace(read, picture=replace(read.picture, image=Image.new("RGB", (1, 1))), view=None)

@@ -1,7 +1,7 @@
 """Decode: the bytes of a file become an upright RGB picture of bounded size. Nobody vouches for those bytes.
 
 Takes a file (or bytes, or a PIL image); returns a Picture, or says in plain words why there is none. Safe to use from
-several threads. Knows nothing about models or the gallery; image_file.py holds the limits.
+several threads. Knows nothing about models or the gallery; pillow_guard.py holds the limits.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cvsi_db.ingest.image_file import (
+from cvsi_db.ingest.metadata import read_metadata
+from cvsi_db.ingest.pillow_guard import (
     MAX_BYTES,
     MAX_PIXELS,
     check_size,
@@ -19,7 +20,6 @@ from cvsi_db.ingest.image_file import (
     pixels_when_opened,
     plain_reasons,
 )
-from cvsi_db.ingest.metadata import read_metadata
 from cvsi_db.ingest.pixels import MAX_SIDE, reduced, upright
 from cvsi_db.ingest.read_bytes import printable, read_file
 from cvsi_db.records import Picture

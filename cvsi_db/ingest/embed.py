@@ -1,35 +1,67 @@
-"""Embed: pictures become embeddings, captions L2-normalised vectors.
-
-Takes views of pictures, or texts, and an Encoder; returns float32 vectors, each still beside the image_id it belongs
-to. Knows nothing about files, captioners or the gallery.
-"""
+"""Embed: images become embeddings, captions L2-normalised vectors, each beside the image_id it belongs to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from cvsi_db.models.protocols import Encoder
 from cvsi_db.models.unit_vectors import normalise
-from cvsi_db.records import FloatArray
+from cvsi_db.records import CaptionRow, FloatArray
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def embed(views: Mapping[str, Image], encoder: Encoder) -> dict[str, FloatArray]:
-    """The embedding (dim,) of each picture, not normalised, by image_id; one forward, none without pictures.
+@dataclass(frozen=True)
+class Captions:
+    """The captions of one image and their L2-normalised vectors (n, dim); none where it was not captioned."""
 
-    `views` are the pictures, by image_id, as they are or as the encoder prepared them. Raises ModelError for an
+    texts: tuple[str, ...]
+    vectors: FloatArray = field(repr=False)
+
+    @property
+    def mean(self) -> FloatArray:
+        """(dim,) mean of the vectors, not normalised again: the less the captions agree, the shorter it is.
+
+        Without captions it is zero, which adds nothing to any score.
+        """
+        return np.asarray(self.vectors.sum(axis=0) / max(len(self.texts), 1), dtype=np.float32)
+
+    def rows(self, image_id: str) -> list[CaptionRow]:
+        """The rows of the captions table."""
+        pairs = zip(self.texts, self.vectors, strict=True)
+        return [CaptionRow(image_id, ordinal, text, vector) for ordinal, (text, vector) in enumerate(pairs)]
+
+
+def embed_images(views: Mapping[str, Image], encoder: Encoder) -> dict[str, FloatArray]:
+    """The embedding (dim,) of each image, not normalised, by image_id; one forward, none without images.
+
+    `views` are the pictures by image_id, as they are or as the encoder prepared them. Raises ModelError for an
     embedding that is zero or not finite, or the wrong number of them.
     """
     if not views:
         return {}
     embeddings = encoder.encode_images(list(views.values()))
-    normalise(embeddings, len(views))  # what cannot be is told here, rather than when it is written
+    normalise(embeddings, len(views))  # raises here, before anything is written, for what cannot be normalised
     return dict(zip(views, embeddings, strict=True))
 
 
-def embed_texts(texts: Sequence[str], encoder: Encoder) -> FloatArray:
-    """(n, dim) vectors of the texts, in order; one forward, n at least 1. Raises ModelError as `embed` does."""
-    return normalise(encoder.encode_texts(texts), len(texts))
+def embed_captions(texts: Mapping[str, Sequence[str]], encoder: Encoder) -> dict[str, Captions]:
+    """The captions of each image, at least one, with their vectors; one forward. Raises as `embed_images` does."""
+    if not texts:
+        return {}
+    flat = list(chain.from_iterable(texts.values()))
+    vectors = normalise(encoder.encode_texts(flat), len(flat))
+    ends = np.cumsum([len(captions) for captions in texts.values()])
+    parts = np.split(vectors, ends[:-1])
+    return {image_id: Captions(tuple(texts[image_id]), part) for image_id, part in zip(texts, parts, strict=True)}
+
+
+def no_captions(vectors: Mapping[str, FloatArray]) -> dict[str, Captions]:
+    """Empty Captions for each image, by image_id; `vectors` are the image vectors (dim,)."""
+    return {image_id: Captions((), np.zeros((0, len(vector)), np.float32)) for image_id, vector in vectors.items()}

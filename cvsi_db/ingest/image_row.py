@@ -15,7 +15,7 @@ from unicodedata import normalize
 
 import numpy as np
 
-from cvsi_db.ingest.caption import Captions
+from cvsi_db.ingest.embed import Captions
 from cvsi_db.ingest.scan import is_gone
 from cvsi_db.ingest.walk import seen
 from cvsi_db.models.unit_vectors import normalise

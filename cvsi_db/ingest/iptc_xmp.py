@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from cvsi_db.records.tags import file_keyword_as_tag
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_XMP_BYTES = 2**20
 """The longest XMP block that is read: editing histories make them long, keywords do not."""
-MAX_TAGS, MAX_TAG_LENGTH = 64, 100
+MAX_TAGS = 64
 
 _KEYWORDS, _DATE, _TIME = (2, 25), (2, 55), (2, 60)
 """IPTC IIM 4.2, record 2."""
@@ -42,10 +44,10 @@ def keywords(image: Image) -> tuple[str, ...]:
     """
     xmp = _xmp(image)
     hierarchical = (text.rpartition("|")[2] for text in _items(xmp, _HIERARCHY))
-    tidy = (_tidy(text) for text in chain(_iptc(image, _KEYWORDS), _items(xmp, _SUBJECT), hierarchical))
     unique: dict[str, str] = {}
-    for text in filter(None, tidy):
-        unique.setdefault(text.casefold(), text)
+    for text in chain(_iptc(image, _KEYWORDS), _items(xmp, _SUBJECT), hierarchical):
+        if tag := file_keyword_as_tag(text):
+            unique.setdefault(tag.casefold(), tag)
     return tuple(unique.values())[:MAX_TAGS]
 
 
@@ -53,11 +55,6 @@ def date_created(image: Image) -> str | None:
     """When the picture was taken by XMP, else by IPTC: ISO 8601 of the clock there, without a zone; None if unsaid."""
     written = chain(_xmp_dates(_xmp(image)), _iptc_dates(image))
     return next(filter(None, map(_moment, written)), None)
-
-
-def _tidy(text: str) -> str:
-    words = "".join(char if char.isprintable() else " " for char in text).split()
-    return " ".join(words)[:MAX_TAG_LENGTH].strip()
 
 
 def _moment(text: str) -> str | None:

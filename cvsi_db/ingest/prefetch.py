@@ -1,7 +1,7 @@
-"""Ahead: work done in threads ahead of whoever takes the results, in order, and never too far ahead.
+"""Prefetch: an ordered map in threads that works ahead of its consumer, within a bound.
 
 Takes a function and its arguments; an iterator over the results, in the arguments' order. An error of the function, or
-of what gives the arguments, is raised in the result's place. Knows nothing about what is worked on.
+of the iterable of arguments, is raised in the result's place.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _PATIENCE_S = 10.0
 """How long `close` waits for a thread: one that hangs in a read must not keep the caller."""
 
 
-class Ahead(Generic[T, R], Iterator[R]):
-    """`work` of each of `items`, by so many `threads`, which take the items one after another.
+class Prefetch(Generic[T, R], Iterator[R]):
+    """`work` of each of `items`, in `threads` threads that take the items one after another.
 
-    `room` is how much may be begun and not taken yet, as `weigh` weighs the items; an item heavier than all of it
-    waits until it is alone. `begin` is called in each thread first. The results are for one taker at a time. The
-    threads end with the items, with `stop` or `close`; they are daemons, so that none keeps the process.
+    `room` bounds what is begun and not consumed yet, as `weigh` weighs the items; an item heavier than all of it waits
+    until it is alone. `begin` is called first in each thread. One consumer at a time. The threads end with the items,
+    with `stop` or with `close`; they are daemons, so that none keeps the process alive.
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class Ahead(Generic[T, R], Iterator[R]):
         *,
         threads: int,
         room: int,
-        weigh: Callable[[T], int] = lambda item: 1,
+        weigh: Callable[[T], int] = lambda _item: 1,
         begin: Callable[[], None] = lambda: None,
     ) -> None:
         self._work, self._items, self._begin = work, iter(items), begin
         self._weigh, self._room = weigh, _Room(room)
-        self._turn = threading.Lock()  # who has it takes the next item
+        self._turn = threading.Lock()  # held by the thread that takes the next item
         self._over = False
         self._begun: SimpleQueue[tuple[Future[R], int] | None] = SimpleQueue()
         self._stopped: Future[None] = Future()
@@ -58,18 +58,18 @@ class Ahead(Generic[T, R], Iterator[R]):
             if result.done():
                 self._room.leave(weight)
                 return result.result()
-        self._begun.put(None)  # for whoever asks again
+        self._begun.put(None)  # for the next call
         raise StopIteration
 
     def stop(self) -> None:
-        """Begin nothing more and wait for nothing: the results end before the first that is not there. At once."""
+        """Begin nothing more, and return at once: the results end before the first that is not there yet."""
         self._room.close()
         if not self._stopped.done():
             self._stopped.set_result(None)
         self._begun.put(None)
 
     def close(self) -> None:
-        """Stop, and wait until the threads are through with what they have begun, unless they hang."""
+        """Stop, and wait until the threads have finished what they have begun, unless they hang."""
         self.stop()
         for thread in self._threads:
             thread.join(_PATIENCE_S)
@@ -90,10 +90,10 @@ class Ahead(Generic[T, R], Iterator[R]):
                 result.set_result(self._work(item))
             except BaseException as error:
                 result.set_exception(error)
-            del begun, item, result  # or they would be kept for as long as the next one takes
+            del begun, item, result  # else they stay in memory while the next item is worked on
 
     def _next_item(self) -> tuple[T, Future[R]] | None:
-        """The next item and where its result goes, or None when there is none any more."""
+        """The next item and where its result goes, or None at the end."""
         with self._turn:
             if self._over:
                 return None
@@ -114,14 +114,14 @@ class Ahead(Generic[T, R], Iterator[R]):
 
 
 class _Room:
-    """So much of something, which is taken and given back; closed, there is none for anyone."""
+    """An amount that is taken and given back; once closed, nothing can be taken."""
 
     def __init__(self, size: int) -> None:
         self._size, self._left, self._closed = size, size, False
         self._changed = threading.Condition()
 
     def enter(self, weight: int) -> bool:
-        """Wait for room, and take it; False when it is closed."""
+        """Wait for room, and take it; False once it is closed."""
         weight = min(weight, self._size)
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._left >= weight)
@@ -135,7 +135,7 @@ class _Room:
             self._changed.notify()
 
     def close(self) -> None:
-        """No more room, also for whoever waits."""
+        """Wake who waits: there is no more room."""
         with self._changed:
             self._closed = True
             self._changed.notify()

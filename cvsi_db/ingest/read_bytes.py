@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from cvsi_db.errors import ImageError
-from cvsi_db.ingest.image_file import MAX_BYTES
+from cvsi_db.ingest.pillow_guard import MAX_BYTES
 from cvsi_db.records import FoundFile, Picture
 
 if TYPE_CHECKING:

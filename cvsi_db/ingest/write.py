@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, S
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from cvsi_db.ingest.caption import Captions
+from cvsi_db.ingest.embed import Captions
 from cvsi_db.ingest.image_row import is_respelt, new_row, placed, with_tags
 from cvsi_db.ingest.read_bytes import DecodedBatch, FailedFile, ReadFile, printable
 from cvsi_db.ingest.scan import Scan, is_gone, is_settled

@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from cvsi_db.errors import IngestError
-from cvsi_db.ingest.caption import embed_captions, rewrite_captions
+from cvsi_db.ingest.caption import rewrite_captions
+from cvsi_db.ingest.embed import embed_captions
 from cvsi_db.models.protocols import Encoder
 
 if TYPE_CHECKING:
@@ -57,11 +58,11 @@ def export_captions(store: Store, catalog: Catalog) -> Iterator[str]:
         chunk = rows[start : start + _CHUNK]
         kept = catalog.kept_captions([image_id for _, image_id, _ in chunk])
         for path, image_id, captions in chunk:
-            line = CaptionLine(image_id, path, captions, _captioner(captions, kept.get(image_id, {})))
+            line = CaptionLine(image_id, path, captions, captioner_of(captions, kept.get(image_id, {})))
             yield json.dumps(asdict(line), ensure_ascii=False)
 
 
-def _captioner(captions: tuple[str, ...], kept: Mapping[str, tuple[str, ...]]) -> str | None:
+def captioner_of(captions: tuple[str, ...], kept: Mapping[str, tuple[str, ...]]) -> str | None:
     """Who of those whose captions were kept said exactly these."""
     from cvsi_db.store.catalog import GIVEN
 

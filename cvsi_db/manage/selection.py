@@ -18,8 +18,6 @@ from cvsi_db.query.where import check_where
 if TYPE_CHECKING:
     from cvsi_db.store.images import Store, TableName
 
-TABLES: tuple[TableName, ...] = ("removed", "images")
-
 
 @dataclass(frozen=True)
 class Selection:
@@ -82,7 +80,8 @@ def root_of(path: str, roots: frozenset[str]) -> str | None:
 
 def _rows(store: Store, condition: str | None, removed: bool) -> Iterator[tuple[str, list[str]]]:
     """The image_id and paths of each row; one in both tables comes from `images`, which holds it, last."""
-    for table in TABLES if removed else TABLES[1:]:
+    tables: tuple[TableName, ...] = ("removed", "images") if removed else ("images",)
+    for table in tables:
         found = store.scan(["image_id", "path", "paths"], condition, table=table)
         for batch in found.to_batches():
             ids, last, paths = (column.to_pylist() for column in batch.columns)

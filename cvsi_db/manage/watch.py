@@ -20,7 +20,7 @@ from cvsi_db.errors import GalleryError, IngestError
 from cvsi_db.records import IngestProgress, IngestSummary
 
 if TYPE_CHECKING:
-    from cvsi_db.upkeep import Upkeep
+    from cvsi_db.gallery import Gallery
 
 TICK = 0.5
 """How often, in seconds, it is seen whether the folders are still there, and whether to stop."""
@@ -55,7 +55,7 @@ class Listener:
 
 
 def watch(
-    gallery: Upkeep, folders: Sequence[str | Path], *, options: WatchOptions, listener: Listener, stop: Event
+    gallery: Gallery, folders: Sequence[str | Path], *, options: WatchOptions, listener: Listener, stop: Event
 ) -> None:
     """Ingest the folders, then again whatever of them changes, until `stop` is set.
 
@@ -80,7 +80,7 @@ class _StopError(Exception):
 class _Keeper:
     """Ingests what changed; what did not go through it tries again. `told` is what was said last, by what about."""
 
-    gallery: Upkeep
+    gallery: Gallery
     options: WatchOptions
     listener: Listener
     stop: Event

@@ -141,11 +141,11 @@ def _upgrade(folder: Path, dim: int, chain: Chain) -> None:
     from sqlalchemy.exc import DBAPIError
 
     from cvsi_db.store.catalog import open_engine
-    from cvsi_db.store.lance import connect, writing
+    from cvsi_db.store.lance import connect, lance_write_errors
 
     engine = open_engine(folder / _CATALOG)
     try:
-        with writing(folder), engine.connect() as connection:
+        with lance_write_errors(folder), engine.connect() as connection:
             chain.upgrade(connection, connect(folder / _LANCE), dim)
     except DBAPIError as error:
         raise GalleryError(f"cannot write to {str(folder)!r}: {error.orig}") from error

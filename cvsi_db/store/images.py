@@ -31,18 +31,18 @@ from cvsi_db.store.arrow_rows import (
     image_rows,
     matrix,
 )
-from cvsi_db.store.indexes import KEEP, IndexFacts, OptimizeSummary, Probes, indexes_of, tend
+from cvsi_db.store.indexes import KEEP, IndexEffort, IndexFacts, OptimizeSummary, indexes_of, optimize
 from cvsi_db.store.lance import (
-    TABLES,
+    TABLE_NAMES,
     TableName,
     any_of,
     connect,
     index_kinds,
+    lance_errors,
+    lance_write_errors,
     merge,
     open_table,
-    reading,
     widened,
-    writing,
 )
 
 __all__ = ["Store", "TableName", "matrix"]
@@ -55,8 +55,8 @@ class Store:
 
     def __init__(self, folder: Path, lance: Any) -> None:
         self._folder = folder
-        self._tables: dict[TableName, Any] = {name: open_table(lance, name, folder) for name in TABLES}
-        self._images, self._captions, self._removed = (self._tables[name] for name in TABLES)
+        self._tables: dict[TableName, Any] = {name: open_table(lance, name, folder) for name in TABLE_NAMES}
+        self._images, self._captions, self._removed = (self._tables[name] for name in TABLE_NAMES)
         schema = self._images.schema
         self.dim: int = schema.field("image_vector").type.list_size
         self.columns: Mapping[str, pa.DataType] = {
@@ -99,14 +99,14 @@ class Store:
         named = any_of(image.image_id for image in images)
         check_captions(images, captions)
         if images:
-            with writing(self._folder):
+            with lance_write_errors(self._folder):
                 merge(self._captions, caption_table, "caption_id", replacing=named)
                 merge(self._images, image_table, "image_id")
 
     def update(self, images: Sequence[ImageRow]) -> None:
         """Rewrite images that are there already; their captions stay as they are. Raises as `upsert` does."""
         if images:
-            with writing(self._folder):
+            with lance_write_errors(self._folder):
                 merge(self._images, image_batch(images, self._images.schema), "image_id")
 
     def remove(self, images: Sequence[ImageRow]) -> None:
@@ -116,7 +116,7 @@ class Store:
         """
         if images:
             rows = image_batch([replace(image, paths=()) for image in images], self._removed.schema)
-            with writing(self._folder):
+            with lance_write_errors(self._folder):
                 merge(self._removed, rows, "image_id")
                 self._images.delete(any_of(image.image_id for image in images))
 
@@ -128,13 +128,13 @@ class Store:
     def drop_removed(self, image_ids: Collection[str]) -> None:
         """Take rows out of `removed` alone; unknown ids are no error."""
         if image_ids:
-            with writing(self._folder):
+            with lance_write_errors(self._folder):
                 self._removed.delete(any_of(image_ids))
 
     def delete(self, image_ids: Collection[str]) -> None:
         """Delete images for good, removed or not, and last their captions; unknown ids are no error."""
         if image_ids:
-            with writing(self._folder):
+            with lance_write_errors(self._folder):
                 for name in ("images", "removed", "captions"):
                     self._tables[name].delete(any_of(image_ids))
 
@@ -145,9 +145,9 @@ class Store:
 
         Safe to repeat; one process at a time. `on_step` is told the steps done, their total and the next one.
         """
-        with writing(self._folder):
+        with lance_write_errors(self._folder):
             self._removed.optimize(cleanup_older_than=keep)
-            return tend((self._images, self._captions), self._folder, index_kinds(), keep, on_step)
+            return optimize((self._images, self._captions), self._folder, index_kinds(), keep, on_step)
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -158,23 +158,23 @@ class Store:
         limit: int,
         where: str | None = None,
         *,
-        probes: Probes | None = None,
+        effort: IndexEffort | None = None,
     ) -> pa.Table:
         """The `limit` images nearest to `vector` (dim,) by inner product, out of those that meet `where`.
 
         Columns: image_id, image_vector, caption_vector, similarity (float32); best first, ties by image_id. Without
-        `probes` every image is compared, whatever indexes there are; with them the column's index is asked, and near
+        `effort` every image is compared, whatever indexes there are; with them the column's index is asked, and near
         images may be missing. LanceDB rounds the query to float16, so it is searched for at unit
         length and the similarity scaled back; the error against the stored row is at most 2⁻¹¹ · |vector| · |row|
         (4.9e-4 for unit vectors; 7e-5 measured). Raises ModelError for a zero, infinite or misshapen vector,
-        QueryError for a limit below 1, FilterError for an unusable filter, GalleryError for probes without an index.
+        QueryError for a limit below 1, FilterError for an unusable filter, GalleryError for effort without an index.
         """
         if limit < 1:
             raise QueryError(f"cannot search for {limit!r} images: ask for at least 1")
         check_vector(vector, self.dim, "the query vector")
         length = float(np.linalg.norm(vector))
         search = self._images.search(vector / length, vector_column_name=column, query_type="vector")
-        search = self._through(search.distance_type("dot").limit(limit), column, probes)
+        search = self._through(search.distance_type("dot").limit(limit), column, effort)
         return _ranked(self._run(search.select(["image_id", *VECTORS, "_distance"]), where), length)
 
     def take(self, image_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
@@ -210,7 +210,7 @@ class Store:
 
     def batches(self, columns: Sequence[str], size: int, table: TableName = "images") -> Iterator[pa.RecordBatch]:
         """`columns` of every row of one version, as stored (vectors float16), at most `size` rows at a time."""
-        with reading(self._folder):
+        with lance_errors(self._folder):
             rows = open_table(connect(self._folder), table, self._folder)
             rows.checkout(rows.version)  # whatever is written in between
             # One query per batch: a single one would read ahead, into memory, whatever its reader is too slow for.
@@ -219,12 +219,12 @@ class Store:
 
     def count(self, where: str | None = None) -> int:
         """The number of images that meet `where`."""
-        with reading(self._folder, where):
+        with lance_errors(self._folder, where):
             return int(self._images.count_rows(where))
 
     def indexes(self, table: TableName = "images") -> tuple[IndexFacts, ...]:
         """The indexes on `table`, by column."""
-        with reading(self._folder):
+        with lance_errors(self._folder):
             return indexes_of(self._tables[table])
 
     def count_uncaptioned(self) -> int:
@@ -242,21 +242,23 @@ class Store:
         """Dry-run a filter. Raises FilterError, with the reason in one line, when it cannot be used."""
         self._run(self._images.search().select(["image_id"]).limit(1), where)
 
-    def _through(self, search: Any, column: ColumnName, probes: Probes | None) -> Any:
-        if probes is None:
+    def _through(self, search: Any, column: ColumnName, effort: IndexEffort | None) -> Any:
+        if effort is None:
             return search.bypass_vector_index()
         if column not in {facts.column for facts in self.indexes()}:  # LanceDB would compare every row without a word
             raise GalleryError(f"no index on {column!r} in {str(self._folder)!r}: run `cvsi-db optimize`")
         # No most: a narrow filter may leave fewer rows than the limit in the partitions nearest to the query.
-        search = search.minimum_nprobes(probes.partitions).maximum_nprobes(0)
-        return search.refine_factor(probes.refine)
+        search = search.minimum_nprobes(effort.partitions).maximum_nprobes(0)
+        return search.refine_factor(effort.refine)
 
     def _named(self, image_ids: Collection[str], columns: Sequence[str], table: TableName = "images") -> pa.Table:
-        with reading(self._folder):  # the condition is ours: whatever goes wrong, a person's filter is not at fault
+        with lance_errors(
+            self._folder
+        ):  # the condition is ours: whatever goes wrong, a person's filter is not at fault
             return widened(self._tables[table].search().select(list(columns)).where(any_of(image_ids)).to_arrow())
 
     def _run(self, query: Any, condition: str | None) -> pa.Table:
-        with reading(self._folder, condition):
+        with lance_errors(self._folder, condition):
             return widened((query.where(condition) if condition else query).to_arrow())
 
 

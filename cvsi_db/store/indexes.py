@@ -61,7 +61,7 @@ class IndexFacts:
 
 
 @dataclass(frozen=True)
-class Probes:
+class IndexEffort:
     """How an indexed search looks: partitions read at the least, and candidates per row asked for, compared exactly.
 
     A search that finds too few rows among `partitions`, because of its filter, goes on to the others.
@@ -108,7 +108,7 @@ def indexes_of(table: Any) -> tuple[IndexFacts, ...]:
     )
 
 
-def tend(
+def optimize(
     tables: Sequence[Any], folder: Path, kinds: Any, keep: timedelta, on_step: Callable[[int, int, str], None] | None
 ) -> OptimizeSummary:
     """Compact the tables in `folder`, drop versions older than `keep`, build the indexes that are wanted.

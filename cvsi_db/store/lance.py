@@ -21,7 +21,7 @@ os.environ.setdefault("LANCEDB_LOG", "error")  # LanceDB reads it when imported;
 import lancedb
 
 TableName = Literal["images", "captions", "removed"]
-TABLES: tuple[TableName, ...] = ("images", "captions", "removed")
+TABLE_NAMES: tuple[TableName, ...] = ("images", "captions", "removed")
 
 
 def connect(folder: Path) -> Any:
@@ -93,7 +93,7 @@ def widened(table: pa.Table) -> pa.Table:
 
 
 @contextmanager
-def reading(folder: Path, condition: str | None = None) -> Iterator[None]:
+def lance_errors(folder: Path, condition: str | None = None) -> Iterator[None]:
     """Tells LanceDB's errors as GalleryError, or as FilterError where `condition` is at fault."""
     try:
         yield
@@ -106,7 +106,7 @@ def reading(folder: Path, condition: str | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def lance_write_errors(folder: Path) -> Iterator[None]:
     """Tells LanceDB's errors as GalleryError, and what to do about a full disk."""
     try:
         yield

@@ -83,7 +83,7 @@ def test_tags_and_prune(ingest: Cli, photos: Path, tmp_path: Path) -> None:
 
 def test_a_tag_that_is_none_makes_no_gallery(ingest: Cli, photos: Path, tmp_path: Path) -> None:
     code, _, err = ingest(photos, "--tag", " ")
-    assert (code, "is no tag" in err) == (2, True)
+    assert (code, "cannot use the tag" in err) == (2, True)
     assert not (tmp_path / "db").exists()
 
 

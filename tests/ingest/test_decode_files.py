@@ -20,7 +20,7 @@ from PIL import Image
 
 from cvsi_db.errors import ImageError
 from cvsi_db.ingest.decode import MAX_SIDE, decode_bytes, read_picture
-from cvsi_db.ingest.image_file import pixels_when_opened
+from cvsi_db.ingest.pillow_guard import pixels_when_opened
 from cvsi_db.models.bundle import load_bundle
 from tests.fakes import COLOURS, make_picture
 from tests.ingest.files import KINDS, encoded, photo_jpeg, photograph, png_chunk, png_of
@@ -218,10 +218,10 @@ def test_no_warning_is_said_or_raised() -> None:
 
 
 def test_giants_are_decoded_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cvsi_db.ingest import image_file
+    from cvsi_db.ingest import pillow_guard
 
-    monkeypatch.setattr(image_file, "_GIANT", 100)
-    with image_file._ONE_GIANT_AT_A_TIME:
+    monkeypatch.setattr(pillow_guard, "_GIANT", 100)
+    with pillow_guard._ONE_GIANT_AT_A_TIME:
         waiting = threading.Thread(target=read_picture, args=(encoded(make_picture(), "PNG"),), daemon=True)
         waiting.start()
         waiting.join(0.2)

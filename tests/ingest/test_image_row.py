@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cvsi_db.ingest.caption import Captions
+from cvsi_db.ingest.embed import Captions
 from cvsi_db.ingest.image_row import is_respelt, new_row, placed, with_tags
 from cvsi_db.records import FoundFile, ImageRow, Picture
 from tests.disks import also_called

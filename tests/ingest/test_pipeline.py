@@ -277,11 +277,11 @@ def test_batches_are_written_together(
 def test_pictures_are_let_go_while_they_wait_for_the_writer(photos: Path) -> None:
     picture = read_picture(photos / "red.png")
     file = read_bytes.ReadFile(FoundFile(photos / "red.png", 1, 1), picture.image_id, picture, picture.image)
-    group = commit_thread._Group()
-    group.add(DecodedBatch((file,), ()), {}, {})
-    (kept,) = group.batch.files
+    pending = commit_thread._Pending()
+    pending.add(commit_thread.EmbeddedBatch(DecodedBatch((file,), ()), {}, {}))
+    (kept,) = pending.merged().batch.files
     assert kept.picture is not None
-    assert (kept.picture.image.size, kept.view, kept.picture.width, group.files) == ((1, 1), None, 64, 1)
+    assert (kept.picture.image.size, kept.view, kept.picture.width, pending.files) == ((1, 1), None, 64, 1)
 
 
 # --- options --------------------------------------------------------------------------------------------------------
@@ -305,5 +305,5 @@ def test_tags_and_prune_reach_the_writer(photos: Path, store: Store, catalog: Ca
     (photos / "red.png").unlink()
     summary = take_in(photos, store, catalog, prune=True)
     assert (summary.removed, summary.pruned, store.ids("removed")) == (1, 1, set())
-    with pytest.raises(UsageError, match="is no tag"):
+    with pytest.raises(UsageError, match="cannot use the tag"):
         take_in(photos, store, catalog, tags=[" "])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cvsi_db.ingest.prefetch import Ahead
+from cvsi_db.ingest.prefetch import Prefetch
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -16,7 +16,7 @@ def test_results_come_in_the_order_of_the_items() -> None:
         time.sleep((20 - number) / 2000)
         return number**2
 
-    with Ahead(slower_first, range(20), threads=4, room=8) as squares:
+    with Prefetch(slower_first, range(20), threads=4, room=8) as squares:
         assert list(squares) == [number**2 for number in range(20)]
         assert list(squares) == []
 
@@ -30,7 +30,7 @@ def until(condition: object, seconds: float = 5.0) -> None:
 
 def test_no_more_is_begun_than_there_is_room_for() -> None:
     begun: list[int] = []
-    with Ahead(begun.append, range(10, 100, 10), threads=3, room=60, weigh=lambda item: item) as done:
+    with Prefetch(begun.append, range(10, 100, 10), threads=3, room=60, weigh=lambda item: item) as done:
         until(lambda: len(begun) == 3)  # 10 + 20 + 30
         time.sleep(0.05)
         assert sorted(begun) == [10, 20, 30]
@@ -44,7 +44,7 @@ def test_no_more_is_begun_than_there_is_room_for() -> None:
 
 def test_an_item_heavier_than_the_room_waits_until_it_is_alone() -> None:
     begun: list[int] = []
-    with Ahead(begun.append, [1, 99, 1], threads=2, room=5, weigh=lambda item: item) as done:
+    with Prefetch(begun.append, [1, 99, 1], threads=2, room=5, weigh=lambda item: item) as done:
         until(lambda: begun)
         time.sleep(0.05)
         assert begun == [1]
@@ -53,7 +53,7 @@ def test_an_item_heavier_than_the_room_waits_until_it_is_alone() -> None:
 
 
 def test_an_error_takes_the_place_of_its_result() -> None:
-    with Ahead(lambda number: 6 // number, [1, 0, 2], threads=2, room=3) as done:
+    with Prefetch(lambda number: 6 // number, [1, 0, 2], threads=2, room=3) as done:
         assert next(done) == 6
         with pytest.raises(ZeroDivisionError):
             next(done)
@@ -65,7 +65,7 @@ def test_an_error_of_the_items_comes_after_what_was_begun() -> None:
         yield 1
         raise OSError("gone")
 
-    with Ahead(lambda number: number, items(), threads=2, room=3) as done:
+    with Prefetch(lambda number: number, items(), threads=2, room=3) as done:
         assert next(done) == 1
         with pytest.raises(OSError, match="gone"):
             next(done)
@@ -80,7 +80,7 @@ def test_each_thread_begins_with_what_it_is_told() -> None:
         both.wait()
         names.add(threading.current_thread().name)
 
-    with Ahead(work, range(2), threads=2, room=2, begin=lambda: told.add(threading.current_thread().name)) as done:
+    with Prefetch(work, range(2), threads=2, room=2, begin=lambda: told.add(threading.current_thread().name)) as done:
         list(done)
     assert len(names) == 2
     assert names == told
@@ -88,7 +88,7 @@ def test_each_thread_begins_with_what_it_is_told() -> None:
 
 def test_stopped_it_gives_what_is_there_and_waits_for_nothing() -> None:
     wake = threading.Event()
-    done = Ahead(lambda number: number if number < 2 else wake.wait(10), range(9), threads=1, room=4)
+    done = Prefetch(lambda number: number if number < 2 else wake.wait(10), range(9), threads=1, room=4)
     assert next(done) == 0
     until(lambda: done._begun.qsize() == 2)
     done.stop()
@@ -98,7 +98,7 @@ def test_stopped_it_gives_what_is_there_and_waits_for_nothing() -> None:
 
 
 def test_no_thread_is_left_after_an_error_of_the_taker() -> None:
-    done = Ahead(time.sleep, [0.01] * 100, threads=3, room=5)
+    done = Prefetch(time.sleep, [0.01] * 100, threads=3, room=5)
     with pytest.raises(TypeError), done:
         done + 1  # type: ignore[operator]
     assert not any(thread.is_alive() for thread in done._threads)
@@ -106,8 +106,8 @@ def test_no_thread_is_left_after_an_error_of_the_taker() -> None:
 
 def test_whoever_waits_for_items_may_be_stopped_with_them() -> None:
     wake = threading.Event()
-    inner = Ahead(lambda number: wake.wait(10), range(3), threads=1, room=2)
-    outer = Ahead(lambda item: item, inner, threads=2, room=2)
+    inner = Prefetch(lambda number: wake.wait(10), range(3), threads=1, room=2)
+    outer = Prefetch(lambda item: item, inner, threads=2, room=2)
     inner.stop()
     assert list(outer) == []
     wake.set()

@@ -14,7 +14,7 @@ import pytest
 
 from cvsi_db.errors import ImageError
 from cvsi_db.ingest import read_bytes
-from cvsi_db.ingest.image_file import MAX_BYTES
+from cvsi_db.ingest.pillow_guard import MAX_BYTES
 from cvsi_db.ingest.read_bytes import read_file
 
 

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 from cvsi_db.errors import ImageError
-from cvsi_db.ingest.caption import Captions, embed_captions
 from cvsi_db.ingest.decode import read_picture
-from cvsi_db.ingest.embed import embed
+from cvsi_db.ingest.embed import Captions, embed_captions, embed_images
 from cvsi_db.ingest.read_bytes import DecodedBatch, FailedFile, ReadFile
 from cvsi_db.ingest.scan import scan
 from cvsi_db.ingest.write import Writer
@@ -67,7 +66,7 @@ def models_say(
     pictures = {picture.image_id: picture.image for picture in batch.pictures}
     texts = dict(zip(pictures, FakeCaptioner().caption(list(pictures.values()), list(pictures)), strict=True))
     catalog.keep_captions(FakeCaptioner().name, texts)
-    return embed(pictures, encoder), embed_captions(texts, FakeEncoder())
+    return embed_images(pictures, encoder), embed_captions(texts, FakeEncoder())
 
 
 def plus(total: IngestSummary, part: IngestSummary) -> IngestSummary:

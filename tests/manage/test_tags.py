@@ -11,8 +11,9 @@ from cvsi_db.errors import FilterError, UsageError
 from cvsi_db.ingest import ingest
 from cvsi_db.manage.listing import list_images
 from cvsi_db.manage.selection import root_of, select
-from cvsi_db.manage.tags import TagSummary, count_tags, tag, tidy_tags
+from cvsi_db.manage.tags import TagSummary, count_tags, tag
 from cvsi_db.query.where import check_where
+from cvsi_db.records.tags import normalise_tags
 from cvsi_db.store.catalog import Catalog
 from cvsi_db.store.images import Store
 from tests.fakes import FakeCaptioner, FakeEncoder
@@ -73,8 +74,8 @@ def test_only_tags_change(filled: Store, photos: Path) -> None:
         (["none"], None, ["a"], [], UsageError, r"at or under .*none"),
         (["."], None, [], [], UsageError, "no tag is named"),
         (["."], None, ["a"], [" a "], UsageError, "'a' is both added and removed"),
-        (["."], None, [" "], [], UsageError, "no tag"),
-        (["."], None, ["a\x00b"], [], UsageError, "no tag"),
+        (["."], None, [" "], [], UsageError, "cannot use the tag"),
+        (["."], None, ["a\x00b"], [], UsageError, "cannot use the tag"),
         (["."], None, ["a" * 101], [], UsageError, "1 to 100"),
         ([], "colour = 'red'", ["a"], [], FilterError, "colour"),
     ],
@@ -95,8 +96,8 @@ def test_what_cannot_be_meant_changes_nothing(
     assert filled.version == version
 
 
-def test_tags_are_tidy() -> None:
-    assert tidy_tags(["  by  the sea ", "Zoë", "by the sea"]) == ("by the sea", "Zoë")
+def test_tags_are_normalised() -> None:
+    assert normalise_tags(["  by  the sea ", "Zoë", "by the sea"]) == ("by the sea", "Zoë")
 
 
 def test_a_root_is_a_folder_and_not_the_beginning_of_a_name() -> None:

@@ -25,7 +25,7 @@ from cvsi_db.store.arrow_rows import caption_batch, image_batch
 from cvsi_db.store.catalog import Catalog, GalleryInfo, SourceFile, open_engine
 from cvsi_db.store.folder import create_gallery_folder, is_gallery, open_gallery_folder, write_lock
 from cvsi_db.store.images import Store
-from cvsi_db.store.lance import TABLES, connect
+from cvsi_db.store.lance import TABLE_NAMES, connect
 
 INFO = GalleryInfo("starter", "f00d", 4, "2024-01-01T00:00:00+00:00")
 FILE = SourceFile("/a.jpg", 1, 2, "id1", "ok", None)
@@ -207,7 +207,7 @@ def _config() -> Config:
 
 def test_the_store_alone_has_the_tables_of_a_migrated_gallery(gallery: Path, tmp_path: Path) -> None:
     Store.create(tmp_path / "lance", 4)
-    for name in TABLES:
+    for name in TABLE_NAMES:
         schemas = [connect(place).open_table(name).schema for place in (tmp_path / "lance", gallery / "lance")]
         assert schemas[0].equals(schemas[1], check_metadata=True)
 

@@ -14,7 +14,7 @@ from cvsi_db.query.where import check_where
 from cvsi_db.records import ImageRow
 from cvsi_db.store import indexes
 from cvsi_db.store.images import Store
-from cvsi_db.store.indexes import IndexFacts, Probes, wanted_indexes
+from cvsi_db.store.indexes import IndexEffort, IndexFacts, wanted_indexes
 from tests.store.test_images import image, put, unit
 
 ROWS, DIM = 600, 64
@@ -103,7 +103,7 @@ def test_filters_find_the_same_rows_with_and_without_indexes(plain: Store, index
 def test_probes_find_the_near_rows_the_newest_too_with_true_similarities(indexed: Store, rows: list[ImageRow]) -> None:
     for number in (3, 7, ROWS - 5):
         query = rows[number].image_vector
-        exact, found = (indexed.search("image_vector", query, 20, probes=p) for p in (None, Probes(50, 30)))
+        exact, found = (indexed.search("image_vector", query, 20, effort=p) for p in (None, IndexEffort(50, 30)))
         assert found["image_id"][0].as_py() == f"id{number:04}"
         ids = set(found["image_id"].to_pylist())
         assert len(ids & set(exact["image_id"].to_pylist())) >= 19
@@ -117,13 +117,13 @@ def test_probes_lose_no_row_of_a_narrow_filter(plain: Store, indexed: Store, whe
     condition = check_where(where, plain.columns)
     expected = plain.scan(["image_id"], condition)["image_id"].to_pylist()
     for column in ("image_vector", "caption_vector"):
-        found = indexed.search(column, unit(1, dim=DIM)[0], ROWS + 1, condition, probes=Probes(1, 1))  # type: ignore[arg-type]
+        found = indexed.search(column, unit(1, dim=DIM)[0], ROWS + 1, condition, effort=IndexEffort(1, 1))  # type: ignore[arg-type]
         assert sorted(found["image_id"].to_pylist()) == sorted(expected)
 
 
 def test_probes_without_an_index_are_refused(plain: Store) -> None:
     with pytest.raises(GalleryError, match=r"no index on 'image_vector' in .*: run `cvsi-db optimize`"):
-        plain.search("image_vector", unit(1, dim=DIM)[0], 5, probes=Probes())
+        plain.search("image_vector", unit(1, dim=DIM)[0], 5, effort=IndexEffort())
 
 
 @pytest.mark.filterwarnings("ignore:optimize.cleanup_older_than=0.:UserWarning")
