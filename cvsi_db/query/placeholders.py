@@ -1,7 +1,7 @@
-"""The values an app hands over beside a statement, for its placeholders `?` and `:name`: no quoting, no pasting.
+"""The values of a statement's placeholders, `?` and `:name`.
 
 Takes a statement's tree and the values; returns the value of each placeholder, and for a condition the literals in
-their place. Knows nothing about what a statement means.
+their place.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from datetime import date
 from sqlglot import exp
 
 from cvsi_db.errors import SqlError
-from cvsi_db.query.sql_errors import is_text, place_of, pointed
+from cvsi_db.query.options import is_text
+from cvsi_db.query.sql_errors import place_of, pointed
 
 _CLAUSES = ("expressions", "from_", "where", "order", "limit", "offset")
 _LARGEST = 2**63 - 1
 
 
-class Parameters:
+class Placeholders:
     """The value of every placeholder of one statement."""
 
     def __init__(self, tree: exp.Expr, text: str, values: Sequence[object], named: Mapping[str, object]) -> None:
@@ -29,13 +30,21 @@ class Parameters:
         """
         self._text = text
         self._values: dict[int, object] = {}
-        rest = list(values)
-        for node in _placeholders(tree):
-            self._values[id(node)] = _value(node, text, rest, named)
-        unused = set(named) - {_name(node) for node in _placeholders(tree)}
-        if rest or unused:
-            what = f":{min(unused)}" if unused else f"{len(rest)} more ?"
-            raise SqlError(f"the statement has no {what}: give one value for each placeholder")
+        nodes = list(_placeholders(tree))
+        marks = [node for node in nodes if _name(node) is None]
+        if len(values) != len(marks):
+            problem = "too many" if len(values) > len(marks) else "too few"
+            message = f"{problem} values for the ? placeholders ({len(values)} given, {len(marks)} expected)"
+            raise pointed(SqlError, message, text, max(text.rfind("?"), 0)) if marks else SqlError(message)
+        unused = set(named) - {_name(node) for node in nodes}
+        if unused:
+            raise SqlError(f"a value for :{min(unused)}, which the statement does not hold: leave it out")
+        rest = iter(values)
+        for node in nodes:
+            name = _name(node)
+            if name is not None and name not in named:
+                raise pointed(SqlError, f"no value for :{name}: give it as {name}=…", text, place_of(node, text))
+            self._values[id(node)] = next(rest) if name is None else named[name]
 
     def __getitem__(self, node: exp.Placeholder) -> object:
         return self._values[id(node)]
@@ -72,17 +81,6 @@ def _placeholders(tree: exp.Expr) -> Iterator[exp.Placeholder]:
         for part in found if isinstance(found, list) else [found]:
             if isinstance(part, exp.Expr):
                 yield from part.find_all(exp.Placeholder, bfs=False)
-
-
-def _value(node: exp.Placeholder, text: str, rest: list[object], named: Mapping[str, object]) -> object:
-    name = _name(node)
-    if name is not None:
-        if name not in named:
-            raise pointed(SqlError, f"no value for :{name}: give it as {name}=…", text, place_of(node, text))
-        return named[name]
-    if not rest:
-        raise pointed(SqlError, "fewer values than ?: give one for each, in their order", text, text.rfind("?"))
-    return rest.pop(0)
 
 
 def _name(node: exp.Placeholder) -> str | None:

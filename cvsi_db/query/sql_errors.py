@@ -1,7 +1,7 @@
-"""Reading the SQL a person wrote: its words, one tree out of it, and errors that point at a place in it.
+"""Parsing the SQL a person wrote, with errors that point at a place in it.
 
-Takes text; returns sqlglot's tokens and trees, or raises an error of the kind it was told. Knows nothing about what a
-tree may hold: that is for sql.py (conditions and ranks) and statement.py.
+Takes text; returns sqlglot's tokens and trees, or raises an error of the kind it was told. What a tree may hold is
+checked in rank.py, where.py and statement.py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from sqlglot import Token, exp
 from sqlglot.errors import ParseError, SqlglotError
 
 from cvsi_db.errors import UsageError
+from cvsi_db.query.options import is_text
 
 MAX_LENGTH = 10_000
 """Characters of one text; a longer one is an accident, and deep ones exhaust the parsers' stacks."""
@@ -26,7 +27,7 @@ SHOWN = 100
 
 
 @contextmanager
-def reading(text: str, kind: str, error: type[UsageError]) -> Iterator[None]:
+def sql_errors(text: str, kind: str, error: type[UsageError]) -> Iterator[None]:
     """Make what sqlglot raises about `text`, a `kind` such as "rank", an `error` that points at the place."""
     try:
         yield
@@ -44,7 +45,7 @@ def reading(text: str, kind: str, error: type[UsageError]) -> Iterator[None]:
 
 def parse(text: str, kind: str, error: type[UsageError]) -> exp.Expr:
     """The tree of exactly one expression. Raises `error`."""
-    with reading(text, kind, error):
+    with sql_errors(text, kind, error):
         words(text, kind, error, "an expression")
         return sqlglot.parse_one(text, into=exp.Condition)
 
@@ -86,14 +87,6 @@ def pointed(error: type[UsageError], message: str, text: str, place: int) -> Usa
         before, after = "…" if start else "", "…" if start + SHOWN < len(line) else ""
         line, place = before + line[start : start + SHOWN] + after, place - start + len(before)
     return error(f"{message}\n  {line}\n  {' ' * place}^")
-
-
-def is_text(text: str) -> bool:
-    """Whether `text` can be stored and be a path: whole characters only, and no NUL."""
-    try:
-        return b"\0" not in text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
 
 
 def clipped(text: str) -> str:

@@ -2,7 +2,7 @@
 
 Takes the text, the columns of the images table and the values of placeholders; returns what it asks for, or raises an
 error that points at the place. Everything is on a short list: no other table, no function, no join, no sub-query and
-no write can be said. Knows nothing about how an answer is found.
+no write gets through.
 
     SELECT path, score FROM compose('ref.jpg', 'with a hat') WHERE width > 1000 ORDER BY 0.6*image + 0.4*pseudo_token
     SELECT name, taken_at FROM images WHERE camera IS NOT NULL ORDER BY taken_at DESC LIMIT 20 OFFSET 40
@@ -15,16 +15,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sqlglot import exp
+import sqlglot
+from sqlglot import TokenType, exp
 
 from cvsi_db.errors import SqlError
-from cvsi_db.query.checks import check_query
-from cvsi_db.query.compose_call import compose
-from cvsi_db.query.placeholders import Parameters
-from cvsi_db.query.sql_errors import clipped, place_of, pointed, reading
-from cvsi_db.query.statement_shape import FORM, call_of_compose, read_select
-from cvsi_db.query.where import condition_of, weights_of
-from cvsi_db.records import EXAMPLE_TERMS, METHOD_TERMS, TERM_NAMES, ComposedQuery
+from cvsi_db.query.compose_call import compose_fields
+from cvsi_db.query.placeholders import Placeholders
+from cvsi_db.query.rank import linear_weights
+from cvsi_db.query.sql_errors import clipped, place_of, pointed, sql_errors, words
+from cvsi_db.query.where import Condition, condition_of
+from cvsi_db.records import EXAMPLE_TERMS, METHOD_TERMS, TERM_NAMES, ComposedQuery, Weights
+
+FORM = "SELECT columns FROM compose(…) or images, then WHERE, ORDER BY, LIMIT and OFFSET"
+"""What errors say a statement is."""
+
+_CLAUSES = frozenset({"expressions", "from_", "where", "order", "limit", "offset"})
+_REFUSED = frozenset(
+    {
+        TokenType.ALL, TokenType.CASE, TokenType.DISTINCT, TokenType.EXCEPT, TokenType.FETCH, TokenType.FOR,
+        TokenType.GROUP_BY, TokenType.HAVING, TokenType.HINT, TokenType.INTERSECT, TokenType.INTO, TokenType.JOIN,
+        TokenType.LATERAL, TokenType.OVER, TokenType.PIVOT, TokenType.QUALIFY, TokenType.SELECT,
+        TokenType.TABLE_SAMPLE, TokenType.UNION, TokenType.UNPIVOT, TokenType.USING, TokenType.VALUES, TokenType.WINDOW,
+        TokenType.WITH,
+    }
+)  # fmt: skip
 
 DEFAULT_LIMIT = 10
 MAX_ROWS = 100_000
@@ -60,7 +74,7 @@ class ImagesStatement:
     """The images that meet `where` in the order of one metadata column, or their number when the output is COUNT."""
 
     outputs: tuple[Output, ...]
-    where: str | None
+    where: Condition | None
     order_by: str
     descending: bool
     limit: int
@@ -76,9 +90,9 @@ def parse_statement(
     """What a statement asks for; `columns` maps the columns of the images table to their Arrow types.
 
     `values` fill its `?` and `named` its `:name`. Raises SqlError for what is no statement of this form, FilterError
-    for its WHERE, RankError for its ORDER BY and QueryError for a compose() that asks for nothing.
+    for its WHERE and RankError for its ORDER BY. Whether the query makes sense is checked when it is run.
     """
-    with reading(text, "statement", SqlError):
+    with sql_errors(text, "statement", SqlError):
         return _Reader(text, columns, values, named or {}).statement()
 
 
@@ -90,23 +104,22 @@ class _Reader:
     ) -> None:
         self._text = text
         self._columns = columns
-        self._tree = read_select(text)
-        self._parameters = Parameters(self._tree, text, values, named)
+        self._tree = _read_select(text)
+        self._placeholders = Placeholders(self._tree, text, values, named)
 
     def statement(self) -> Statement:
-        call = call_of_compose(self._tree, self._text)
+        call = _call_of_compose(self._tree, self._text)
         return self._images() if call is None else self._hits(call)
 
     def _hits(self, call: exp.Expr) -> HitsStatement:
         limit, offset = self._page()
         query = ComposedQuery(
-            **compose(call, self._text, self._parameters),
+            **compose_fields(call, self._text, self._placeholders),
             k=max(limit, 1),
             offset=offset,
             where=self._where(),
             rank=self._rank(),
         )
-        check_query(query)
         similarities = tuple(SIMILARITY + name for name in TERM_NAMES)
         outputs = self._outputs({*_OF_HITS, *similarities, *self._columns}, _star(query))
         return HitsStatement(outputs, query, limit)
@@ -150,17 +163,17 @@ class _Reader:
             raise self._wrong(f"unknown column {clipped(column.sql())!r}: the columns are {listed}", column)
         return Output(name, _name(node, name, self._text))
 
-    def _where(self) -> str | None:
+    def _where(self) -> Condition | None:
         where = self._tree.args.get("where")
         if where is None:
             return None
         for column in where.find_all(exp.Column):
             if column.name.lower() in _OF_HITS:
                 raise self._wrong("WHERE is about images, not scores: say min_score => 0.5 in compose(…)", column)
-        self._parameters.put_into(where)
+        self._placeholders.put_into(where)
         return condition_of(where.this, self._text, self._columns)
 
-    def _rank(self) -> str | None:
+    def _rank(self) -> Weights | None:
         """The rank expression; None for the preset's own, which goes by the name of score."""
         ordered = self._ordered()
         if ordered is None:
@@ -170,8 +183,7 @@ class _Reader:
             raise pointed(SqlError, "hits come best first: leave out ASC, or negate the rank", self._text, place)
         if isinstance(ordered.this, exp.Column) and ordered.this.sql().lower() == "score":
             return None
-        weights_of(ordered.this, self._text)
-        return str(ordered.this.sql())
+        return linear_weights(ordered.this, self._text)
 
     def _order(self) -> tuple[str, bool]:
         """The column that images are ordered by, and whether the greatest comes first."""
@@ -207,7 +219,7 @@ class _Reader:
             return default
         plain = not any(value for name, value in node.args.items() if name not in ("this", "expression"))
         number = node.args.get("expression")
-        given = self._parameters[number] if isinstance(number, exp.Placeholder) else _whole(number)
+        given = self._placeholders[number] if isinstance(number, exp.Placeholder) else _whole(number)
         if not plain or isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= MAX_ROWS:
             raise self._wrong(f"{clause.upper()} takes a whole number from 0 to {MAX_ROWS:,}", node)
         return given
@@ -233,3 +245,42 @@ def _name(node: exp.Expr, name: str, text: str) -> str:
 def _whole(node: exp.Expr | None) -> int | None:
     digits = node.name if isinstance(node, exp.Literal) and not node.is_string else ""
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 20 else None
+
+
+def _read_select(text: str) -> exp.Select:
+    """The tree of a statement, its clauses checked. Raises SqlError, or what sqlglot raises when it does not parse."""
+    _check_words(text)
+    tree = sqlglot.parse_one(text)
+    if not isinstance(tree, exp.Select):
+        raise SqlError(f"cannot use the statement {clipped(text)!r}: it is {FORM}")
+    for clause, value in tree.args.items():
+        if value and clause not in _CLAUSES:
+            extra = value[0] if isinstance(value, list) else value
+            raise pointed(SqlError, f"a statement is {FORM}, and no more", text, place_of(extra, text))
+    if not tree.expressions or not tree.args.get("from_"):
+        raise SqlError(f"the statement {clipped(text)!r} is not whole: write {FORM}")
+    return tree
+
+
+def _call_of_compose(tree: exp.Select, text: str) -> exp.Anonymous | None:
+    """The call that a statement reads from; None when it reads from images. Raises SqlError for anything else."""
+    table = tree.args["from_"].this
+    source = table.this if isinstance(table, exp.Table) else None
+    known = "compose" if isinstance(source, exp.Anonymous) else "images"
+    if not isinstance(source, exp.Anonymous | exp.Identifier) or source.name.lower() != known:
+        message = "a statement reads from compose(reference, edit) or from images, and nothing else"
+        raise pointed(SqlError, message, text, place_of(table, text))
+    for extra in (value for name, value in table.args.items() if name != "this" and value):
+        message = "the table takes no other name and no options"
+        raise pointed(SqlError, message, text, place_of(extra[0] if isinstance(extra, list) else extra, text))
+    return source if isinstance(source, exp.Anonymous) else None
+
+
+def _check_words(text: str) -> None:
+    """Point at the first word that no statement of this form holds, before a parser makes something else of it."""
+    first, *rest = words(text, "statement", SqlError, "one SELECT")
+    if first.token_type != TokenType.SELECT:
+        raise pointed(SqlError, f"a statement only reads: {FORM}", text, first.start)
+    for token in rest:
+        if token.token_type in _REFUSED or token.text.lower() == "nulls":
+            raise pointed(SqlError, f"cannot use {token.text.upper()}: a statement is {FORM}", text, token.start)

@@ -22,12 +22,12 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from cvsi_db.errors import CvsiError, RankError
+from cvsi_db.query.rank import weights_of
 from cvsi_db.query.statement import HitsStatement, parse_statement
-from cvsi_db.query.where import parse_rank
 from cvsi_db.records import TERM_NAMES
 from cvsi_db.search import SearchContext, search
 from cvsi_db.search.present.arrow import answer
-from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakePhi, FakeRewriter, save_picture
+from tests.fakes import DIM, FakeModels, FakeRewriter, save_picture
 from tests.search.conftest import fill, random_vectors
 
 COLUMNS = {
@@ -129,7 +129,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     fill(store, random_vectors(4, seed=3))
     before = Path.cwd()
     os.chdir(folder)
-    context = SearchContext(store, catalog, FakeEncoder(), FakePhi(), FakeCaptioner(), FakeRewriter())
+    context = SearchContext(store, catalog, FakeModels(), FakeRewriter())
     yield Asked(context, folder, picture)
     os.chdir(before)
     catalog.close()
@@ -275,7 +275,7 @@ def test_reading_a_statement_touches_no_file(text: str) -> None:
 @given(ranks | soups)
 def test_a_rank_is_finite_weights_of_terms_or_an_error(text: str) -> None:
     try:
-        weights = parse_rank(text)
+        weights = weights_of(text)
     except RankError:
         return
     assert set(weights) <= set(TERM_NAMES)
@@ -289,11 +289,11 @@ def test_a_rank_means_the_same_in_a_statement(text: str) -> None:
         statement = parse_statement(f"SELECT path FROM compose('a', 'b') ORDER BY {text}", COLUMNS)
     except CvsiError:
         with pytest.raises(RankError):
-            parse_rank(text)
+            weights_of(text)
         return
     assert isinstance(statement, HitsStatement)
     assert statement.query.rank is not None
-    assert parse_rank(statement.query.rank) == parse_rank(text)
+    assert weights_of(statement.query.rank) == weights_of(text)
 
 
 @pytest.mark.slow

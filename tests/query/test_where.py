@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvsi_db.errors import FilterError, RankError
+from cvsi_db.query.rank import weights_of
 from cvsi_db.query.sql_errors import MAX_DEPTH
-from cvsi_db.query.where import check_where, parse_rank
+from cvsi_db.query.where import check_where
 from cvsi_db.records import TERM_NAMES
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ COLUMNS = {
     ],
 )
 def test_a_linear_rank_becomes_weights(text: str, weights: dict[str, float]) -> None:
-    assert parse_rank(text) == pytest.approx(weights)
+    assert weights_of(text) == pytest.approx(weights)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_a_linear_rank_becomes_weights(text: str, weights: dict[str, float]) -> 
 )
 def test_a_wrong_rank_is_pointed_at(text: str, reason: str, place: int) -> None:
     with pytest.raises(RankError) as caught:
-        parse_rank(text)
+        weights_of(text)
     first, line, caret = str(caught.value).split("\n")
     assert reason in first
     assert line == f"  {text}"
@@ -70,7 +71,7 @@ def test_a_wrong_rank_is_pointed_at(text: str, reason: str, place: int) -> None:
 )  # fmt: skip
 def test_what_is_no_rank_is_an_error(text: str) -> None:
     with pytest.raises(RankError):
-        parse_rank(text)
+        weights_of(text)
 
 
 @settings(max_examples=300, deadline=None)
@@ -87,7 +88,7 @@ def test_what_is_no_rank_is_an_error(text: str) -> None:
 )
 def test_any_text_is_weights_or_an_error_of_ours(text: str) -> None:
     try:
-        weights = parse_rank(text)
+        weights = weights_of(text)
     except RankError:
         return
     assert all(math.isfinite(weight) for weight in weights.values())

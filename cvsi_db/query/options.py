@@ -1,0 +1,180 @@
+"""The options of a composed query, declared once.
+
+`OPTIONS` has one entry per field of ComposedQuery: what kind of value it takes, what it does, and what it is called on
+the command line and in compose(…). The command line's options, the keys of a JSON line, the arguments of compose(…)
+and the table in the documentation are made from it; tests hold ComposedQuery and Gallery.search to it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from cvsi_db.errors import QueryError
+from cvsi_db.records import ComposedQuery
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of value: `takes` says in words what it is, `accepts` whether a value is of it.
+
+    `many` values come alone or as a list.
+    """
+
+    takes: str
+    accepts: Callable[[Any], bool]
+    many: bool = False
+
+
+def is_text(text: str) -> bool:
+    """Whether `text` can be stored and be a path: whole characters only, and no NUL."""
+    try:
+        return b"\0" not in text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_image(value: Any) -> bool:
+    """A path, bytes, or an object such as a PIL image: what else it may be is for the one who reads it."""
+    if isinstance(value, str | Path):
+        return is_text(str(value))
+    return not isinstance(value, bool | int | float | list | tuple | dict)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and is_text(value)
+
+
+def _every(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, tuple) and all(map(accepts, value))
+
+
+IMAGE = Kind("a path or an image", _is_image)
+IMAGES = Kind("a path, an image, or a list of them", _every(_is_image), many=True)
+TEXT = Kind("a text", _is_text)
+TEXTS = Kind("a text or a list of texts", _every(_is_text), many=True)
+COUNT = Kind("a whole number, 0 or more", _is_count)
+POSITIVE = Kind("a whole number, 1 or more", lambda value: _is_count(value) and value > 0)
+NUMBER = Kind("a number", _is_number)
+SWITCH = Kind("true or false", lambda value: isinstance(value, bool))
+WEIGHTS = Kind("an expression or a weight per term", lambda value: isinstance(value, Mapping) or _is_text(value))
+
+
+@dataclass(frozen=True)
+class Option:
+    """One field of ComposedQuery.
+
+    `flag` is its option on the command line, or the argument's name where it has no dashes; None where the command
+    line has no use for it. `argument` is its name in compose(…); None where a clause of the statement says it. With
+    `negated`, flag and argument say the opposite of the field.
+    """
+
+    field: str
+    kind: Kind
+    help: str
+    flag: str | None = None
+    metavar: str | None = None
+    argument: str | None = None
+    negated: bool = False
+
+    @property
+    def default(self) -> Any:
+        """What the field is where nothing is given."""
+        return _DEFAULTS[self.field]
+
+    def value(self, given: Any) -> Any:
+        """What was given, as the field holds it: one or a list of many as a tuple."""
+        if not self.kind.many or isinstance(given, tuple):
+            return given
+        return tuple(given) if isinstance(given, list) else (given,)
+
+    def accepts(self, value: Any) -> bool:
+        """Whether the field may hold the value."""
+        return (value is None and self.default is None) or self.kind.accepts(value)
+
+    def check(self, value: Any) -> None:
+        """Raise QueryError unless the field may hold the value."""
+        if not self.accepts(value):
+            raise QueryError(f"{self.field} is {_shown(value)}: give {self.kind.takes}")
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option("reference", IMAGE, "The image to start from.", "reference", "REF", "reference"),
+    Option("edit_text", TEXT, "What is different in the image looked for.", "edit_text", "EDIT", "edit"),
+    Option("k", POSITIVE, "How many hits.", "-k"),
+    Option("where", TEXT, """A condition, e.g. "width > 1000 AND folder = 'trip'".""", "--where", "SQL"),
+    Option("rank", WEIGHTS, 'Weights, e.g. "0.6*edited_captions + 0.4*pseudo_token".', "--rank", "EXPR"),
+    Option("preset", TEXT, "default, cirr, circo or fashioniq; else the bundle's own.", "--preset", "NAME", "preset"),
+    Option(
+        "exclude_reference",
+        SWITCH,
+        "Leave the reference and examples among the hits.",
+        "--keep-reference",
+        argument="keep_reference",
+        negated=True,
+    ),
+    Option(
+        "strict", SWITCH, "Fail where the bundle lacks a branch that the preset weighs.", "--strict", argument="strict"
+    ),
+    Option("offset", COUNT, "Skip the N best: the next page.", "--offset", "N"),
+    Option("min_score", NUMBER, "No hits that score below X.", "--min-score", "X", "min_score"),
+    Option("auto_cut", SWITCH, "No hits after the first clear gap in the scores.", "--auto-cut", argument="auto_cut"),
+    Option("liked", IMAGES, "Also like this one; repeatable.", "--like", "IMAGE", "liked"),
+    Option("unliked", IMAGES, "Unlike this one; repeatable.", "--unlike", "IMAGE", "unliked"),
+    Option("negative", TEXTS, "Not what it says; repeatable.", "--not", "TEXT", "negative"),
+    Option("pool", COUNT, "Keep the N best images, to be reranked with other weights."),
+    Option("exact", SWITCH, "Compare every image, also where an index could be asked.", "--exact", argument="exact"),
+)
+"""In the order of ComposedQuery's fields."""
+
+BY_FIELD: Mapping[str, Option] = {option.field: option for option in OPTIONS}
+BY_ARGUMENT: Mapping[str, Option] = {option.argument: option for option in OPTIONS if option.argument}
+
+_DEFAULTS = {field.name: None if field.default is MISSING else field.default for field in fields(ComposedQuery)}
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else text[:99] + "…"
+
+
+def as_markdown() -> str:
+    """The options as the table of docs/query-options.md."""
+    rows = [
+        "# The options of a query",
+        "",
+        "`Gallery.search` and the lines of `search --batch` take them by their names. Printed by",
+        "`python -m cvsi_db.query.options`.",
+        "",
+        "| name | takes | default | command line | in compose(…) | what it does |",
+        "|---|---|---|---|---|---|",
+    ]
+    clauses = {"k": "LIMIT", "offset": "OFFSET", "where": "WHERE", "rank": "ORDER BY"}
+    for option in OPTIONS:
+        if option.flag is None:
+            flag = "—"
+        elif option.flag.startswith("-"):
+            flag = f"`{option.flag} {option.metavar}`" if option.metavar else f"`{option.flag}`"
+        else:
+            flag = f"`{option.metavar}`"
+        argument = f"`{option.argument}`" if option.argument else clauses.get(option.field, "—")
+        default = json.dumps(option.default) if not isinstance(option.default, tuple) else "none"
+        what = f"The opposite of: {option.help[0].lower()}{option.help[1:]}" if option.negated else option.help
+        rows.append(f"| `{option.field}` | {option.kind.takes} | {default} | {flag} | {argument} | {what} |")
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    print(as_markdown(), end="")
