@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 from PIL import Image
 
@@ -18,8 +19,9 @@ from benchmarks.timing import Call
 from cvsi_db.ingest import ingest
 from cvsi_db.models.bundle import load_bundle
 from cvsi_db.models.protocols import Encoder, Phi
-from cvsi_db.models.rewriters.choice import make_rewriter
-from cvsi_db.records import ComposedQuery, SearchResult
+from cvsi_db.models.rewriters import make_rewriter
+from cvsi_db.records import ComposedQuery
+from cvsi_db.search import SearchResult
 from cvsi_db.search import SearchContext, search
 from cvsi_db.search.compile.embed import pseudo_sentence
 from cvsi_db.store.catalog import Catalog, GalleryInfo
@@ -38,7 +40,12 @@ def bench_search(folder: Path) -> Iterator[tuple[str, str, Call, Call, int]]:
     Image.open(REFERENCE).convert("RGB").resize((400, 400)).save(picture, "PNG")
     for number, (name, encoder, phi) in enumerate(encoders):
         store, catalog = sample_gallery(folder / f"search-{number}", encoder)
-        context = SearchContext(store, catalog, encoder, phi, starter.captioner, make_rewriter("rules"))
+        context = SearchContext(
+            store,
+            catalog,
+            SimpleNamespace(encoder=encoder, phi=phi, captioner=starter.captioner, device="cpu"),
+            make_rewriter("rules"),
+        )
         for where, reference in (("the gallery", REFERENCE), ("elsewhere", picture.getvalue())):
             query = ComposedQuery(reference, EDIT)
             forwards = forwards_of(search(query, context), encoder, None if where == "the gallery" else picture)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from .common import common_options, emit, model_options, settings_for
-from .query import ask, asked, compose, opened, query_options
-
-if TYPE_CHECKING:
-    from cvsi_db.settings import Settings
+from .query import compose, opened, query_options, search
 
 
 @click.command("explain")
@@ -24,23 +20,15 @@ def command(
     analyze: bool, model: str | None, device: str | None, db: Path | None, quiet: bool, **query: object
 ) -> None:
     """Run a search and tell how it ran."""
-    from cvsi_db.search.present.hits import explain_text
-
-    settings = settings_for(db, model, device)
-    text = _analyzed(settings, model, query, quiet) if analyze else explain_text(ask(settings, model, query, quiet))
-    emit(text)  # the warnings are in it
-
-
-def _analyzed(settings: Settings, model: str | None, query: dict[str, object], quiet: bool) -> str:
-    """The search as it was asked for, and the ranks of its hits among more images, which a second search finds."""
     from cvsi_db.search.present.explain import ANALYZED, analyze_lines
     from cvsi_db.search.present.hits import explain_text
 
-    composed, rewriter = compose(query), query["rewriter"]
-    with opened(settings, model, None if rewriter is None else str(rewriter), quiet) as gallery:
-        result = gallery.search(**asked(composed))
-        more = gallery.search(**asked(replace(composed, pool=max(composed.pool, ANALYZED))))
-    text = explain_text(result, analyzed=True)
-    if more.pool is None or not result:
-        return text
-    return "\n".join([text, "", *analyze_lines(result, result.compiled.logical.branches, more.pool)])
+    composed, rewriter = compose(query), query["rewriter"] and str(query["rewriter"])
+    with opened(settings_for(db, model, device), model, rewriter, quiet) as gallery:
+        result = search(gallery, composed)
+        # The ranks of the hits by each branch are counted among more images, which a second search finds.
+        more = search(gallery, replace(composed, pool=max(composed.pool, ANALYZED))) if analyze and result else None
+    lines = [explain_text(result, analyzed=analyze)]  # the warnings are in it
+    if more and more.pool:
+        lines += ["", *analyze_lines(result, result.compiled.logical.branches, more.pool)]
+    emit("\n".join(lines))

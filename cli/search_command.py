@@ -10,10 +10,10 @@ import click
 
 from .batch import answer_lines
 from .common import common_options, emit, model_options, settings_for, warn
-from .query import ask, query_options
+from .query import compose, opened, query_options, search
 
 if TYPE_CHECKING:
-    from cvsi_db.records import SearchResult
+    from cvsi_db.search import SearchResult
 
 
 @click.command("search")
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     type=click.Choice(["table", "json", "paths", "html"]),
     default="table",
     show_default=True,
-    help="How to show the hits; html is one page with the pictures in it.",
+    help="How to show the hits; html is one page with the images in it.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file.")
 @click.option("--explain", is_flag=True, help="Also tell on stderr how the search ran.")
@@ -61,7 +61,10 @@ def command(
             raise click.UsageError("--batch writes lines of JSON: leave --format and --explain out")
         emit(answer_lines(batch, settings_for(db, model, device), model, query, quiet), out)
         return
-    result = ask(settings_for(db, model, device), model, query, quiet)
+    composed = compose(query)
+    rewriter = query["rewriter"] and str(query["rewriter"])
+    with opened(settings_for(db, model, device), model, rewriter, quiet) as gallery:
+        result = search(gallery, composed)
     if explain:
         from cvsi_db.search.present.hits import explain_text
 

@@ -20,9 +20,14 @@ The library raises, only the command line prints and exits. A message is one lin
 
 
 class CvsiError(Exception):
-    """Base of every error raised on purpose. `exit_code` is what the command line exits with."""
+    """Base of every error raised on purpose.
+
+    `exit_code` is what the command line exits with; `position` which of several queries asked together caused it, from
+    0, where that is known.
+    """
 
     exit_code = 1
+    position: int | None = None
 
 
 class UsageError(CvsiError):

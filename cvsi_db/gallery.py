@@ -1,27 +1,42 @@
-"""The gallery: what an app works with. Opens a folder with its models, and passes each call to the stage that does it.
-
-Searching is here, everything else that a gallery does in upkeep.py. Knows nothing about tables, towers or plans itself.
+"""The gallery: what an app works with. One class that opens a folder with its models and passes each call to the stage
+that does the work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from cvsi_db.records import ComposedQuery, Reference, SearchResult
-from cvsi_db.upkeep import Upkeep
+from cvsi_db.errors import BundleError, IngestError
+from cvsi_db.records import ComposedQuery, IngestProgress, IngestSummary, Reference, Usage, Weights
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from cvsi_db.records import Usage
-    from cvsi_db.search import SearchContext
+    from cvsi_db.ingest.recaption import RecaptionProgress, RecaptionSummary
+    from cvsi_db.manage.caption_file import CaptionImport
+    from cvsi_db.manage.check import Problem
+    from cvsi_db.manage.duplicates import Duplicates
+    from cvsi_db.manage.remove import RemoveSummary
+    from cvsi_db.manage.repair import RepairSummary
+    from cvsi_db.manage.tags import TagSummary
+    from cvsi_db.models.bundle import Bundle
+    from cvsi_db.models.protocols import Rewriter
+    from cvsi_db.search import SearchContext, SearchResult
+    from cvsi_db.store.catalog import Catalog
+    from cvsi_db.store.images import Store
+    from cvsi_db.store.indexes import OptimizeSummary
+
+PathLike = str | Path
 
 
-class Gallery(Upkeep):
+class Gallery:
     """A folder of searchable images: their embeddings, captions and metadata.
 
     >>> from cvsi_db import Gallery
@@ -29,20 +44,38 @@ class Gallery(Upkeep):
     ...     gallery.ingest("photos")
     ...     for hit in gallery.search("ref.jpg", "with a hat"):
     ...         print(hit.rank, hit.path, hit.score)
+
+    A method that writes raises GalleryError when another process is writing, and when the tables cannot be written.
     """
+
+    def __init__(self, folder: Path, store: Store, catalog: Catalog, bundle: Bundle, rewriter: Rewriter) -> None:
+        self.folder = folder
+        self._store = store
+        self._catalog = catalog
+        self._bundle = bundle
+        self._rewriter = rewriter
+
+    # --- opening and closing ------------------------------------------------------------------------------------
 
     @classmethod
     def create(
         cls, folder: str | Path, *, model: str = "starter", device: str = "auto", rewriter: str | None = None
     ) -> Self:
-        """Make an empty gallery for the bundle `model` and open it; `rewriter` stands in for the bundle's own.
+        """Make an empty gallery for the bundle `model` and open it; `rewriter` replaces the bundle's own.
 
         Raises GalleryError when the folder holds a gallery already or something else, BundleError for an unknown
         bundle, ModelError when its weights cannot be had.
         """
-        from cvsi_db.opening import create
+        from cvsi_db.models.bundle import load_bundle
+        from cvsi_db.models.rewriters import make_rewriter
+        from cvsi_db.store.catalog import GalleryInfo
+        from cvsi_db.store.folder import create_gallery_folder
 
-        return cls(*create(Path(folder), model, device, rewriter))
+        bundle = load_bundle(model, device)
+        chosen = make_rewriter(rewriter or bundle.spec.rewriter)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        info = GalleryInfo(bundle.source, bundle.fingerprint, bundle.encoder.dim, now)
+        return cls(Path(folder), *create_gallery_folder(Path(folder), info), bundle, chosen)
 
     @classmethod
     def open(
@@ -53,9 +86,23 @@ class Gallery(Upkeep):
         Raises GalleryError when there is none, MigrationError when a newer version made it, BundleError when `model`
         is another bundle or its weights have changed.
         """
-        from cvsi_db.opening import open_existing
+        from cvsi_db.models.bundle import load_bundle
+        from cvsi_db.models.rewriters import make_rewriter
+        from cvsi_db.store.folder import open_gallery_folder
 
-        return cls(*open_existing(Path(folder), model, device, rewriter))
+        store, catalog = open_gallery_folder(Path(folder))
+        with ExitStack() as on_error:
+            on_error.callback(catalog.close)
+            info = catalog.gallery()
+            bundle = load_bundle(model or info.bundle, device)
+            if bundle.fingerprint != info.fingerprint:
+                raise BundleError(
+                    f"the gallery {str(folder)!r} was made with {info.fingerprint}, not with {bundle.fingerprint}: "
+                    f"use --model {info.bundle}, or another --db for this model"
+                )
+            chosen = make_rewriter(rewriter or bundle.spec.rewriter)
+            on_error.pop_all()
+        return cls(Path(folder), store, catalog, bundle, chosen)
 
     @classmethod
     def open_or_create(
@@ -74,6 +121,28 @@ class Gallery(Upkeep):
             return cls.open(folder, model=model, device=device, rewriter=rewriter)
         return cls.create(folder, model=model or default_model, device=device, rewriter=rewriter)
 
+    @property
+    def usage(self) -> Usage | None:
+        """What the rewriter has cost since the gallery was opened: requests and tokens; None when it asked nobody."""
+        from cvsi_db.models.rewriters import usage_of
+
+        usage = usage_of(self._rewriter)
+        return usage if usage and usage.requests else None
+
+    def close(self) -> None:
+        """Close the catalog; the gallery cannot be used afterwards."""
+        self._catalog.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- searching ----------------------------------------------------------------------------------------------
+
     def search(
         self,
         reference: Reference | None = None,
@@ -81,7 +150,7 @@ class Gallery(Upkeep):
         *,
         k: int = 10,
         where: str | None = None,
-        rank: str | None = None,
+        rank: str | Weights | None = None,
         preset: str | None = None,
         exclude_reference: bool = True,
         strict: bool = False,
@@ -102,15 +171,12 @@ class Gallery(Upkeep):
         Raises QueryError, RankError or FilterError when the query makes no sense, and RankError when it is `strict`
         and the bundle lacks a branch that the preset asks for.
         """
-        from cvsi_db.query.checks import check_query
         from cvsi_db.search import search
 
-        examples = (_several(liked), _several(unliked), _several(negative))
         query = ComposedQuery(
             reference, edit_text, k, where, rank, preset, exclude_reference, strict, offset, min_score, auto_cut,
-            *examples, pool, exact,
+            _several(liked), _several(unliked), _several(negative), pool, exact,
         )  # fmt: skip
-        check_query(query)  # before the models load: that takes seconds
         return search(query, self._context)
 
     def search_many(self, queries: Sequence[ComposedQuery]) -> list[SearchResult]:
@@ -119,7 +185,7 @@ class Gallery(Upkeep):
         >>> queries = [ComposedQuery("ref.jpg", text) for text in ("with a hat", "at night")]
         >>> hats, nights = gallery.search_many(queries)                # doctest: +SKIP
 
-        Raises what `search` raises, for the first query that gives cause.
+        Raises what `search` raises, for the first query that causes it: the error's `position` says which.
         """
         from cvsi_db.query.checks import check_query
         from cvsi_db.search import search_many
@@ -154,41 +220,213 @@ class Gallery(Upkeep):
         asked = parse_statement(statement, self._store.columns, values, parameters)
         return answer(asked, self._store, lambda query: search(query, self._context))
 
-    @property
-    def usage(self) -> Usage | None:
-        """What the rewriter has cost since the gallery was opened: requests and tokens; None when it asked nobody."""
-        from cvsi_db.models.rewriters import usage_of
+    # --- images and captions ------------------------------------------------------------------------------------
 
-        usage = usage_of(self._rewriter)
-        return usage if usage and usage.requests else None
+    def ingest(
+        self,
+        *paths: PathLike,
+        on_progress: Callable[[IngestProgress], None] | None = None,
+        batch_size: int | None = None,
+        caption: bool = True,
+        prune: bool = False,
+        tags: Sequence[str] = (),
+        dry_run: bool = False,
+    ) -> IngestSummary:
+        """Take in files and folders; `on_progress` is called after each batch, which is as large as suits the device.
 
-    def close(self) -> None:
-        """Close the catalog; the gallery cannot be used afterwards."""
-        self._catalog.close()
+        Without `caption` new images wait for the method of that name, and searches say so. An image whose last file is
+        gone is kept out of searches until it is back; with `prune` it is forgotten for good. All named images get the
+        `tags`. With `dry_run` nothing is done but counting. Files that cannot be read are counted and listed in the
+        summary. Raises IngestError for a path that does not exist or holds no image, UsageError for a tag that
+        cannot be one.
+        """
+        from cvsi_db.ingest import dry_run as count
+        from cvsi_db.ingest import ingest
+        from cvsi_db.store.folder import write_lock
 
-    def __enter__(self) -> Self:
-        return self
+        named = [Path(path) for path in paths]
+        if dry_run:
+            return count(named, self._store, self._catalog)
+        with write_lock(self.folder):
+            return ingest(
+                named,
+                store=self._store,
+                catalog=self._catalog,
+                encoder=self._bundle.encoder,
+                captioner=self._bundle.captioner if caption else None,
+                batch_size=batch_size,
+                progress=on_progress,
+                prune=prune,
+                tags=tags,
+            )
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def caption(
+        self,
+        *,
+        captions: int | None = None,
+        on_progress: Callable[[RecaptionProgress], None] | None = None,
+        batch_size: int = 32,
+    ) -> RecaptionSummary:
+        """Caption the images that have no captions; `on_progress` is called after each batch.
+
+        `captions` is how many each gets, in place of the bundle's number. Images whose file is gone or changed are
+        counted and listed in the summary. May be interrupted and called again. Raises ModelError when the captioner's
+        weights cannot be had.
+        """
+        from cvsi_db.ingest.recaption import recaption
+        from cvsi_db.models.bundle import Bundle
+        from cvsi_db.store.folder import write_lock
+
+        captioner = self._bundle.captioner
+        if captions is not None:
+            if captions < 1:
+                raise IngestError(f"cannot write {captions!r} captions per image: ask for at least 1")
+            spec = replace(self._bundle.spec, captions=captions)
+            captioner = Bundle(spec, self._bundle.device, self._bundle.source).captioner
+        with write_lock(self.folder):
+            return recaption(
+                store=self._store,
+                catalog=self._catalog,
+                encoder=self._bundle.encoder,
+                captioner=captioner,
+                batch_size=batch_size,
+                given=captioner.name != self._bundle.captioner.name,
+                progress=on_progress,
+            )
+
+    def export_captions(self) -> Iterator[str]:
+        """A line of JSON per image, in the order of their paths: image_id, path, captions, captioner."""
+        from cvsi_db.manage.caption_file import export_captions
+
+        return export_captions(self._store, self._catalog)
+
+    def import_captions(
+        self, file: PathLike, *, on_progress: Callable[[int, int], None] | None = None
+    ) -> CaptionImport:
+        """Take captions from a file of such lines, in place of those its images have; see caption_lines.
+
+        `on_progress` is called with the images done and their total. Raises IngestError, before anything is written,
+        for a line that cannot be used.
+        """
+        from cvsi_db.manage.caption_file import import_captions
+        from cvsi_db.store.folder import write_lock
+
+        store, catalog, encoder = self._store, self._catalog, self._bundle.encoder
+        with write_lock(self.folder):
+            return import_captions(Path(file), store=store, catalog=catalog, encoder=encoder, progress=on_progress)
+
+    # --- what is there ------------------------------------------------------------------------------------------
+
+    def stats(self) -> dict[str, Any]:
+        """Counts and facts, as plain values: see cvsi_db.manage.stats."""
+        from cvsi_db.manage.stats import stats
+
+        return stats(self.folder, self._store, self._catalog)
+
+    def images(
+        self,
+        where: str | None = None,
+        *,
+        limit: int | None = None,
+        offset: int = 0,
+        removed: bool = False,
+        columns: Sequence[str] = (),
+    ) -> list[dict[str, Any]]:
+        """The metadata of all images, or of those that satisfy `where`, in the order of their paths.
+
+        At most `limit` of them, after the first `offset`; their `columns`, by default all but the vectors. With
+        `removed` those whose files are all gone: searches do not find them, and they come back with their files.
+        Raises FilterError when `where` does not parse or names an unknown column, QueryError for a negative number.
+        """
+        from cvsi_db.manage.listing import list_images
+
+        return list_images(self._store, where, limit, offset, removed, columns)
+
+    def failed(self) -> list[dict[str, Any]]:
+        """The files that could not be read when they were last seen, by path: path, error, size_bytes."""
+        from cvsi_db.manage.listing import list_failed
+
+        return list_failed(self._catalog)
+
+    def duplicates(
+        self, threshold: float = 0.98, *, on_progress: Callable[[int, int], None] | None = None
+    ) -> Duplicates:
+        """Images with several files, and groups of images that look alike: each has one in its group whose embedding
+        is as near as the cosine `threshold`. Exact, so the time grows with the square of the gallery.
+
+        `on_progress` is called with the comparisons done and their total. Raises QueryError for a threshold that is
+        not above 0 and at most 1.
+        """
+        from cvsi_db.manage.duplicates import find_duplicates
+
+        return find_duplicates(self._store, threshold, on_progress)
+
+    # --- keeping it in order ------------------------------------------------------------------------------------
+
+    def tag(
+        self, *paths: PathLike, where: str | None = None, add: Sequence[str] = (), remove: Sequence[str] = ()
+    ) -> TagSummary:
+        """Add tags to the images at or under `paths` that satisfy `where`, and remove others from them.
+
+        Raises UsageError when neither says which images, a path names none of the gallery, or a tag is empty or both
+        added and removed; FilterError for a condition that cannot be used.
+        """
+        from cvsi_db.manage.tags import tag
+        from cvsi_db.store.folder import write_lock
+
+        with write_lock(self.folder):
+            return tag(self._store, [Path(path) for path in paths], where, add, remove)
+
+    def tags(self, *paths: PathLike, where: str | None = None) -> dict[str, int]:
+        """How many of these images, else of all, have each tag, by name. Raises as `tag` does."""
+        from cvsi_db.manage.tags import count_tags
+
+        return count_tags(self._store, [Path(path) for path in paths], where)
+
+    def remove(self, *paths: PathLike, where: str | None = None, dry_run: bool = False) -> RemoveSummary:
+        """Forget images with their captions and what the catalog knows of their files; the files stay as they are.
+
+        Meant are the files at or under `paths` of images that satisfy `where`; an image with another file stays with
+        that one. A later ingest of such a file takes it in as new. `dry_run` only tells. Raises as `tag` does.
+        """
+        from cvsi_db.manage.remove import remove
+        from cvsi_db.store.folder import write_lock
+
+        with nullcontext() if dry_run else write_lock(self.folder):
+            return remove(self._store, self._catalog, [Path(path) for path in paths], where, dry_run)
+
+    def check(self) -> list[Problem]:
+        """What is wrong with the gallery, sorted: catalog, tables and files against each other, vectors, captions."""
+        from cvsi_db.manage.check import find_problems
+
+        return find_problems(self._store, self._catalog, files=True)
+
+    def repair(self) -> RepairSummary:
+        """Mend what can be mended without a model; the summary says what was done and what remains.
+
+        Nothing that a file still holds is lost: what is taken out of the tables is read again by the next ingest.
+        """
+        from cvsi_db.manage.repair import repair
+        from cvsi_db.store.folder import write_lock
+
+        with write_lock(self.folder):
+            return repair(self._store, self._catalog)
+
+    def optimize(self, *, on_step: Callable[[int, int, str], None] | None = None) -> OptimizeSummary:
+        """Compact the tables, drop their old versions, and build the indexes that a gallery of this size should have.
+
+        `on_step` is told the steps done, their total and the next one. Safe to repeat.
+        """
+        from cvsi_db.store.folder import write_lock
+
+        with write_lock(self.folder):
+            return self._store.optimize(on_step=on_step)
 
     @cached_property
     def _context(self) -> SearchContext:
         from cvsi_db.search import SearchContext
 
-        bundle = self._bundle
-        return SearchContext(
-            store=self._store,
-            catalog=self._catalog,
-            encoder=bundle.encoder,
-            phi=bundle.phi,
-            captioner=bundle.captioner,
-            rewriter=self._rewriter,
-            preset=bundle.spec.preset,
-            device=bundle.device,
-        )
+        return SearchContext(self._store, self._catalog, self._bundle, self._rewriter, self._bundle.spec.preset)
 
 
 def _several(given: Any) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ import hashlib
 import io
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,16 @@ class FakeCaptioner:
         shape = "wide" if picture.width > picture.height else "tall" if picture.height > picture.width else "square"
         number = int(hashlib.sha256(seed.encode()).hexdigest()[:4], 16) % 10
         return f"a {colour} picture", f"a {shape} {colour} image", f"{colour} drawing number {number}"
+
+
+@dataclass(frozen=True)
+class FakeModels:
+    """The models of a bundle, as a search asks for them."""
+
+    encoder: Any = field(default_factory=lambda: FakeEncoder())
+    phi: Any = field(default_factory=lambda: FakePhi())
+    captioner: Any = field(default_factory=lambda: FakeCaptioner())
+    device: str = "cpu"
 
 
 class FakeRewriter:

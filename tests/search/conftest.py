@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from cvsi_db.records import Branch, Column, FloatArray, ImageRow, LogicalQuery, Term
+from cvsi_db.records import Branch, Column, CompiledQuery, ComposedQuery, FloatArray, ImageRow, LogicalQuery, Term
 from cvsi_db.search import SearchContext
+from cvsi_db.search.compile.compiler import compile_queries
 from cvsi_db.store import indexes
 from cvsi_db.store.arrow_rows import matrix
-from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakePhi, FakeRewriter
+from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakeModels, FakePhi, FakeRewriter
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
@@ -29,7 +30,12 @@ def context(
     captioner: FakeCaptioner,
     rewriter: FakeRewriter,
 ) -> SearchContext:
-    return SearchContext(store, catalog, encoder, phi, captioner, rewriter)
+    return SearchContext(store, catalog, FakeModels(encoder, phi, captioner), rewriter)
+
+
+def compile_query(query: ComposedQuery, context: SearchContext) -> CompiledQuery:
+    """One query, compiled alone."""
+    return compile_queries([query], context)[0]
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +119,7 @@ def logical_query(
 
 def brute_force(store: Store, logical: LogicalQuery) -> dict[str, float]:
     """The score of every row that may be a hit, in float64, over the vectors as they are stored."""
-    table = store.scan(["image_id", "image_vector", "caption_vector"], logical.filter)
+    table = store.scan(["image_id", "image_vector", "caption_vector"], logical.where)
     columns = {column.name: matrix(table, column.name) for column in logical.columns}
     mixed = sum(column.weight * columns[column.name].astype(np.float64) for column in logical.columns)
     query = sum(term.weight * term.vector.astype(np.float64) for term in logical.terms)

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from cvsi_db import ComposedQuery, Gallery
 from cvsi_db.errors import QueryError
-from cvsi_db.search import SearchContext, resident_scan, scan
+from cvsi_db.search import SearchContext
 from cvsi_db.search.plan.build import build_plan
 from cvsi_db.search.plan.facts import Facts
 from cvsi_db.search.plan.nodes import scan_of
+from cvsi_db.search.run import exact_scan, resident_search
 from cvsi_db.search.run.executor import run_plan, run_plans
 from cvsi_db.search.run.rerank import rerank
 from cvsi_db.search.run.resident_matrix import Resident
@@ -36,7 +37,7 @@ REFERENCE = picture_bytes("red")
 @pytest.fixture
 def gallery(context: SearchContext, tmp_path: Path) -> Gallery:
     fill(context.store, random_vectors(60, seed=4))
-    models = {"encoder": context.encoder, "phi": context.phi, "captioner": context.captioner}
+    models = {"encoder": context.models.encoder, "phi": context.models.phi, "captioner": context.models.captioner}
     bundle = SimpleNamespace(**models, spec=SimpleNamespace(preset="default"), device="cpu")
     return Gallery(tmp_path, context.store, context.catalog, cast(Any, bundle), context.rewriter)
 
@@ -60,7 +61,7 @@ def test_many_are_answered_each_as_alone(gallery: Gallery) -> None:
 def test_a_query_without_sense_is_found_before_any_model_runs(gallery: Gallery, context: SearchContext) -> None:
     with pytest.raises(QueryError, match="k is 0"):
         gallery.search_many([ComposedQuery(REFERENCE), ComposedQuery(REFERENCE, k=0)])
-    assert cast(Any, context.encoder).image_batches == []
+    assert cast(Any, context.models.encoder).image_batches == []
 
 
 # --- bit by bit -----------------------------------------------------------------------------------------------------
@@ -95,10 +96,10 @@ def test_a_batch_gives_what_its_queries_give_alone(
     resident = Resident()
     plans = [build_plan(logical, copies.count(), Facts(forced="resident")) for logical in queries]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scan, "PASS_SCORES", passes)
-        patch.setattr(scan, "BLOCK_ROWS", 64)
-        patch.setattr(scan, "BATCH_TO", 8)
-        patch.setattr(resident_scan, "AT_ONCE", at_once)
+        patch.setattr(exact_scan, "PASS_SCORES", passes)
+        patch.setattr(exact_scan, "BLOCK_ROWS", 64)
+        patch.setattr(exact_scan, "BATCH_TO", 8)
+        patch.setattr(resident_search, "AT_ONCE", at_once)
         together = list(run_plans(plans, copies, "cpu", resident))
     for plan, many in zip(plans, together, strict=True):
         alone = run_plan(plan, copies, "cpu", resident)

@@ -1,34 +1,26 @@
-"""The query compiler: a composed query in, its terms out as vectors; the only stage of a search that runs models.
+"""The query compiler: composed queries in, their terms out as vectors; the only stage of a search that runs models.
 
-At most one image forward and one text forward per query, whatever it asks for; a picture that the gallery holds needs
-none, and captions and rewrites come from the catalog when they can, and are kept there. Knows nothing about plans or
-scores.
+Queries are compiled together, TOGETHER at a time: all uncaptioned references go to the captioner at once, the rewriter
+is asked as often at once as it allows, and there is one image forward and one text forward. An image that the gallery
+holds needs no forward; captions and rewrites come from the catalog when they can, and are kept there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from cvsi_db.errors import RewriteError
-from cvsi_db.models.rewriters.choice import cache_name
-from cvsi_db.query.checks import (
-    Weights,
-    check_query,
-    check_weights,
-    choose_weights,
-    find_preset,
-    missing_branches,
-    possible_terms,
-    reach,
-)
-from cvsi_db.query.where import check_where
+from cvsi_db.errors import CvsiError, RewriteError
+from cvsi_db.models.rewriters import cache_name, rewrite_many
+from cvsi_db.query.checks import check_query
+from cvsi_db.query.presets import check_weights, choose_weights, find_preset, missing_branches, possible_terms
 from cvsi_db.records import (
     EXAMPLE_TERMS,
     Branch,
     BranchName,
+    CheckedQuery,
     Column,
     CompiledQuery,
     ComposedQuery,
@@ -37,13 +29,14 @@ from cvsi_db.records import (
     Rewrite,
     Term,
     TermName,
+    Weights,
 )
 from cvsi_db.search.compile.embed import Embedded, Parts, embed
 from cvsi_db.search.compile.references import SeenImage, read_reference, recognised
+from cvsi_db.search.present.score_gap import CUT_WINDOW
 
 if TYPE_CHECKING:
     from cvsi_db.search import SearchContext
-    from cvsi_db.store.images import Store
 
 BRANCHES: tuple[tuple[BranchName, tuple[TermName, ...]], ...] = (
     ("pseudo_token", ("pseudo_token",)),
@@ -51,75 +44,176 @@ BRANCHES: tuple[tuple[BranchName, tuple[TermName, ...]], ...] = (
     ("image_objects", ("image", "objects")),
     ("examples", EXAMPLE_TERMS),
 )
-"""The branches of CVSI, each with its terms, and one for what a query gives beside."""
-
+"""The branches of CVSI, each with its terms, and one for the further examples of a query."""
 
 TOGETHER = 64
-"""Queries that share a forward: more would not fit into memory, with their pictures and a large text tower."""
-
-
-def compile_query(query: ComposedQuery, context: SearchContext) -> CompiledQuery:
-    """The logical query with its vectors, and the texts that went into it.
-
-    Everything that can be wrong with the query's text is found before a model is touched. Raises QueryError, RankError
-    or FilterError for a query that cannot be meant, RewriteError and ModelError from the models.
-    """
-    return compile_queries([query], context)[0]
+"""Queries that share a forward: more would not fit into memory, with their images and a large text tower."""
 
 
 def compile_queries(queries: Sequence[ComposedQuery], context: SearchContext) -> list[CompiledQuery]:
-    """Each query as compile_query would compile it, with one image forward and one text forward for every TOGETHER.
+    """Each query's logical form with its vectors, and the texts that went into it.
 
-    All texts are checked before a model is touched. Raises what compile_query raises, for the first that gives cause.
+    Everything that can be wrong with a query's text is found before a model is touched. Raises QueryError, RankError
+    or FilterError for a query that makes no sense, RewriteError and ModelError from the models; the error's `position`
+    is that of the query that caused it.
     """
-    checked = [_check(query, context) for query in queries]
+    columns = context.store.columns
+    checked = []
+    for position, query in enumerate(queries):
+        with _caused_by(position):
+            checked.append(check_query(query, columns))
+            if checked[-1].where is not None:
+                context.store.check_filter(checked[-1].where)
+    has_phi = context.models.phi is not None
+    weighted: list[tuple[CheckedQuery, Preset, Weights, list[str]]] = []
+    for position, each in enumerate(checked):
+        with _caused_by(position):
+            preset = each.preset or find_preset(context.preset)
+            weighted.append(
+                (each, preset, *choose_weights(each.query, each.rank, preset, possible_terms(each.query, has_phi)))
+            )
+    parts: list[Parts] = []
+    embedded: list[dict[TermName, Embedded]] = []
+    for start in range(0, len(queries), TOGETHER):
+        some = _parts(queries[start : start + TOGETHER], start, context)
+        parts += some
+        embedded += embed(some, context.models.encoder, context.models.phi)
+    compiled = []
+    for position, (each, preset, weights, warnings) in enumerate(weighted):
+        with _caused_by(position):
+            compiled.append(_compiled(each, preset, weights, warnings, parts[position], embedded[position], context))
+    return compiled
+
+
+def _parts(queries: Sequence[ComposedQuery], start: int, context: SearchContext) -> list[Parts]:
+    """All that the queries embed; every image is read, and decoded if need be, before a model runs."""
+    read: list[SeenImage] = []
+    for position, query in enumerate(queries, start):
+        with _caused_by(position):
+            read += [] if query.reference is None else [read_reference(query.reference)]
+            read += [read_reference(each, "the liked image") for each in query.liked]
+            read += [read_reference(each, "the unliked image") for each in query.unliked]
+    found = iter(recognised(read, context.store))
+    shown = [
+        (
+            None if query.reference is None else next(found),
+            tuple(islice(found, len(query.liked))),
+            tuple(islice(found, len(query.unliked))),
+        )
+        for query in queries
+    ]
+    edits = [None if query.edit_text is None else " ".join(query.edit_text.split()) for query in queries]
+    captioned = _captions(
+        [image for (image, *_), edit in zip(shown, edits, strict=True) if image and edit is not None], context
+    )
+    captions = [
+        captioned[image.image_id] if image and edit is not None else ()
+        for (image, *_), edit in zip(shown, edits, strict=True)
+    ]
+    rewrites = _rewrites(captions, edits, start, context)
     return [
-        compiled
-        for start in range(0, len(queries), TOGETHER)
-        for compiled in _compile(queries[start : start + TOGETHER], checked[start : start + TOGETHER], context)
+        Parts(
+            reference,
+            query.edit_text,
+            before,
+            rewrite,
+            liked,
+            unliked,
+            tuple(" ".join(t.split()) for t in query.negative),
+        )
+        for query, (reference, liked, unliked), before, rewrite in zip(queries, shown, captions, rewrites, strict=True)
     ]
 
 
-@dataclass(frozen=True)
-class _Checked:
-    """What a query says besides pictures and texts, found sound."""
-
-    preset: Preset
-    weights: Weights
-    condition: str | None
-    warnings: list[str]
-
-
-def _check(query: ComposedQuery, context: SearchContext) -> _Checked:
-    check_query(query)
-    preset = find_preset(query.preset or context.preset)
-    weights, warnings = choose_weights(query, preset, possible_terms(query, context.phi is not None))
-    return _Checked(preset, weights, _checked_filter(query.where, context), warnings)
+def _captions(images: Sequence[SeenImage], context: SearchContext) -> dict[str, tuple[str, ...]]:
+    """The captions of the images by image_id, from the catalog or else from the captioner, asked once for all."""
+    if not images:
+        return {}
+    captioner = context.models.captioner
+    known = context.catalog.captions([image.image_id for image in images], captioner.name)
+    wanted = {image.image_id: image for image in images if image.image_id not in known}
+    if wanted:
+        written = captioner.caption([image.picture.image for image in wanted.values()], list(wanted))
+        new = dict(zip(wanted, map(tuple, written), strict=True))
+        context.catalog.keep_captions(captioner.name, new)
+        known = {**known, **new}
+    return known
 
 
-def _compile(
-    queries: Sequence[ComposedQuery], checked: Sequence[_Checked], context: SearchContext
-) -> list[CompiledQuery]:
-    shown = _shown(queries, context.store)
-    parts = [_parts(query, pictures, context) for query, pictures in zip(queries, shown, strict=True)]
-    embedded = embed(parts, context.encoder, context.phi)
-    return [_compiled(*each, context) for each in zip(queries, checked, parts, embedded, strict=True)]
+def _rewrites(
+    captions: Sequence[tuple[str, ...]], edits: Sequence[str | None], start: int, context: SearchContext
+) -> list[Rewrite | None]:
+    """Each query's captions after its edit, from the catalog or else from the rewriter; None without an edit.
+
+    A lone edit text stands for itself. What a second rewriter said because the first gave no answer is not kept: next
+    time the first is asked again.
+    """
+    rewriter, catalog = context.rewriter, context.catalog
+    name = cache_name(rewriter)
+    known: dict[tuple[tuple[str, ...], str], Rewrite] = {}
+    wanted: dict[tuple[tuple[str, ...], str], int] = {}
+    for position, (before, edit) in enumerate(zip(captions, edits, strict=True), start):
+        if edit is None or (before, edit) in known or (before, edit) in wanted:
+            continue
+        kept = Rewrite((edit,), "", rewriter="none") if not before else catalog.rewrite(before, edit, name)
+        if kept is None:
+            wanted[before, edit] = position
+        else:
+            known[before, edit] = kept
+    requests = list(wanted)
+
+    def keep(index: int, rewrite: Rewrite) -> None:
+        if rewrite.rewriter == name and rewrite.edited_captions:
+            catalog.keep_rewrite(*requests[index], name, rewrite)
+
+    if requests:
+        try:
+            known |= zip(requests, rewrite_many(rewriter, requests, on_answer=keep), strict=True)
+        except RewriteError as error:
+            error.position = wanted[requests[error.position or 0]]
+            raise
+    for request, position in wanted.items():
+        if not known[request].edited_captions:
+            problem = f"the rewriter {rewriter.name} gave no edited caption for {request[1]!r}"
+            error = RewriteError(f"{problem}: try again or use another one")
+            error.position = position
+            raise error
+    return [None if edit is None else known[before, edit] for before, edit in zip(captions, edits, strict=True)]
 
 
 def _compiled(
-    query: ComposedQuery, checked: _Checked, parts: Parts, embedded: dict[TermName, Embedded], context: SearchContext
+    checked: CheckedQuery,
+    preset: Preset,
+    weights: Weights,
+    warnings: Sequence[str],
+    parts: Parts,
+    embedded: dict[TermName, Embedded],
+    context: SearchContext,
 ) -> CompiledQuery:
-    preset, condition = checked.preset, checked.condition
+    query, where = checked.query, checked.where
+    examples = sorted({image.image_id for image in (*parts.liked, *parts.unliked)})
+    if examples and query.exclude_reference:
+        others = f"image_id NOT IN ({', '.join(map(repr, examples))})"
+        where = others if where is None else f"({where}) AND {others}"
     reference_id = parts.reference.image_id if parts.reference else None
+    branches = []
+    for branch, names in BRANCHES:
+        terms = tuple(
+            Term(name, embedded[name].vector, float(weights.get(name, 0.0)), embedded[name].text)
+            for name in names
+            if name in embedded
+        )
+        branches += [Branch(branch, terms)] if terms else []
+    has_phi = context.models.phi is not None
     return CompiledQuery(
         query=query,
         logical=LogicalQuery(
-            branches=_branches(embedded, checked.weights),
+            branches=tuple(branches),
             columns=(Column("image_vector", 1 - preset.gamma), Column("caption_vector", preset.gamma)),
-            filter=_without_examples(condition, parts) if query.exclude_reference else condition,
+            where=where,
             exclude=reference_id if query.exclude_reference else None,
-            k=reach(query),
-            missing=missing_branches(query, context.phi is not None),
+            k=max(query.offset + query.k, query.pool, CUT_WINDOW if query.auto_cut else 0),
+            missing=missing_branches(query, has_phi),
             exact=query.exact,
         ),
         reference_id=reference_id,
@@ -127,109 +221,35 @@ def _compiled(
         rewrite=parts.rewrite,
         preset=preset,
         warnings=(
-            *checked.warnings,
-            *check_weights(checked.weights, tuple(embedded)),
-            *_rewrite_warnings(parts.rewrite, query),
-            *_caption_warnings(preset, context),
+            *warnings,
+            *check_weights(weights, tuple(embedded)),
+            *_warnings(parts, preset, context),
         ),
     )
 
 
-def _shown(queries: Sequence[ComposedQuery], store: Store) -> list[dict[str, tuple[SeenImage, ...]]]:
-    """The pictures of each query by what they are to it; every one is read, and decoded if need be, before a model
-    runs."""
-    read = [_read(query) for query in queries]
-    found = iter(recognised([image for shown in read for images in shown.values() for image in images], store))
-    return [{what: tuple(islice(found, len(images))) for what, images in shown.items()} for shown in read]
-
-
-def _read(query: ComposedQuery) -> dict[str, tuple[SeenImage, ...]]:
-    return {
-        "reference": () if query.reference is None else (read_reference(query.reference),),
-        "liked": tuple(read_reference(each, "the liked image") for each in query.liked),
-        "unliked": tuple(read_reference(each, "the unliked image") for each in query.unliked),
-    }
-
-
-def _parts(query: ComposedQuery, shown: dict[str, tuple[SeenImage, ...]], context: SearchContext) -> Parts:
-    """All that the query embeds."""
-    reference = next(iter(shown["reference"]), None)
-    captions = _captions(reference, context) if reference and query.edit_text is not None else ()
-    rewrite = None if query.edit_text is None else _rewrite(captions, query.edit_text, context)
-    negative = tuple(" ".join(text.split()) for text in query.negative)
-    return Parts(reference, query.edit_text, captions, rewrite, shown["liked"], shown["unliked"], negative)
-
-
-def _without_examples(condition: str | None, parts: Parts) -> str | None:
-    """The condition, and none of the images that were given as examples: whoever gave them has them."""
-    given = sorted({picture.image_id for picture in (*parts.liked, *parts.unliked)})
-    if not given:
-        return condition
-    others = f"image_id NOT IN ({', '.join(repr(image_id) for image_id in given)})"
-    return others if condition is None else f"({condition}) AND {others}"
-
-
-def _checked_filter(where: str | None, context: SearchContext) -> str | None:
-    if where is None:
-        return None
-    condition = check_where(where, context.store.columns)
-    context.store.check_filter(condition)
-    return condition
-
-
-def _captions(reference: SeenImage, context: SearchContext) -> tuple[str, ...]:
-    """The captions of the reference, from the catalog or else from the captioner."""
-    name, image_id = context.captioner.name, reference.image_id
-    known = context.catalog.captions([image_id], name)
-    if image_id not in known:
-        known = {image_id: tuple(context.captioner.caption([reference.picture.image], [image_id])[0])}
-        context.catalog.keep_captions(name, known)
-    return known[image_id]
-
-
-def _rewrite(captions: Sequence[str], edit_text: str, context: SearchContext) -> Rewrite:
-    """The captions after the edit, from the catalog or else from the rewriter; a lone edit text stands for itself.
-
-    What a second rewriter said because the first gave no answer is not kept: next time the first is asked again.
-    """
-    text = " ".join(edit_text.split())
-    if not captions:
-        return Rewrite((text,), added_objects="", rewriter="none")
-    name = cache_name(context.rewriter)
-    known = context.catalog.rewrite(captions, text, name)
-    if known is None:
-        known = context.rewriter.rewrite(captions, text)
-        if not known.edited_captions:
-            who = context.rewriter.name
-            raise RewriteError(f"the rewriter {who} gave no edited caption for {text!r}: try again or use another one")
-        if known.rewriter == name:
-            context.catalog.keep_rewrite(captions, text, name, known)
-    return known
-
-
-def _rewrite_warnings(rewrite: Rewrite | None, query: ComposedQuery) -> list[str]:
-    if rewrite is None:
-        return []
-    stood_in = [f"the rewriter {rewrite.rewriter} stood in: {rewrite.note}"] if rewrite.note else []
-    appended = (
-        f"the rewriter {rewrite.rewriter} did not understand {query.edit_text!r} and appended it to the captions: "
-        "put it in other words, or use --rewriter openai"
-    )
-    return [*stood_in, *([appended] if rewrite.fallback else [])]
-
-
-def _caption_warnings(preset: Preset, context: SearchContext) -> list[str]:
-    """Images without captions lack the γ share of their score, which those with captions have."""
+def _warnings(parts: Parts, preset: Preset, context: SearchContext) -> Iterator[str]:
+    """What made the texts of this answer less than was asked for."""
+    rewrite = parts.rewrite
+    if rewrite and rewrite.note:
+        yield f"the rewriter {rewrite.rewriter} stood in: {rewrite.note}"
+    if rewrite and rewrite.fallback:
+        yield (
+            f"the rewriter {rewrite.rewriter} did not understand {parts.edit_text!r} and appended it to the captions: "
+            "put it in other words, or use --rewriter openai"
+        )
+    # An image without captions lacks the γ share of its score, which those with captions have.
     missing = context.store.count_uncaptioned() if preset.gamma else 0
-    if not missing:
-        return []
-    have, them = ("1 image has", "it") if missing == 1 else (f"{missing:,} images have", "them")
-    return [f"{have} no captions yet, which sets {them} back: run `cvsi-db caption`"]
+    if missing:
+        have, them = ("1 image has", "it") if missing == 1 else (f"{missing:,} images have", "them")
+        yield f"{have} no captions yet, which sets {them} back: run `cvsi-db caption`"
 
 
-def _branches(embedded: dict[TermName, Embedded], weights: Weights) -> tuple[Branch, ...]:
-    def terms(names: Sequence[TermName]) -> tuple[Term, ...]:
-        found = [(name, embedded[name]) for name in names if name in embedded]
-        return tuple(Term(name, each.vector, float(weights.get(name, 0.0)), each.text) for name, each in found)
-
-    return tuple(Branch(name, terms(names)) for name, names in BRANCHES if terms(names))
+@contextmanager
+def _caused_by(position: int) -> Iterator[None]:
+    """Note on an error which of several queries caused it."""
+    try:
+        yield
+    except CvsiError as error:
+        error.position = position
+        raise

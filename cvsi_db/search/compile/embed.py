@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cvsi_db.models.unit_vectors import normalise
-from cvsi_db.query.checks import tidy
 from cvsi_db.records import FloatArray, PseudoText, Rewrite, TermName
 from cvsi_db.search.compile.references import SeenImage
 
@@ -72,9 +71,14 @@ def embed(many: Sequence[Parts], encoder: Encoder, phi: Phi | None) -> list[dict
 
 def pseudo_sentence(edit_text: str, added_objects: str) -> str:
     """The sentence whose `$` becomes the pseudo-token (CVSI, the visual branch)."""
-    added = tidy(added_objects)
+    added = normalise_text(added_objects)
     addition = f" And the photo should have {added}." if added else ""
-    return f"a photo of $ that {tidy(edit_text)}.{addition}"
+    return f"a photo of $ that {normalise_text(edit_text)}.{addition}"
+
+
+def normalise_text(text: str) -> str:
+    """The text on one line, without the punctuation at its end, so that it may be continued."""
+    return " ".join(text.split()).rstrip(" .,;:!?")
 
 
 def edit_direction(edited: FloatArray, captions: FloatArray) -> FloatArray | None:
@@ -109,7 +113,8 @@ def _texts(parts: Parts, pseudo: PseudoText | None) -> list[str | PseudoText]:
     """What _text_terms takes a row for, in its order."""
     edited = parts.rewrite.edited_captions if parts.rewrite else ()
     objects = [parts.rewrite.added_objects] if parts.rewrite and parts.rewrite.added_objects else []
-    return [*edited, *parts.captions, *([pseudo] if pseudo else []), *objects, *parts.negative]
+    negative = [" ".join(text.split()) for text in parts.negative]
+    return [*edited, *parts.captions, *([pseudo] if pseudo else []), *objects, *negative]
 
 
 def _text_terms(parts: Parts, pseudo: PseudoText | None, rows: Iterator[FloatArray]) -> dict[TermName, Embedded]:

@@ -8,20 +8,19 @@ import numpy as np
 import pytest
 
 from cvsi_db.errors import CvsiError, FilterError, QueryError, RankError, RewriteError
-from cvsi_db.models.rewriters.choice import FirstAnswer
-from cvsi_db.query.checks import EXAMPLE_WEIGHTS, PRESETS
+from cvsi_db.models.rewriters import FirstAnswer
+from cvsi_db.query.presets import EXAMPLE_WEIGHTS, PRESETS
 from cvsi_db.records import EXAMPLE_TERMS, METHOD_TERMS, TERM_NAMES, ComposedQuery, FloatArray, Preset, Rewrite
 from cvsi_db.search import SearchContext
 from cvsi_db.search.compile.compiler import (
     TOGETHER,
-    _caption_warnings,
+    _warnings,
     compile_queries,
-    compile_query,
     read_reference,
 )
-from cvsi_db.search.compile.embed import edit_direction, pseudo_sentence
+from cvsi_db.search.compile.embed import Parts, edit_direction, pseudo_sentence
 from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakeRewriter, make_picture
-from tests.search.conftest import image_row, unit
+from tests.search.conftest import compile_query, image_row, unit
 
 
 def test_one_image_forward_and_one_text_forward(
@@ -97,7 +96,7 @@ def test_a_reference_alone_is_its_image(context: SearchContext, encoder: FakeEnc
 
 def test_without_phi_the_weights_keep_their_sum_and_a_warning_says_so(context: SearchContext) -> None:
     query = ComposedQuery(make_picture(), "with a hat", preset="fashioniq")  # 0.2, 0.6, 0.2
-    compiled = compile_query(query, replace(context, phi=None))
+    compiled = compile_query(query, replace(context, models=replace(context.models, phi=None)))
     assert [(term.name, term.weight) for term in compiled.logical.terms] == [
         ("edited_captions", pytest.approx(0.5)), ("edit_direction", 0.0),
         ("image", pytest.approx(0.5)), ("objects", 0.0),
@@ -107,7 +106,7 @@ def test_without_phi_the_weights_keep_their_sum_and_a_warning_says_so(context: S
 
 
 def test_a_strict_query_is_refused_without_phi_where_its_weights_ask_for_one(context: SearchContext) -> None:
-    without, picture = replace(context, phi=None), make_picture()
+    without, picture = replace(context, models=replace(context.models, phi=None)), make_picture()
     with pytest.raises(RankError, match=r"preset circo gives pseudo_token a weight.*cvsi-db train phi") as caught:
         compile_query(ComposedQuery(picture, "with a hat", preset="circo", strict=True), without)
     assert caught.value.exit_code == 2
@@ -121,7 +120,7 @@ def test_a_strict_query_is_refused_without_phi_where_its_weights_ask_for_one(con
 
 
 def test_halves_of_a_query_miss_no_branch(context: SearchContext) -> None:
-    without = replace(context, phi=None)
+    without = replace(context, models=replace(context.models, phi=None))
     for half in (ComposedQuery(make_picture()), ComposedQuery(edit_text="a hat")):
         assert compile_query(half, without).logical.missing == ()
 
@@ -158,7 +157,7 @@ def test_images_without_captions_are_told_where_captions_count(context: SearchCo
         "1 image has no captions yet, which sets it back: run `cvsi-db caption`",
     )
     blind = Preset("blind", PRESETS["cirr"].weights, gamma=0.0)
-    assert _caption_warnings(blind, context) == []
+    assert list(_warnings(Parts(), blind, context)) == []
 
 
 def test_a_rank_replaces_the_weights(context: SearchContext) -> None:
@@ -265,10 +264,10 @@ def test_an_example_that_the_rank_passes_over_is_told(context: SearchContext) ->
 def test_examples_are_left_out_of_the_hits_like_the_reference(context: SearchContext, photos: Path) -> None:
     given = [read_reference(photos / name).image_id for name in ("blue.png", "green.png")]
     query = ComposedQuery(photos / "red.png", liked=(photos / "blue.png",), unliked=(photos / "green.png",))
-    assert compile_query(query, context).logical.filter == "image_id NOT IN ('{}', '{}')".format(*sorted(given))
-    narrowed = compile_query(replace(query, where="width > 3 OR height > 3", unliked=()), context).logical.filter
+    assert compile_query(query, context).logical.where == "image_id NOT IN ('{}', '{}')".format(*sorted(given))
+    narrowed = compile_query(replace(query, where="width > 3 OR height > 3", unliked=()), context).logical.where
     assert narrowed == f"(width > 3 OR height > 3) AND image_id NOT IN ('{given[0]}')"
-    assert compile_query(replace(query, exclude_reference=False), context).logical.filter is None
+    assert compile_query(replace(query, exclude_reference=False), context).logical.where is None
 
 
 def test_a_search_finds_what_it_skips_keeps_and_judges(context: SearchContext) -> None:

@@ -13,19 +13,19 @@ from cvsi_db.errors import QueryError
 from cvsi_db.ingest import ingest
 from cvsi_db.records import ComposedQuery
 from cvsi_db.search import SearchContext, search
-from cvsi_db.search.compile.compiler import compile_queries, compile_query
+from cvsi_db.search.compile.compiler import compile_queries
 from cvsi_db.search.compile.references import read_reference, recognised
 from tests.fakes import FakeCaptioner, FakeEncoder, make_picture
-from tests.search.conftest import image_row
+from tests.search.conftest import compile_query, image_row
 
 
 def hold(context: SearchContext, file: Path, norm: float | None = 7.5, *, vector: int = 0) -> str:
     """Put the file's content into the gallery with a vector that is not the one an encoder would give."""
     image_id = hashlib.sha256(file.read_bytes()).hexdigest()
-    direction = np.eye(context.encoder.dim, dtype=np.float32)[vector]
+    direction = np.eye(context.models.encoder.dim, dtype=np.float32)[vector]
     row = replace(image_row(0, direction, direction), image_id=image_id, image_norm=norm)
     context.store.upsert([row], [])
-    context.catalog.keep_captions(context.captioner.name, {image_id: ("a red square",)})
+    context.catalog.keep_captions(context.models.captioner.name, {image_id: ("a red square",)})
     return image_id
 
 
@@ -52,11 +52,13 @@ def test_phi_is_given_the_embedding_at_its_own_length(context: SearchContext, ph
 
     def phi(embeddings: np.ndarray) -> np.ndarray:
         given.append(embeddings)
-        return context.phi(embeddings)  # type: ignore[misc]
+        return context.models.phi(embeddings)  # type: ignore[misc]
 
     hold(context, photos / "red.png", norm=7.5, vector=2)
-    compile_query(ComposedQuery(photos / "red.png", "with a hat"), replace(context, phi=phi))  # type: ignore[arg-type]
-    assert given[0].tolist() == (7.5 * np.eye(context.encoder.dim, dtype=np.float32)[2:3]).tolist()
+    compile_query(
+        ComposedQuery(photos / "red.png", "with a hat"), replace(context, models=replace(context.models, phi=phi))
+    )  # type: ignore[arg-type]
+    assert given[0].tolist() == (7.5 * np.eye(context.models.encoder.dim, dtype=np.float32)[2:3]).tolist()
 
 
 def test_the_bytes_of_its_file_are_recognised_too_but_not_its_pixels(
@@ -89,7 +91,7 @@ def test_only_the_unknown_ones_of_several_pictures_are_encoded_in_their_places(
     terms = {term.name: term.vector.tolist() for term in first.logical.terms}
     assert terms["image"] == alone.logical.terms[0].vector.tolist()
     assert terms["liked"] == second.logical.terms[0].vector.tolist() == known
-    assert (second.reference_id, blue in str(first.logical.filter)) == (blue, True)
+    assert (second.reference_id, blue in str(first.logical.where)) == (blue, True)
 
 
 def test_a_search_by_an_ingested_picture_finds_what_one_by_its_pixels_finds(
@@ -121,7 +123,7 @@ def test_what_is_no_picture_is_told_before_a_model_runs(
 
 
 def test_what_was_ingested_is_recognised(context: SearchContext, photos: Path, encoder: FakeEncoder) -> None:
-    ingest([photos], store=context.store, catalog=context.catalog, encoder=encoder, captioner=context.captioner)
+    ingest([photos], store=context.store, catalog=context.catalog, encoder=encoder, captioner=context.models.captioner)
     batches = list(encoder.image_batches)
     compiled = compile_query(ComposedQuery(photos / "red.png", "with a hat"), context)
     assert encoder.image_batches == batches
