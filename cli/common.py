@@ -1,14 +1,16 @@
-"""What the commands share: common options, the settings in force, writing results and talking on stderr."""
+"""What the commands share: common options, the settings in force, writing results and warnings."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from cvsi_db.atomic_file import replace_file
 from cvsi_db.models.device import DEVICES
 from cvsi_db.settings import Settings, load_settings
 
@@ -22,7 +24,7 @@ def debugging() -> bool:
     return _state["debug"]
 
 
-def _set_debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+def _set_debug(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     _state["debug"] = value
 
 
@@ -63,22 +65,27 @@ def settings_for(db: Path | None, model: str | None = None, device: str | None =
 
 
 def emit(text: str, out: Path | None = None) -> None:
-    """Write a result to stdout, or whole to the file `out` (never half: a neighbour file is moved into place)."""
+    """Write a result to stdout, or to the file `out`, which then holds all of it or what it held before."""
     text = text if text.endswith("\n") else text + "\n"
     if out is None:
         sys.stdout.write(text)
         sys.stdout.flush()
         return
-    part = out.with_name(out.name + ".part")
-    try:
+    with file_error(out), replace_file(out) as part:
         part.write_text(text, "utf-8")
-        part.replace(out)
+
+
+@contextmanager
+def file_error(file: Path) -> Iterator[None]:
+    """An OSError in the block becomes click's error that `file` cannot be written, with the reason."""
+    try:
+        yield
     except OSError as error:
-        raise click.FileError(str(out), hint=error.strerror or str(error)) from error
+        raise click.FileError(str(file), hint=error.strerror or str(error)) from error
 
 
 def warn(messages: tuple[str, ...], quiet: bool) -> None:
-    """Say each warning on a line of its own on stderr."""
+    """Write each warning on a line of its own to stderr."""
     for message in () if quiet else messages:
         click.echo(f"warning: {message}", err=True)
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from .common import common_options, emit, plural, settings_for
+from .output import as_json, shortest, sized
 from .progress import bar
-from .rows import as_json, shortest, sized
 
 if TYPE_CHECKING:
     from cvsi_db.manage.duplicates import Duplicates, Lookalike

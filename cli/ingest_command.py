@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import common_options, emit, model_options, plural, settings_for
+from cvsi_db.atomic_file import replace_file
+
+from .common import common_options, emit, file_error, model_options, plural, settings_for
 from .progress import Show, bar
 
 if TYPE_CHECKING:
-    from cvsi_db.records import IngestFailure, IngestProgress, IngestSummary
+    from cvsi_db.records import IngestProgress, IngestSummary
     from cvsi_db.settings import Settings
 
 ERRORS_HELP = "Write the files that could not be read to FILE, a line of JSON each: path, reason."
@@ -56,13 +58,18 @@ def command(
     Images whose files are gone are kept out of searches until they are back.
     """
     settings = settings_for(db, model, device)
-    with _failure_log(errors) as log:
-        if dry_run:
-            summary = _look(paths, settings, model)
-        else:
-            options = {"batch_size": batch_size, "caption": not no_captions, "prune": prune, "tags": tags}
-            summary = _ingest(paths, settings, model, quiet, options)
-        log(summary.errors)
+    if errors is not None:  # before any work is done
+        with file_error(errors):
+            TemporaryFile(dir=errors.parent).close()
+    if dry_run:
+        summary = _dry_run(paths, settings, model)
+    else:
+        options = {"batch_size": batch_size, "caption": not no_captions, "prune": prune, "tags": tags}
+        summary = _ingest(paths, settings, model, quiet, options)
+    if errors is not None:
+        lines = (json.dumps(dataclasses.asdict(failure), ensure_ascii=False) + "\n" for failure in summary.errors)
+        with file_error(errors), replace_file(errors) as part:
+            part.write_text("".join(lines), "utf-8")
     for failure in summary.errors:
         click.echo(f"skipped {failure.path}: {failure.reason}", err=True)
     for lost in summary.lost:
@@ -72,7 +79,7 @@ def command(
     return 1 if summary.lost or (strict and summary.failed) else 0
 
 
-def _look(paths: Sequence[Path], settings: Settings, model: str | None) -> IngestSummary:
+def _dry_run(paths: Sequence[Path], settings: Settings, model: str | None) -> IngestSummary:
     """What an ingest would do; without a gallery none is made."""
     from cvsi_db.gallery import Gallery
     from cvsi_db.ingest import dry_run
@@ -98,37 +105,6 @@ def _ingest(
     opened = Gallery.open_or_create(settings.db, model=model, default_model=settings.model, device=settings.device)
     with opened as gallery, bar("ingesting", quiet) as show:
         return gallery.ingest(*paths, on_progress=show and _shown(show), **options)
-
-
-@contextmanager
-def _failure_log(file: Path | None) -> Iterator[Callable[[Sequence[IngestFailure]], None]]:
-    """Gives what writes the failures to `file`, whole; where it cannot be written is told before any work is done."""
-    if file is None:
-        yield lambda failures: None
-        return
-    part = file.with_name(file.name + ".part")
-    with _told_of(file):
-        part.touch()
-    try:
-        yield lambda failures: _move(failures, part, file)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _move(failures: Sequence[IngestFailure], part: Path, file: Path) -> None:
-    lines = (json.dumps(dataclasses.asdict(failure), ensure_ascii=False) + "\n" for failure in failures)
-    with _told_of(file):
-        part.write_text("".join(lines), "utf-8")
-        part.replace(file)
-
-
-@contextmanager
-def _told_of(file: Path) -> Iterator[None]:
-    """What keeps `file` from being written, as an error that names it."""
-    try:
-        yield
-    except OSError as error:
-        raise click.FileError(str(file), hint=error.strerror or str(error)) from error
 
 
 def _as_json(summary: IngestSummary) -> dict[str, object]:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from .common import common_options, emit, settings_for
-from .rows import as_csv, as_json, as_table, shortest
+from .output import as_csv, as_json, as_table, shortest
 
 _SHOWN = ("path", "format", "size", "taken_at", "camera", "tags")
+_FAILED = ("path", "error", "size_bytes")
 
 
 @click.command("list")
 @click.option("--where", metavar="SQL", help="Only images that satisfy this condition.")
-@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most so many.")
+@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most N images.")
 @click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Leave out the first N.")
-@click.option("--removed", is_flag=True, help="Those whose files are gone: out of searches until they are back.")
-@click.option("--failed", is_flag=True, help="Files that could not be read instead, with the reasons.")
+@click.option("--removed", is_flag=True, help="Images whose files are gone: no search finds them.")
+@click.option("--failed", is_flag=True, help="List the files that could not be read, with the reasons.")
 @click.option("-0", "--null", is_flag=True, help="End each path with a NUL, for names with newlines (xargs -0).")
 @click.option(
     "--format", "form", type=click.Choice(["paths", "table", "json", "csv"]), default="paths", show_default=True
@@ -46,9 +45,9 @@ def command(
     from cvsi_db.gallery import Gallery
 
     if failed and (removed or where is not None):
-        raise click.UsageError("--failed lists files that are no images: leave --removed and --where out")
+        raise click.UsageError("--failed lists files that could not be read: leave out --removed and --where")
     if null and form != "paths":
-        raise click.UsageError(f"-0 ends paths: leave --format {form} out")
+        raise click.UsageError(f"-0 is for paths: leave out --format {form}")
     with Gallery.open(settings_for(db).db) as gallery:
         if failed:
             found = gallery.failed()[offset : None if limit is None else offset + limit]
@@ -59,18 +58,13 @@ def command(
         end = "\0" if null else "\n"
         sys.stdout.write("".join(f"{row['path']}{end}" for row in found))
         return
-    emit(_FORMATS[form](found, ["path", "error", "size_bytes"] if failed else ()))
-
-
-def _as_table(found: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
-    rows = [
-        {**row, "path": shortest(row["path"]), "size": f"{row.get('width')} × {row.get('height')}"} for row in found
-    ]
-    return as_table(rows, columns or _SHOWN, nothing="no image matches" if not columns else "no file failed")
-
-
-def _as_csv(found: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
-    return as_csv(found, columns or (list(found[0]) if found else ["path"]))
-
-
-_FORMATS = {"table": _as_table, "json": lambda found, columns: as_json(found), "csv": _as_csv}
+    if form == "json":
+        emit(as_json(found))
+    elif form == "csv":
+        columns = _FAILED if failed else tuple(found[0] if found else ["path"])
+        emit(as_csv(columns, [[row[name] for name in columns] for row in found]))
+    else:
+        columns, nothing = (_FAILED, "no file failed") if failed else (_SHOWN, "no image matches")
+        for row in found:
+            row |= {"path": shortest(row["path"]), "size": f"{row.get('width')} × {row.get('height')}"}
+        emit(as_table(columns, [[row[name] for name in columns] for row in found], nothing=nothing))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .common import common_options, emit, plural, settings_for
-from .rows import as_json
+from .output import as_json
 
 if TYPE_CHECKING:
     from cvsi_db.manage.remove import RemoveSummary

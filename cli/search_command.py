@@ -10,6 +10,7 @@ import click
 
 from .batch import answer_lines
 from .common import common_options, emit, model_options, settings_for, warn
+from .output import as_table, shortest
 from .query import compose, opened, query_options, search
 
 if TYPE_CHECKING:
@@ -94,32 +95,13 @@ def _as_html(result: SearchResult) -> str:
 
 def _as_table(result: SearchResult) -> str:
     """The hits as a table: a row each, with the share of every term that has weight."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    if not result:
-        return "no image matches"
-    terms = [name for name, term in result[0].terms.items() if term.weight]
-    table = Table("#", "score", *terms, "path", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns[:-1]:
-        column.justify, column.no_wrap = "right", True
-    table.columns[-1].overflow = "fold"
-    for hit in result:
-        shares = [f"{hit.terms[name].contribution:+.3f}" for name in terms]
-        table.add_row(str(hit.rank), f"{hit.score:.4f}", *shares, _shortest(hit.path))
-    console = Console(width=None if Console().is_terminal else 200, soft_wrap=not Console().is_terminal)
-    with console.capture() as captured:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in captured.get().strip("\n").splitlines())
-
-
-def _shortest(path: str) -> str:
-    """The path relative to where we are when it lies below, else whole."""
-    try:
-        return str(Path(path).relative_to(Path.cwd()))
-    except ValueError:
-        return path
+    terms = [name for name, term in result[0].terms.items() if term.weight] if result else []
+    rows = [
+        [hit.rank, hit.score, *(f"{hit.terms[name].contribution:+.3f}" for name in terms), shortest(hit.path)]
+        for hit in result
+    ]
+    numbers = ("#", "score", *terms)
+    return as_table([*numbers, "path"], rows, nothing="no image matches", numbers=numbers)
 
 
 _FORMATS = {"json": _as_json, "paths": _as_paths, "html": _as_html, "table": _as_table}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from .common import common_options, emit, model_options, settings_for, warn
-from .rows import as_csv, flat
+from .output import as_csv, as_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,8 +44,8 @@ def command(
     SELECT count(*) FROM images
 
     Columns: those of the images, and of hits: rank, score, each term (what it adds to the score) and similarity_TERM.
-    compose(reference, edit) also takes preset, liked, unliked, negative, min_score, auto_cut, keep_reference and
-    strict by name, as in preset => 'circo'. 10 rows unless there is a LIMIT.
+    compose(reference, edit) also takes preset, keep_reference, strict, min_score, auto_cut, liked, unliked, negative and
+    exact by name, as in preset => 'circo'. 10 rows unless there is a LIMIT.
     """
     from cvsi_db.gallery import Gallery
     from cvsi_db.search.present.arrow import warnings_of
@@ -82,33 +82,12 @@ def _as_json(table: pa.Table) -> str:
 
 
 def _as_csv(table: pa.Table) -> str:
-    return as_csv(table.to_pylist(), table.column_names)
+    return as_csv(table.column_names, [list(row.values()) for row in table.to_pylist()])
 
 
 def _as_table(table: pa.Table) -> str:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Column, Table
-    from rich.text import Text
-
-    if not len(table):
-        return "no image matches"
-    columns = [Column(Text(name), overflow="fold") for name in table.column_names]
-    shown = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in table.to_pylist():
-        shown.add_row(*(Text(_said(value)) for value in row.values()))
-    terminal = Console().is_terminal
-    console = Console(width=None if terminal else 200, soft_wrap=not terminal)
-    with console.capture() as captured:
-        console.print(shown)
-    return "\n".join(line.rstrip() for line in captured.get().strip("\n").splitlines())
-
-
-def _said(value: Any) -> str:
-    """A value in a table for people."""
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    return " | ".join(value) if isinstance(value, list) else str(flat(value))
+    rows = [list(row.values()) for row in table.to_pylist()]
+    return as_table(table.column_names, rows, nothing="no image matches")
 
 
 _FORMATS = {"json": _as_json, "csv": _as_csv, "table": _as_table}

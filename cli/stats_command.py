@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from .common import common_options, emit, plural, settings_for
-from .rows import as_json, sized
+from .output import as_json, sized
 
 _TOP = 10
 """So many folders and tags fit a screen."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from .common import common_options, emit, plural, settings_for
-from .rows import as_json
+from .output import as_json
 
 
 @click.command("tag")

@@ -1,21 +1,20 @@
 """Keeps what models computed in a folder, under a key made of everything that it came from.
 
 Takes a label, the key's parts and a function that computes the value; returns the value, read back if it is
-there. Without a folder it computes always. Knows nothing about what the values are.
+there. Without a folder it always computes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cvsi_db.atomic_file import replace_file
 from cvsi_db.records import FloatArray
 
 
@@ -34,7 +33,7 @@ class Cache:
             kept: FloatArray = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError):
             kept = make()
-            with _written_whole(path) as part, part.open("wb") as file:
+            with replace_file(path) as part, part.open("wb") as file:
                 np.save(file, kept)
         return kept
 
@@ -47,26 +46,15 @@ class Cache:
             return json.loads(path.read_text("utf-8"))
         except (OSError, ValueError):
             kept = make()
-            with _written_whole(path) as part:
+            with replace_file(path) as part:
                 part.write_text(json.dumps(kept, ensure_ascii=False), "utf-8")
             return kept
 
     def _path(self, label: str, parts: Iterable[str | bytes], suffix: str) -> Path | None:
         if self._folder is None:
             return None
+        self._folder.mkdir(parents=True, exist_ok=True)
         return self._folder / f"{label}-{digest(parts)}.{suffix}"
-
-
-@contextmanager
-def _written_whole(path: Path) -> Iterator[Path]:
-    """A neighbour of `path` to write to, moved into its place at the end: nobody reads half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def digest(parts: Iterable[str | bytes]) -> str:

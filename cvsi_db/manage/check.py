@@ -1,22 +1,22 @@
 """Check: whether a gallery's catalog, its tables and the files on the disk agree, and whether its vectors are sound.
 
-Takes the store and the catalog; returns Problems, each with its remedy. Changes nothing; reads everything once, a batch
-at a time, so that memory grows with the problems alone. Knows nothing about models.
+Takes the store and the catalog; returns Problems, each with its remedy. Changes nothing. Reads vectors a batch at a
+time and ids a range at a time, so that memory grows with the number of problems only.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from cvsi_db.manage.cross_check import Ledger
+from cvsi_db.manage.cross_check import Records, each_range
 from cvsi_db.store.indexes import is_outgrown
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ REMEDIES: MappingProxyType[Kind, str] = MappingProxyType(
         "index": "`cvsi-db optimize`",
     }
 )
-"""What a person should do, by kind of problem."""
+"""What to do, by kind of problem."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -60,10 +60,7 @@ BATCH = 2000
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is wrong: `what`, in one line, and `remedy`; `image_id` and `path` where it has them.
-
-    `table` is the one that the row concerned is in.
-    """
+    """Something that is wrong: `what`, in one line, and its `remedy`; `table` is the table of the row concerned."""
 
     kind: Kind
     what: str
@@ -81,42 +78,35 @@ class Problem:
 
 
 def find_problems(store: Store, catalog: Catalog, *, files: bool = False) -> list[Problem]:
-    """The problems, by kind in the order of KINDS; an empty list when the gallery is sound.
+    """The problems, by kind in the order of KINDS; an empty list when there are none.
 
-    With `files` the files on the disk are looked at too: gone or changed ones are problems then, though only because
-    no ingest has seen it yet. An image without captions is sound, and so is a file that could not be read.
+    With `files` the files on the disk are looked at too: gone or changed ones are problems then, which an ingest
+    solves. An image without captions is no problem, nor is a file that could not be read.
     """
-    with Ledger() as ledger:
-        problems = [
-            *_of_files(catalog, ledger, files),
-            *(problem for table in ("images", "removed") for problem in _of_images(store, ledger, table)),
-            *_of_captions(store, ledger),
-            *_of_ledger(ledger),
-            *_of_indexes(store),
-        ]
+    problems = [
+        *_file_problems(catalog, files),
+        *_image_problems(store, "images"),
+        *_image_problems(store, "removed"),
+        *_caption_problems(store),
+        *(problem for records in each_range(store, catalog) for problem in _disagreements(records)),
+        *_index_problems(store),
+    ]
     return sorted(problems, key=lambda problem: (KINDS.index(problem.kind), problem.what))
 
 
-# --- file by file, row by row -----------------------------------------------------------------------------------
-
-
-def _of_files(catalog: Catalog, ledger: Ledger, look: bool) -> Iterator[Problem]:
-    chunk: list[SourceFile] = []
+def _file_problems(catalog: Catalog, look: bool) -> Iterator[Problem]:
     for file in catalog.each_file():
-        chunk.append(file)
+        if file.state == "ok" and file.image_id is None:
+            yield Problem("image missing", f"{file.path}: the catalog names no image for it", None, file.path)
         if look and file.state == "ok":
-            yield from _of_file(file)
-        if len(chunk) == BATCH:
-            ledger.add_files((known.path, known.image_id, known.state) for known in chunk)
-            chunk.clear()
-    ledger.add_files((known.path, known.image_id, known.state) for known in chunk)
+            yield from _disk_problems(file)
 
 
-def _of_file(file: SourceFile) -> Iterator[Problem]:
+def _disk_problems(file: SourceFile) -> Iterator[Problem]:
     try:
         status = os.stat(file.path)
     except (FileNotFoundError, NotADirectoryError):
-        yield Problem("file gone", f"{file.path} is not there", file.image_id, file.path)
+        yield Problem("file gone", f"{file.path} does not exist", file.image_id, file.path)
     except OSError as error:
         yield Problem("file gone", f"{file.path}: {error.strerror or error}", file.image_id, file.path)
     else:
@@ -127,52 +117,64 @@ def _of_file(file: SourceFile) -> Iterator[Problem]:
 _COLUMNS = ("image_id", "path", "paths", "folder", "name", "captions", "image_vector", "caption_vector")
 
 
-def _of_images(store: Store, ledger: Ledger, table: TableName) -> Iterator[Problem]:
+def _image_problems(store: Store, table: TableName) -> Iterator[Problem]:
     for batch in store.batches(_COLUMNS, BATCH, table=table):
-        ids, counts = batch["image_id"].to_pylist(), _lengths(batch["captions"])
-        ledger.add_images(table, zip(ids, counts, strict=True))
-        yield from _of_vectors(batch, ids, counts, table)
-        if table == "images":
-            yield from _of_paths(batch, ledger)
-
-
-def _of_vectors(
-    batch: pa.RecordBatch, ids: Sequence[str], counts: Sequence[int], table: TableName
-) -> Iterator[Problem]:
-    for row in _where(~_are_unit(_matrix(batch["image_vector"]))):
-        yield Problem("image vector", f"the vector of image {ids[row]} is not of unit length", ids[row], table=table)
-    captions = _matrix(batch["caption_vector"])
-    finite, zero = np.all(np.isfinite(captions), axis=1), ~np.any(captions, axis=1)
-    for row in _where(~finite | (zero != (np.asarray(counts) == 0))):
-        what = "is not finite" if not finite[row] else "is zero" if zero[row] else "is of no captions"
-        yield Problem("captions", f"the caption vector of image {ids[row]} {what}", ids[row], table=table)
-
-
-def _of_paths(batch: pa.RecordBatch, ledger: Ledger) -> Iterator[Problem]:
-    for row in batch.select(["image_id", "path", "paths", "folder", "name"]).to_pylist():
-        image_id, path, paths = row["image_id"], row["path"], row["paths"]
-        ledger.add_paths((held, image_id) for held in paths)
-        place = Path(path)
-        if not paths:
-            yield Problem("row without file", f"image {image_id} ({path}) has no path", image_id, path)
-        elif path not in paths or (row["folder"], row["name"]) != (place.parent.name, place.name):
-            yield Problem("row paths", f"image {image_id} has a path, {path}, unlike its others", image_id, path)
-
-
-def _of_captions(store: Store, ledger: Ledger) -> Iterator[Problem]:
-    for batch in store.batches(["image_id", "vector"], BATCH, table="captions"):
         ids = batch["image_id"].to_pylist()
-        ledger.add_captions(ids)
-        for row in _where(~_are_unit(_matrix(batch["vector"]))):
-            yield Problem("captions", f"a caption's vector of image {ids[row]} is not of unit length", ids[row])
+        for row in np.flatnonzero(~_are_unit(_matrix(batch["image_vector"]))):
+            what = f"the vector of image {ids[row]} is not of unit length"
+            yield Problem("image vector", what, ids[row], table=table)
+        captions, counts = _matrix(batch["caption_vector"]), batch["captions"].value_lengths().to_numpy()
+        finite, zero = np.all(np.isfinite(captions), axis=1), ~np.any(captions, axis=1)
+        for row in np.flatnonzero(~finite | (zero != (counts == 0))):
+            what = "is not finite" if not finite[row] else "is zero" if zero[row] else "is not zero, without captions"
+            yield Problem("captions", f"the caption vector of image {ids[row]} {what}", ids[row], table=table)
+        if table == "images":
+            yield from _path_problems(batch)
 
 
-def _of_indexes(store: Store) -> Iterator[Problem]:
+def _path_problems(batch: pa.RecordBatch) -> Iterator[Problem]:
+    for row in batch.select(["image_id", "path", "paths", "folder", "name"]).to_pylist():
+        image_id, path = row["image_id"], row["path"]
+        place = Path(path)
+        if not row["paths"]:
+            yield Problem("row without file", f"image {image_id} ({path}) has no path", image_id, path)
+        elif path not in row["paths"] or (row["folder"], row["name"]) != (place.parent.name, place.name):
+            what = f"the primary path of image {image_id}, {path}, does not fit its paths, folder and name"
+            yield Problem("row paths", what, image_id, path)
+
+
+def _caption_problems(store: Store) -> Iterator[Problem]:
+    for batch in store.batches(["image_id", "vector"], BATCH, table="captions"):
+        for row in np.flatnonzero(~_are_unit(_matrix(batch["vector"]))):
+            image_id = batch["image_id"][int(row)].as_py()
+            yield Problem("captions", f"a caption's vector of image {image_id} is not of unit length", image_id)
+
+
+def _index_problems(store: Store) -> Iterator[Problem]:
     for facts in store.indexes():
         if is_outgrown(facts):
-            yield Problem(
-                "index", f"the index on {facts.column} holds {facts.rows} rows, {facts.rows_since} came since"
-            )
+            yield Problem("index", f"the index on {facts.column} has {facts.rows} rows, {facts.rows_since} came later")
+
+
+def _disagreements(records: Records) -> Iterator[Problem]:
+    """Where catalog, rows and captions do not say the same of an image."""
+    for row in records.files_without_image():
+        yield Problem("image missing", f"{row['path']}: its image is in no table", None, row["path"])
+    for row in records.files_not_held():
+        image_id, path = row["image_id"], row["path"]
+        yield Problem("path lost", f"the row of image {image_id} lacks the path {path}", image_id, path)
+    for row in records.paths_unknown():
+        image_id, path = row["image_id"], row["path"]
+        yield Problem("path unknown", f"image {image_id}: the catalog does not know its path {path}", image_id, path)
+    for row in records.images_twice():
+        image_id, table = row["image_id"], row["table"]
+        yield Problem("image twice", f"image {image_id} is in the table {table} more than once", image_id, table=table)
+    for row in records.captions_without_image():
+        image_id = row["image_id"]
+        yield Problem("captions without image", f"there are captions of image {image_id}, but no image", image_id)
+    for row in records.captions_differing():
+        what = f"image {row['image_id']} has {row['captions']} captions in its row and {row['there']} in their table"
+        yield Problem("captions", what, row["image_id"], table=row["table"])
 
 
 def _are_unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
@@ -180,35 +182,6 @@ def _are_unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
         return np.asarray(np.abs(np.linalg.norm(vectors, axis=1) - 1) <= UNIT_TOLERANCE)
 
 
-def _where(ill: npt.NDArray[np.bool_]) -> list[int]:
-    rows: list[int] = np.flatnonzero(ill).tolist()
-    return rows
-
-
-def _matrix(vectors: Any) -> npt.NDArray[np.float32]:
+def _matrix(vectors: pa.Array) -> npt.NDArray[np.float32]:
     flat = vectors.flatten().to_numpy(zero_copy_only=False)
     return np.asarray(flat, np.float32).reshape(len(vectors), vectors.type.list_size)
-
-
-def _lengths(lists: Any) -> list[int]:
-    return [length or 0 for length in lists.value_lengths().to_pylist()]
-
-
-# --- each against the others ------------------------------------------------------------------------------------
-
-
-def _of_ledger(ledger: Ledger) -> Iterator[Problem]:
-    ledger.close_lists()
-    for (path,) in ledger.files_without_image():
-        yield Problem("image missing", f"{path}: its image is in no table", None, path)
-    for path, image_id in ledger.files_not_held():
-        yield Problem("path lost", f"image {image_id} does not hold {path}, which leads to it", image_id, path)
-    for path, image_id in ledger.paths_unknown():
-        yield Problem("path unknown", f"image {image_id}: the catalog does not know its path {path}", image_id, path)
-    for table, image_id in ledger.images_twice():
-        yield Problem("image twice", f"image {image_id} is in the table {table} more than once", image_id, table=table)
-    for (image_id,) in ledger.captions_without_image():
-        yield Problem("captions without image", f"there are captions of image {image_id}, but no image", image_id)
-    for table, image_id, told, there in ledger.captions_differing():
-        what = f"image {image_id} has {told} captions in its row and {there} in their table"
-        yield Problem("captions", what, image_id, table=table)

@@ -1,110 +1,109 @@
-"""Ledger: what a gallery's catalog and tables say of each other, side by side, for more rows than memory holds.
+"""Cross-check: what a gallery's catalog and its tables say of the same images, side by side, with the differences.
 
-Takes streams of files, rows and captions; answers where they disagree. It is a private SQLite file that vanishes when
-it is closed. Knows nothing about stores, disks or what a disagreement means.
+An image_id is a sha256 in hex, so a range of its first digits holds a known share of the images. One range is read and
+compared at a time: memory does not grow with the gallery.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator
-from types import TracebackType
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 if TYPE_CHECKING:
-    from cvsi_db.store.images import TableName
+    from cvsi_db.store.catalog import Catalog
+    from cvsi_db.store.images import Store
 
-_TABLES = """
-CREATE TABLE file (path TEXT PRIMARY KEY, image_id TEXT, state TEXT) WITHOUT ROWID;
-CREATE TABLE image (image_id TEXT, place TEXT, captions INTEGER);
-CREATE TABLE held (path TEXT, image_id TEXT);
-CREATE TABLE caption (image_id TEXT);
-"""
-_INDEXES = """
-CREATE INDEX image_by_id ON image (image_id);
-CREATE INDEX held_by_path ON held (path);
-CREATE INDEX caption_by_id ON caption (image_id);
-"""
+RANGE_IMAGES = 100_000
+"""About how many images are compared at a time: some 100 MB with 15 captions each."""
+
+_DIGITS = 4
 
 
-class Ledger:
-    """Three lists to compare: files by path, images by place (the table they are in), captions by image."""
+def each_range(store: Store, catalog: Catalog) -> Iterator[Records]:
+    """What is recorded of the images, a range of image_ids after the other."""
+    parts = min(16**_DIGITS, 1 + (store.count() + store.count(table="removed")) // RANGE_IMAGES)
+    bounds = [f"{part * 16**_DIGITS // parts:0{_DIGITS}x}" for part in range(1, parts)]
+    for low, high in zip([None, *bounds], [*bounds, None], strict=True):
+        yield Records.read(store, catalog, low, high)
 
-    def __init__(self) -> None:
-        self._database = sqlite3.connect("", isolation_level=None)  # a temporary file, on the disk when it grows
-        self._database.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN;{_TABLES}")
 
-    def __enter__(self) -> Self:
-        return self
+@dataclass(frozen=True)
+class Records:
+    """The records of the image_ids in one range.
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._database.close()
+    `files` (path, image_id) are the catalog's; `images` (image_id, table, captions) the rows of both tables with their
+    numbers of captions; `held` (path, image_id) the paths in the rows of `images`; `captions` (image_id, there) the
+    numbers of captions in their own table.
+    """
 
-    # --- in -----------------------------------------------------------------------------------------------------
+    files: pa.Table
+    images: pa.Table
+    held: pa.Table
+    captions: pa.Table
 
-    def add_files(self, files: Iterable[tuple[str, str | None, str]]) -> None:
-        """Note files: path, image_id or None, state."""
-        self._database.executemany("INSERT INTO file VALUES (?, ?, ?)", files)
-
-    def add_images(self, place: TableName, images: Iterable[tuple[str, int]]) -> None:
-        """Note rows of the table `place`: image_id, number of captions."""
-        self._database.executemany("INSERT INTO image VALUES (?1, ?3, ?2)", ((*image, place) for image in images))
-
-    def add_paths(self, paths: Iterable[tuple[str, str]]) -> None:
-        """Note the paths that rows of images hold: path, image_id."""
-        self._database.executemany("INSERT INTO held VALUES (?, ?)", paths)
-
-    def add_captions(self, image_ids: Iterable[str]) -> None:
-        """Note captions, each by its image_id."""
-        self._database.executemany("INSERT INTO caption VALUES (?)", ((image_id,) for image_id in image_ids))
-
-    def close_lists(self) -> None:
-        """Say that everything is noted: now the questions."""
-        self._database.executescript(_INDEXES)
-
-    # --- out ----------------------------------------------------------------------------------------------------
-
-    def images_twice(self) -> Iterator[tuple[TableName, str]]:
-        """Place and image_id of what is more than once in one table."""
-        return self._ask("SELECT place, image_id FROM image GROUP BY image_id, place HAVING count(*) > 1")
-
-    def files_without_image(self) -> Iterator[tuple[str]]:
-        """Paths of files that lead to no row of images, or are in order and yet lead nowhere."""
-        return self._ask(
-            "SELECT path FROM file WHERE CASE WHEN image_id IS NULL THEN state = 'ok' ELSE NOT EXISTS "
-            "(SELECT 1 FROM image WHERE image.image_id = file.image_id AND place = 'images') END ORDER BY path"
+    @classmethod
+    def read(cls, store: Store, catalog: Catalog, low: str | None, high: str | None) -> Self:
+        """The records from `low` (included) to `high` (not included); None is no bound."""
+        bounds = [f"image_id >= '{low}'"] * (low is not None) + [f"image_id < '{high}'"] * (high is not None)
+        where = " AND ".join(bounds) or None
+        rows = {name: store.scan(["image_id", "paths", "captions"], where, name) for name in ("images", "removed")}
+        images = [
+            pa.table([table["image_id"], [name] * len(table), pc.list_value_length(table["captions"])], _IMAGES)
+            for name, table in rows.items()
+        ]
+        paths = rows["images"]["paths"].combine_chunks()
+        ids = rows["images"]["image_id"].combine_chunks()
+        texts = store.scan(["image_id"], where, "captions").group_by("image_id").aggregate([([], "count_all")])
+        return cls(
+            files=pa.Table.from_pylist([{"path": path, "image_id": i} for path, i in catalog.paths(low, high)], _PATHS),
+            images=pa.concat_tables(images),
+            held=pa.table([paths.flatten(), ids.take(pc.list_parent_indices(paths))], _PATHS),
+            captions=pa.table([texts["image_id"], texts["count_all"]], _CAPTIONS),
         )
 
-    def files_not_held(self) -> Iterator[tuple[str, str]]:
-        """Path and image_id of files whose row is there but does not hold the path."""
-        return self._ask(
-            "SELECT path, image_id FROM file WHERE image_id IS NOT NULL AND EXISTS "
-            "(SELECT 1 FROM image WHERE image.image_id = file.image_id AND place = 'images') AND NOT EXISTS "
-            "(SELECT 1 FROM held WHERE held.path = file.path AND held.image_id = file.image_id) ORDER BY path"
-        )
+    def images_twice(self) -> list[dict[str, Any]]:
+        """The image_id and table of rows that are more than once in one table."""
+        counts = self.images.group_by(["image_id", "table"]).aggregate([([], "count_all")])
+        return _rows(counts.filter(pc.greater(counts["count_all"], 1)))
 
-    def paths_unknown(self) -> Iterator[tuple[str, str]]:
-        """Path and image_id of paths that a row holds and no file leads to that row from."""
-        return self._ask(
-            "SELECT path, image_id FROM held WHERE NOT EXISTS "
-            "(SELECT 1 FROM file WHERE file.path = held.path AND file.image_id = held.image_id) ORDER BY path"
-        )
+    def files_without_image(self) -> list[dict[str, Any]]:
+        """The files whose image has no row in `images`."""
+        return _rows(self.files.join(self._shown, "image_id", join_type="left anti"))
 
-    def captions_without_image(self) -> Iterator[tuple[str]]:
-        """Image_ids of captions whose image is in no table."""
-        return self._ask(
-            "SELECT DISTINCT image_id FROM caption WHERE NOT EXISTS "
-            "(SELECT 1 FROM image WHERE image.image_id = caption.image_id)"
-        )
+    def files_not_held(self) -> list[dict[str, Any]]:
+        """The files whose image has a row that lacks their path."""
+        known = self.files.join(self._shown, "image_id", join_type="left semi")
+        return _rows(known.join(self.held, ["path", "image_id"], join_type="left anti"))
 
-    def captions_differing(self) -> Iterator[tuple[TableName, str, int, int]]:
-        """Place, image_id, number of captions in the row, and in the captions table, where these differ."""
-        return self._ask(
-            "SELECT place, image_id, captions, (SELECT count(*) FROM caption WHERE caption.image_id = image.image_id) "
-            "AS there FROM image WHERE there != captions"
-        )
+    def paths_unknown(self) -> list[dict[str, Any]]:
+        """The paths in rows for which the catalog has no file with that image."""
+        return _rows(self.held.join(self.files, ["path", "image_id"], join_type="left anti"))
 
-    def _ask(self, question: str) -> Iterator[Any]:
-        return iter(self._database.execute(question))
+    def captions_without_image(self) -> list[dict[str, Any]]:
+        """The image_ids of captions whose image has no row in either table."""
+        return _rows(self.captions.join(self.images, "image_id", join_type="left anti"))
+
+    def captions_differing(self) -> list[dict[str, Any]]:
+        """The rows whose number of captions is not that of the captions table."""
+        both = self.images.join(self.captions, "image_id", join_type="left outer")
+        there = pc.fill_null(both["there"], 0)
+        both = both.set_column(both.column_names.index("there"), "there", there)
+        return _rows(both.filter(pc.not_equal(both["captions"], there)))
+
+    @property
+    def _shown(self) -> pa.Table:
+        return self.images.filter(pc.equal(self.images["table"], "images")).select(["image_id"])
+
+
+_PATHS = pa.schema([("path", pa.string()), ("image_id", pa.string())])
+_IMAGES = pa.schema([("image_id", pa.string()), ("table", pa.string()), ("captions", pa.int32())])
+_CAPTIONS = pa.schema([("image_id", pa.string()), ("there", pa.int64())])
+
+
+def _rows(table: pa.Table) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows

@@ -44,7 +44,7 @@ def stats(folder: Path, store: Store, catalog: Catalog) -> dict[str, Any]:
         "created_at": info.created_at,
         "images": store.count(),
         "uncaptioned": store.count_uncaptioned(),
-        "removed": len(store.scan(["image_id"], table="removed")),
+        "removed": store.count(table="removed"),
         "duplicates": duplicates,
         "files": dict(sorted(Counter(file.state for file in catalog.each_file()).items())),
         **{name: _frequent_first(counter) for name, counter in counts.items()},

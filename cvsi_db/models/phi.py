@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 import torch
 from torch import nn
 
+from cvsi_db.atomic_file import replace_file
 from cvsi_db.errors import ModelError
 from cvsi_db.records import FloatArray
 
@@ -88,10 +89,10 @@ def save_phi(network: MappingNetwork, path: Path) -> None:
     """Writes the weights as float16 safetensors, whole or not at all."""
     from safetensors.torch import save_file
 
-    part = path.with_name(path.name + ".part")
-    save_file({name: value.detach().half().cpu().contiguous() for name, value in network.state_dict().items()}, part)
-    part.chmod(0o644)  # safetensors leaves it to its owner alone
-    part.replace(path)
+    weights = {name: value.detach().half().cpu().contiguous() for name, value in network.state_dict().items()}
+    with replace_file(path) as part:
+        save_file(weights, part)
+        part.chmod(0o644)  # safetensors leaves it to its owner alone
 
 
 def read_phi(path: Path) -> Weights:

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cvsi_db.atomic_file import replace_file
 from cvsi_db.errors import GalleryError, MigrationError
 from cvsi_db.migrations import CHAIN, Chain
 from cvsi_db.store.sqlite import connect_reading
@@ -206,13 +207,11 @@ def _ask(folder: Path, table: str, question: str) -> Any:
 
 def _back_up(folder: Path, stamp: str) -> Path:
     backup = folder / _BACKUPS / f"catalog-{stamp}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.sqlite"
-    part = backup.with_suffix(".part")
     try:
         backup.parent.mkdir(exist_ok=True)
-        _copy(folder / _CATALOG, part)
-        part.replace(backup)
+        with replace_file(backup) as part:
+            _copy(folder / _CATALOG, part)
     except (OSError, sqlite3.Error) as error:
-        part.unlink(missing_ok=True)
         raise MigrationError(f"cannot back up the catalog of {str(folder)!r}: {error}; free some space") from error
     return backup
 

@@ -217,10 +217,10 @@ class Store:
             for start in range(0, rows.count_rows(), size):
                 yield from rows.search().select(list(columns)).offset(start).limit(size).to_batches()
 
-    def count(self, where: str | None = None) -> int:
-        """The number of images that meet `where`."""
+    def count(self, where: str | None = None, table: TableName = "images") -> int:
+        """The number of rows of `table` that meet `where`."""
         with lance_errors(self._folder, where):
-            return int(self._images.count_rows(where))
+            return int(self._tables[table].count_rows(where))
 
     def indexes(self, table: TableName = "images") -> tuple[IndexFacts, ...]:
         """The indexes on `table`, by column."""

@@ -15,6 +15,7 @@ from typing import Any, Protocol, Self
 
 import torch
 
+from cvsi_db.atomic_file import replace_file
 from cvsi_db.errors import ModelError, UsageError
 from cvsi_db.models.phi import MappingNetwork
 
@@ -103,11 +104,10 @@ class PhiCheckpoint:
         """Replaces the file in one move: a run killed while saving keeps the older one."""
         from safetensors.torch import save_file
 
-        part = self.path.with_name(self.path.name + ".part")
         tensors = {name: value.detach().cpu().contiguous() for name, value in trainee.tensors().items()}
-        save_file(tensors, part, {"state": json.dumps({"step": trainee.step, "run": dict(self.identity)})})
-        part.chmod(0o644)  # safetensors leaves it to its owner alone
-        part.replace(self.path)
+        with replace_file(self.path) as part:
+            save_file(tensors, part, {"state": json.dumps({"step": trainee.step, "run": dict(self.identity)})})
+            part.chmod(0o644)  # safetensors leaves it to its owner alone
 
     def resume(self, trainee: PhiTrainee) -> None:
         """Takes up what `save` wrote, if it wrote anything. Raises what `check` raises."""

@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -25,10 +26,10 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to s
 class Watcher:
     """A running `cvsi-db watch --format json`: the ingests it told of on stdout, its lines on stderr."""
 
-    def __init__(self, *arguments: str | Path) -> None:
+    def __init__(self, *arguments: str | Path, before_start: Callable[[], None] | None = None) -> None:
         env = os.environ | {"HF_HUB_OFFLINE": "1", "CVSI_CONFIG": os.devnull}
         command = [COMMAND, "watch", *map(str, arguments), "--format", "json"]
-        self.process = Popen(command, env=env, stdout=PIPE, stderr=PIPE, text=True)
+        self.process = Popen(command, env=env, stdout=PIPE, stderr=PIPE, text=True, preexec_fn=before_start)
         self.ingests: list[dict[str, object]] = []
         self.lines: list[str] = []
         assert self.process.stdout
@@ -68,8 +69,8 @@ def start() -> Iterator[Callable[..., Watcher]]:
     """Starts a watcher; whatever still runs at the end is killed."""
     started: list[Watcher] = []
 
-    def run(*arguments: str | Path) -> Watcher:
-        started.append(Watcher(*arguments))
+    def run(*arguments: str | Path, before_start: Callable[[], None] | None = None) -> Watcher:
+        started.append(Watcher(*arguments, before_start=before_start))
         return started[-1]
 
     yield run
@@ -100,6 +101,21 @@ def test_a_folder_is_followed_until_ctrl_c(start: Callable[..., Watcher], tmp_pa
     with Gallery.open(db, device="cpu") as gallery:
         assert [image["path"] for image in gallery.images()] == [str(folder / "copy.png"), str(folder / "two.png")]
         assert gallery.check() == []
+
+
+def test_started_with_ctrl_c_ignored_it_ignores_ctrl_c_and_ends_at_sigterm(
+    start: Callable[..., Watcher], tmp_path: Path
+) -> None:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    shutil.copy(REFERENCE, folder / "one.png")
+    ignore = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    watcher = start(folder, "--model", "starter", "--db", tmp_path / "db", before_start=ignore)
+    watcher.wait_for_ingest(new=1)
+    watcher.process.send_signal(signal.SIGINT)
+    shutil.copy(SAMPLES / "red-cat-beach.png", folder / "copy.png")
+    watcher.wait_for_ingest(duplicates=1, unchanged=1)
+    assert watcher.end(signal.SIGTERM) == 0
 
 
 def test_what_cannot_be_watched(cli: Cli, tmp_path: Path) -> None:

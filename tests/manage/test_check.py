@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cvsi_db.ingest import ingest
-from cvsi_db.manage import check
+from cvsi_db.manage import check, cross_check
 from cvsi_db.manage.check import REMEDIES, Kind, Problem, find_problems
 from cvsi_db.records import CaptionRow, ImageRow
 from cvsi_db.store.catalog import Catalog, SourceFile
@@ -75,7 +75,7 @@ def test_captions_and_their_vector_belong_together(row: ImageRow, store: Store, 
     store.update([replace(row, captions=())])
     assert [one.what for one in find_problems(store, catalog)] == [
         f"image {row.image_id} has 0 captions in its row and 3 in their table",
-        f"the caption vector of image {row.image_id} is of no captions",
+        f"the caption vector of image {row.image_id} is not zero, without captions",
     ]
     store.upsert([replace(row, captions=(), caption_vector=row.caption_vector * 0)], [])
     assert find_problems(store, catalog) == []
@@ -128,8 +128,30 @@ def test_files_that_are_gone_or_changed(row: ImageRow, store: Store, catalog: Ca
     ]
 
 
-def test_more_rows_than_a_batch(row: ImageRow, store: Store, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_rows_than_a_batch_and_a_range(
+    row: ImageRow, store: Store, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(check, "BATCH", 2)
+    monkeypatch.setattr(cross_check, "RANGE_IMAGES", 1)
     assert find_problems(store, catalog, files=True) == []
     store.update([replace(row, image_vector=row.image_vector * 2)])
     assert found(store, catalog) == [("image vector", row.image_id, None)]
+
+
+def test_ranges_of_ids_together_find_what_one_range_finds(
+    row: ImageRow, store: Store, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = min(store.ids() - {row.image_id})
+    store.update([replace(row, paths=(*row.paths, "/elsewhere.png"))])
+    catalog.record_files([SourceFile("/other.png", 1, 1, other, "ok", None), SourceFile("/z", 1, 1, "~", "ok", None)])
+    double(store, store.rows([other])[other])
+    at_once = found(store, catalog)
+    assert {kind for kind, *_ in at_once} == {"path unknown", "path lost", "image missing", "image twice"}
+    monkeypatch.setattr(cross_check, "RANGE_IMAGES", 1)
+    assert found(store, catalog) == at_once
+
+
+def test_a_file_in_order_without_an_image(row: ImageRow, store: Store, catalog: Catalog) -> None:
+    catalog.record_files([SourceFile("/none.png", 1, 1, None, "ok", None)])
+    catalog.record_files([SourceFile("/bad.png", 1, 1, None, "failed", "damaged")])
+    assert found(store, catalog) == [("image missing", None, "/none.png")]

@@ -19,7 +19,7 @@ from cvsi_db.search import SearchContext, search
 from cvsi_db.store.catalog import Catalog, GalleryInfo, SourceFile
 from cvsi_db.store.folder import create_gallery_folder, open_gallery_folder, write_lock
 from tests.disks import fill, read_only, small_disk
-from tests.fakes import COLOURS, DIM, FakeCaptioner, FakeEncoder, FakePhi, FakeRewriter, save_picture
+from tests.fakes import COLOURS, DIM, FakeCaptioner, FakeEncoder, FakeModels, FakeRewriter, save_picture
 
 if TYPE_CHECKING:
     from cvsi_db.store.images import Store
@@ -44,7 +44,7 @@ def take_in(photos: Path, store: Store, catalog: Catalog) -> int:
 def found(folder: Path, reference: Path) -> list[str]:
     """The names of the three nearest images to a changed reference: a search as people make it, with captions."""
     store, catalog = open_gallery_folder(folder)
-    context = SearchContext(store, catalog, FakeEncoder(), FakePhi(), FakeCaptioner(), FakeRewriter())
+    context = SearchContext(store, catalog, FakeModels(), FakeRewriter())
     hits = search(ComposedQuery(reference, "with a white dot", 3), context)
     catalog.close()
     return [Path(hit.path).name for hit in hits]
