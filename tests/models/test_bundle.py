@@ -11,7 +11,7 @@ from cvsi_db.errors import BundleError, ModelError, UsageError
 from cvsi_db.models.bundle import BUNDLES, Bundle, load_bundle, load_spec
 from cvsi_db.models.rewriters import make_rewriter
 from cvsi_db.models.spec import STARTER
-from cvsi_db.query.checks import find_preset
+from cvsi_db.query.presets import find_preset
 
 
 def test_the_declared_bundles() -> None:

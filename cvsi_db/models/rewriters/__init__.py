@@ -1,13 +1,13 @@
-"""Which rewriter a name means, the one that asks a second when the first gives no answer, and what holds for any.
+"""Rewriters by name, several asked in turn, and many requests put to one.
 
-`make_rewriter("rules" | "openai" | "openai,rules")` gives one, `rewrite_many` puts many requests to it. Knows nothing
-about how any of them rewrites.
+`make_rewriter("rules" | "openai" | "openai,rules")` gives a Rewriter, `rewrite_many` puts many requests to it, and
+`concurrency_of`, `usage_of`, `cache_name` and `check_rewriter` read what a rewriter need not have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from threading import BoundedSemaphore, Event, Thread
@@ -17,6 +17,9 @@ from cvsi_db.errors import RewriteError, UsageError
 from cvsi_db.models.protocols import Rewriter
 from cvsi_db.records import Rewrite, Usage
 
+REWRITERS = ("rules", "openai")
+"""The names that make_rewriter knows."""
+
 Request: TypeAlias = tuple[Sequence[str], str]
 """Captions and the edit text to apply to them."""
 
@@ -24,26 +27,28 @@ Request: TypeAlias = tuple[Sequence[str], str]
 def make_rewriter(name: str) -> Rewriter:
     """The rewriter called `name`; names joined by commas are asked in turn until one answers.
 
-    Raises UsageError for an unknown name. Needs no key and no network: what is missing shows at the first rewrite.
+    Raises UsageError for an unknown name. Needs no key and no network: see `check_rewriter`.
     """
-    parts = [part.strip() for part in name.split(",")]
-    for part in parts:
-        if part not in REWRITERS:
-            raise UsageError(f"unknown rewriter {part!r}: use {', '.join(REWRITERS)}, or several joined by commas")
-    rewriters = [REWRITERS[part]() for part in dict.fromkeys(parts)]
+    rewriters = [_make(part) for part in dict.fromkeys(part.strip() for part in name.split(","))]
     return rewriters[0] if len(rewriters) == 1 else FirstAnswer(rewriters)
+
+
+def _make(name: str) -> Rewriter:
+    """A single rewriter; each is imported when it is asked for."""
+    if name == "rules":
+        from cvsi_db.models.rules import RulesRewriter
+
+        return RulesRewriter()
+    if name == "openai":
+        from cvsi_db.models.rewriters.openai import OpenAIRewriter
+
+        return OpenAIRewriter()
+    raise UsageError(f"unknown rewriter {name!r}: use {', '.join(REWRITERS)}, or several joined by commas")
 
 
 def concurrency_of(rewriter: Rewriter) -> int:
     """How many rewrites it may have under way at once; 1 when it does not say."""
     return max(1, int(getattr(rewriter, "concurrency", 1)))
-
-
-def check_rewriter(rewriter: Rewriter) -> None:
-    """Raises RewriteError when it cannot answer at all, as without an API key; asks nobody and loads nothing large."""
-    check = getattr(rewriter, "check", None)
-    if check is not None:
-        check()
 
 
 def usage_of(rewriter: Rewriter) -> Usage | None:
@@ -52,11 +57,18 @@ def usage_of(rewriter: Rewriter) -> Usage | None:
     return usage if isinstance(usage, Usage) else None
 
 
+def check_rewriter(rewriter: Rewriter) -> None:
+    """Raises RewriteError when it cannot answer at all, as without an API key; asks no endpoint, loads no model."""
+    check = getattr(rewriter, "check", None)
+    if check is not None:
+        check()
+
+
 def cache_name(rewriter: Rewriter) -> str:
     """The name under which its answers are kept and looked up: of several, the first one's.
 
-    Only an answer whose `Rewrite.rewriter` is this name may be kept. So what a second rewriter said while the first was
-    out of reach is not remembered, and `openai` and `openai,rules` share what the model said.
+    Only an answer whose `Rewrite.rewriter` is this name may be kept. So what a second rewriter said while the first
+    could not be reached is not remembered, and `openai` and `openai,rules` share what the model said.
     """
     return str(getattr(rewriter, "cache_name", rewriter.name))
 
@@ -69,90 +81,71 @@ def rewrite_many(
 ) -> list[Rewrite]:
     """The rewrite of every request, in their order; as many are under way at once as the rewriter allows.
 
-    `on_answer(index, rewrite)` hears each answer as it arrives, in any order: who keeps them there loses at most what
-    was under way. Then `on_progress(done, total)`. Both are called in the caller's thread.
-    Raises RewriteError that names the first request to fail (its `position` is the request's index), once the answers
-    there already were handed on. Then, or after an interrupt, no further request starts and none is waited for.
+    `on_answer(index, rewrite)` is called with each answer as it arrives, in any order, so that a caller who keeps them
+    there loses at most what was under way; then `on_progress(done, total)`. Both run in the caller's thread.
+    Raises RewriteError that names the first request to fail (its `position` is the request's index), after the answers
+    that had arrived were handed on. Then, or after an interrupt, no further request starts and none is waited for.
     """
     answers: dict[int, Rewrite] = {}
-    with closing(_answers(rewriter, requests)) as arriving:
-        for index, answer in arriving:
-            answers[index] = answer
+    failed: tuple[int, Exception] | None = None
+    with closing(_outcomes(rewriter, requests)) as outcomes:
+        for index, outcome in outcomes:
+            if isinstance(outcome, Exception):
+                failed = failed or (index, outcome)
+                continue
+            answers[index] = outcome
             if on_answer:
-                on_answer(index, answer)
+                on_answer(index, outcome)
             if on_progress:
                 on_progress(len(answers), len(requests))
-    return [answers[index] for index in range(len(requests))]
+    if failed is None:
+        return [answers[index] for index in range(len(requests))]
+    index, error = failed
+    if not isinstance(error, RewriteError):
+        raise error
+    where = f"request {index + 1} of {len(requests)} ({requests[index][1]!r}): " if len(requests) > 1 else ""
+    named = RewriteError(f"{where}{error}")
+    named.position = index
+    raise named from error
 
 
-def _answers(rewriter: Rewriter, requests: Sequence[Request]) -> Generator[tuple[int, Rewrite], None, None]:
-    """Each request's number and answer, as they arrive; raises for the first that fails."""
-    threads = min(concurrency_of(rewriter), len(requests))
-    outcomes = _outcomes_in_threads(rewriter, requests, threads) if threads > 1 else _outcomes(rewriter, requests)
-    failed: tuple[int, Exception] | None = None
-    for index, outcome in outcomes:
-        if isinstance(outcome, Rewrite):
-            yield index, outcome
-        else:
-            failed = failed or (index, outcome)
-    if failed:
-        index, error = failed
-        if not isinstance(error, RewriteError):
-            raise error
-        where = f"request {index + 1} of {len(requests)} ({requests[index][1]!r}): " if len(requests) > 1 else ""
-        raised = RewriteError(f"{where}{error}")
-        raised.position = index
-        raise raised from error
+def _outcomes(
+    rewriter: Rewriter, requests: Sequence[Request]
+) -> Generator[tuple[int, Rewrite | Exception], None, None]:
+    """Each request's index with its answer or error, as they arrive, up to the first error and what arrived by then.
 
-
-_Outcome: TypeAlias = tuple[int, "Rewrite | Exception"]
-
-
-def _outcomes(rewriter: Rewriter, requests: Sequence[Request]) -> Iterator[_Outcome]:
-    """One after the other, up to the first failure."""
-    for index in range(len(requests)):
-        outcome = _outcome(rewriter, requests[index])
-        yield index, outcome
-        if not isinstance(outcome, Rewrite):
-            return
-
-
-def _outcome(rewriter: Rewriter, request: Request) -> Rewrite | Exception:
-    try:
-        return rewriter.rewrite(*request)
-    except Exception as error:
-        return error
-
-
-def _outcomes_in_threads(rewriter: Rewriter, requests: Sequence[Request], threads: int) -> Iterator[_Outcome]:
-    """As they arrive, up to the first failure and what else is there by then.
-
-    The threads are daemons of our own: a pool's would hold up the end of the program until the last answer is in.
+    A rewriter that allows one request at a time is asked in the caller's thread, any other in daemon threads: those of
+    a pool would delay the end of the program until the last answer is in.
     """
     waiting: SimpleQueue[int] = SimpleQueue()
-    arrived: SimpleQueue[_Outcome] = SimpleQueue()
+    arrived: SimpleQueue[tuple[int, Rewrite | Exception]] = SimpleQueue()
     stopped = Event()
 
+    def step() -> None:
+        index = waiting.get_nowait()
+        try:
+            arrived.put((index, rewriter.rewrite(*requests[index])))
+        except Exception as error:
+            stopped.set()
+            arrived.put((index, error))
+
     def work() -> None:
-        while not stopped.is_set():
-            try:
-                index = waiting.get_nowait()
-            except Empty:
-                return
-            outcome = _outcome(rewriter, requests[index])
-            if not isinstance(outcome, Rewrite):
-                stopped.set()
-            arrived.put((index, outcome))
+        with suppress(Empty):
+            while not stopped.is_set():
+                step()
 
     for index in range(len(requests)):
         waiting.put(index)
-    for _ in range(threads):
+    threads = min(concurrency_of(rewriter), len(requests))
+    for _ in range(threads if threads > 1 else 0):
         Thread(target=work, name="cvsi-db-rewrite", daemon=True).start()
     try:
         for _ in requests:
+            if threads == 1:
+                step()
             index, outcome = arrived.get()
             yield index, outcome
-            if not isinstance(outcome, Rewrite):
+            if isinstance(outcome, Exception):
                 break
         while not arrived.empty():
             yield arrived.get()
@@ -161,8 +154,10 @@ def _outcomes_in_threads(rewriter: Rewriter, requests: Sequence[Request], thread
 
 
 class FirstAnswer:
-    """Asks its rewriters in turn; the first answer stands. `Rewrite.rewriter` says whose it is, `Rewrite.note` why none
-    before it answered."""
+    """Asks its rewriters in turn and returns the first answer.
+
+    `Rewrite.rewriter` is the name of the one that answered, `Rewrite.note` says why none before it did.
+    """
 
     def __init__(self, rewriters: Sequence[Rewriter]) -> None:
         self._rewriters = tuple(rewriters)
@@ -175,12 +170,12 @@ class FirstAnswer:
 
     @property
     def cache_name(self) -> str:
-        """The first one's: the others speak only in its stead."""
+        """The first one's: the others only stand in for it."""
         return cache_name(self._rewriters[0])
 
     @property
     def concurrency(self) -> int:
-        """That of the most patient one; no other is asked by more threads at once than it allows."""
+        """The largest of theirs; even so, none is asked by more threads at once than it allows."""
         return max(map(concurrency_of, self._rewriters))
 
     @property
@@ -217,19 +212,3 @@ class FirstAnswer:
             else:
                 return replace(answer, note="; ".join(reasons)) if reasons else answer
         raise RewriteError("no rewriter gave an answer: " + "; ".join(reasons))
-
-
-def _rules() -> Rewriter:
-    from cvsi_db.models.rules import RulesRewriter
-
-    return RulesRewriter()
-
-
-def _openai() -> Rewriter:
-    from cvsi_db.models.rewriters.openai import OpenAIRewriter
-
-    return OpenAIRewriter()
-
-
-REWRITERS: dict[str, Callable[[], Rewriter]] = {"rules": _rules, "openai": _openai}
-"""The known rewriters by name; each is imported when it is asked for."""

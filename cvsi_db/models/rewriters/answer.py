@@ -1,7 +1,6 @@
 """Reads a language model's answer: edited captions and added objects out of text that should be one JSON object.
 
-Text in, a checked `Answer` out, or a RewriteError in one line; knows nothing about endpoints. Work is linear in the
-text, whatever the text is.
+Text in, a checked `Answer` out, or a RewriteError in one line. The time is linear in the text, whatever it holds.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from typing import Any
 from cvsi_db.errors import RewriteError
 
 MAX_TEXT = 1000
-"""Characters of an edited caption or of the added objects. A text tower reads some 300 of them; a longer one is a model
-gone astray, and cutting it would keep what nobody asked for."""
+"""Characters of an edited caption or of the added objects. A text tower reads some 300 of them; a longer one means that
+the model has lost the thread, and cutting it would keep something arbitrary."""
 
 _CANDIDATES = 20
-"""So many mentions of the key are tried, from the last one back: each may cost a pass over the text."""
+"""How many mentions of the key are tried, from the last one back: each may cost a pass over the text."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +32,19 @@ class Answer:
 def parse_answer(text: str, count: int) -> Answer:
     """The last answer in `text`, whatever surrounds its JSON object (a code fence, thoughts, politeness).
 
-    `count` captions were given. A model that returns more has gone on writing: the first `count` stand. One that
-    returns fewer has merged some: what there is stands, for the term is a mean and each entry carries the whole edit.
-    Blank ones are dropped; equal ones stay, so that the mean weighs the captions as the reference's own mean does.
-    Raises RewriteError when nothing is left, and for entries that are no strings or longer than MAX_TEXT characters.
+    `count` captions were given. Of more, the first `count` are kept. Fewer are accepted as they are, because the term
+    is a mean and each entry carries the whole edit. Blank ones are dropped; equal ones are kept, so that the mean weighs
+    the captions as the reference's own mean does. Raises RewriteError when nothing is left, and for entries that are
+    not strings or longer than MAX_TEXT characters.
     """
     found = _last_object(text)
     if found is None:
         raise RewriteError(f"the model's answer holds no JSON object with edited_captions: {shortened(text)}")
     captions, objects = found["edited_captions"], found.get("added_objects")
     if not isinstance(captions, list) or not all(isinstance(caption, str) for caption in captions):
-        raise RewriteError(f"edited_captions in the model's answer is no list of strings: {shortened(text)}")
+        raise RewriteError(f"edited_captions in the model's answer is not a list of strings: {shortened(text)}")
     if not isinstance(objects, str | None):
-        raise RewriteError(f"added_objects in the model's answer is no string: {shortened(text)}")
+        raise RewriteError(f"added_objects in the model's answer is not a string: {shortened(text)}")
     edited = tuple(line for line in map(_line, captions) if line)[:count]
     if not edited:
         raise RewriteError(f"the model's answer has no edited caption: {shortened(text)}")

@@ -1,7 +1,6 @@
-"""What the language-model rewriter says: the system prompt, the user template and the shape of the answer.
+"""What the language-model rewriter asks: the system prompt, the user template and the JSON schema of the answer.
 
-Plain text and one JSON schema; knows nothing about who is asked. Raise PROMPT_VERSION with every change: it is part of
-the rewriter's name and so of the rewrite cache's key.
+Raise PROMPT_VERSION with every change: it is part of the rewriter's name and so of the rewrite cache's key.
 """
 
 from __future__ import annotations

@@ -193,7 +193,7 @@ def test_an_error_one_after_the_other_names_its_request_too() -> None:
 
 
 def test_an_error_of_a_lone_request_needs_no_number() -> None:
-    with pytest.raises(RewriteError, match="^nothing to rewrite"):
+    with pytest.raises(RewriteError, match=r"^nothing to rewrite"):
         rewrite_many(FakeRewriter(), [((), "")])
 
 
