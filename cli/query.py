@@ -35,7 +35,6 @@ def query_options(command: Command) -> Command:
         elif option.kind is SWITCH:
             made.append(click.option(option.flag, option.field, is_flag=True, help=option.help))
         else:
-            default = {"default": option.default, "show_default": True} if option.default else {}
             made.append(
                 click.option(
                     option.flag,
@@ -44,7 +43,8 @@ def query_options(command: Command) -> Command:
                     multiple=option.kind.many,
                     metavar=option.metavar,
                     help=option.help,
-                    **default,
+                    default=option.default,
+                    show_default=bool(option.default),
                 )
             )
     made.append(click.option("--text", metavar="EDIT", help="The text half alone: an image described in words."))

@@ -95,7 +95,7 @@ class Gallery:
             on_error.callback(catalog.close)
             info = catalog.gallery()
             bundle = load_bundle(model or info.bundle, device)
-            if bundle.fingerprint != info.fingerprint:
+            if not bundle.fits(info.fingerprint):
                 raise BundleError(
                     f"the gallery {str(folder)!r} was made with {info.fingerprint}, not with {bundle.fingerprint}: "
                     f"use --model {info.bundle}, or another --db for this model"
@@ -199,7 +199,7 @@ class Gallery:
 
         Takes search's arguments and raises what it raises.
         """
-        from cvsi_db.search.present.hits import explain_text
+        from cvsi_db.search.present.explain import explain_text
 
         return explain_text(self.search(reference, edit_text, **options))
 

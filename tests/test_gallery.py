@@ -81,7 +81,7 @@ def test_a_query_that_cannot_be_meant_fails_before_any_model_loads(folder: Path)
 
 
 def test_nothing_to_ingest(folder: Path, tmp_path: Path) -> None:
-    with Gallery.open(folder, device="cpu") as gallery, pytest.raises(IngestError, match="no picture"):
+    with Gallery.open(folder, device="cpu") as gallery, pytest.raises(IngestError, match="no image"):
         gallery.ingest(tmp_path)
 
 

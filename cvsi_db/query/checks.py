@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cvsi_db.errors import QueryError
-from cvsi_db.query.options import OPTIONS
+from cvsi_db.query.options import check_kinds
 from cvsi_db.query.presets import find_preset
 from cvsi_db.query.rank import weights_of
 from cvsi_db.query.where import Condition, check_where
@@ -27,8 +27,7 @@ def check_query(query: ComposedQuery, columns: Mapping[str, object]) -> CheckedQ
     Raises QueryError for a value of the wrong kind, a text that says nothing, or when there is nothing to search for;
     RankError for an unknown preset or a rank that cannot be used, FilterError for such a condition.
     """
-    for option in OPTIONS:
-        option.check(getattr(query, option.field))
+    check_kinds(query)
     if query.min_score is not None and abs(query.min_score) >= HUGE:
         raise QueryError(f"min_score is {query.min_score!r}: no score is near it")
     if query.reference is None and query.edit_text is None and not query.liked:

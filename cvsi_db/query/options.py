@@ -46,7 +46,7 @@ def _is_image(value: Any) -> bool:
     """A path, bytes, or an object such as a PIL image: what else it may be is for the one who reads it."""
     if isinstance(value, str | Path):
         return is_text(str(value))
-    return not isinstance(value, bool | int | float | list | tuple | dict)
+    return value is not None and not isinstance(value, bool | int | float | list | tuple | dict)
 
 
 def _is_number(value: Any) -> bool:
@@ -143,6 +143,12 @@ BY_FIELD: Mapping[str, Option] = {option.field: option for option in OPTIONS}
 BY_ARGUMENT: Mapping[str, Option] = {option.argument: option for option in OPTIONS if option.argument}
 
 _DEFAULTS = {field.name: None if field.default is MISSING else field.default for field in fields(ComposedQuery)}
+
+
+def check_kinds(query: ComposedQuery) -> None:
+    """Raise QueryError for the first field that holds a value of another kind."""
+    for option in OPTIONS:
+        option.check(getattr(query, option.field))
 
 
 def _shown(value: Any) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvsi_db.errors import CvsiError, FilterError, QueryError, RankError
+from cvsi_db.errors import CvsiError, QueryError
 from cvsi_db.query.json_lines import read_queries
 from cvsi_db.records import ComposedQuery
 
@@ -43,23 +43,18 @@ def test_lines_become_queries_and_say_only_what_differs(photos: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "error", "reason"),
     [
-        ("{", QueryError, "this is no JSON"),
+        ("{", QueryError, "not valid JSON"),
         ("[" * 100_000, QueryError, "nested too deeply"),
-        ('"a cat"', QueryError, "no JSON object"),
-        ("{}", QueryError, "nothing to search for"),
+        ('"a cat"', QueryError, "not a JSON object"),
         ('{"text": "a cat"}', QueryError, "unknown key 'text': the keys are reference, edit_text, k"),
-        ('{"edit_text": "a cat", "k": "3"}', QueryError, "k is '3': it takes a number"),
-        ('{"edit_text": "a cat", "k": true}', QueryError, "k is True: it takes a number"),
+        ('{"edit_text": "a cat", "k": "3"}', QueryError, "k is '3': give a whole number, 1 or more"),
+        ('{"edit_text": "a cat", "k": true}', QueryError, "k is True: give a whole number, 1 or more"),
         ('{"edit_text": "a cat", "k": 0}', QueryError, "k is 0"),
         ('{"edit_text": "a cat", "min_score": NaN}', QueryError, "min_score is nan"),
-        ('{"edit_text": "a cat", "auto_cut": 1}', QueryError, "auto_cut is 1: it takes true or false"),
-        ('{"edit_text": 3}', QueryError, "edit_text is 3: it takes text or null"),
-        ('{"liked": [3]}', QueryError, "liked holds 3"),
-        ('{"liked": {"a": 1}}', QueryError, "it takes a text or a list of texts"),
-        ('{"reference": "no/such.png"}', QueryError, "no such file: 'no/such.png'"),
-        ('{"edit_text": "a cat", "rank": "cat"}', RankError, "unknown term 'cat'"),
-        ('{"edit_text": "a cat", "preset": "best"}', RankError, "unknown preset"),
-        ('{"edit_text": "a cat", "where": "heigth > 3"}', FilterError, "unknown column 'heigth'"),
+        ('{"edit_text": "a cat", "auto_cut": 1}', QueryError, "auto_cut is 1: give true or false"),
+        ('{"edit_text": 3}', QueryError, "edit_text is 3: give a text"),
+        ('{"liked": [3]}', QueryError, "liked is (3,): give a path, an image, or a list of them"),
+        ('{"liked": {"a": 1}}', QueryError, "give a path, an image, or a list of them"),
     ],
 )
 def test_the_first_line_that_cannot_be_meant_is_named(line: str, error: type[CvsiError], reason: str) -> None:

@@ -105,6 +105,12 @@ def test_a_value_of_another_kind_is_refused_with_what_to_give(field: str, value:
     assert str(caught.value) == f"{field} is {value!r}: give {takes}"
 
 
+def test_the_help_of_sql_names_every_argument() -> None:
+    from cvsi_db.cli.sql_command import command
+
+    assert [name for name in BY_ARGUMENT if name not in (command.help or "")] == []
+
+
 def test_the_documentation_lists_every_option() -> None:
     """docs/query-options.md is `python -m cvsi_db.query.options`."""
     from cvsi_db.query.options import as_markdown

@@ -44,7 +44,7 @@ def test_a_statement_becomes_a_composed_query() -> None:
         k=20,
         offset=5,
         where="taken_at >= CAST('2024-01-01 00:00:00' AS TIMESTAMP)",
-        rank="0.6 * edited_captions + 0.4 * pseudo_token + 0.1 * image",
+        rank={"edited_captions": 0.6, "pseudo_token": 0.4, "image": 0.1},
     )
     assert [output.name for output in statement.outputs] == ["path", "score"]
 
@@ -65,7 +65,7 @@ def test_a_statement_becomes_a_composed_query() -> None:
             ComposedQuery(liked=("a.jpg",), unliked=("b.jpg",), negative=("a dog",)),
         ),
         ("compose('a.jpg') ORDER BY score DESC LIMIT 3", ComposedQuery("a.jpg", k=3)),
-        ("compose('a.jpg') ORDER BY -image DESC", ComposedQuery("a.jpg", rank="-image")),
+        ("compose('a.jpg') ORDER BY -image DESC", ComposedQuery("a.jpg", rank={"image": -1.0})),
         ("compose('a.jpg') OFFSET 2", ComposedQuery("a.jpg", offset=2)),
     ],
 )  # fmt: skip
@@ -95,12 +95,12 @@ def test_placeholders_of_a_condition_become_literals() -> None:
     ("text", "values", "named", "reason"),
     [
         ("compose(:a)", (), {}, "no value for :a: give it as a=…"),
-        ("compose('a')", (), {"b": 1}, "has no :b"),
-        ("compose('a')", (1,), {}, "has no 1 more ?"),
-        ("compose(?, ?)", ("a",), {}, "fewer values than ?"),
-        ("compose(:a, :a)", (), {"a": b"x"}, "edit takes a string"),
+        ("compose('a')", (), {"b": 1}, "a value for :b, which the statement does not hold"),
+        ("compose('a')", (1,), {}, "too many values for the ? placeholders (1 given, 0 expected)"),
+        ("compose(?, ?)", ("a",), {}, "too few values for the ? placeholders (1 given, 2 expected)"),
+        ("compose(:a, :a)", (), {"a": b"x"}, "edit takes a text"),
         ("compose(:a)", (), {"a": "a\0b"}, "reference takes a path"),
-        ("compose('a', liked => :a)", (), {"a": ["x", "\0"]}, "liked takes a path or pictures"),
+        ("compose('a', liked => :a)", (), {"a": ["x", "\0"]}, "liked takes a path, an image, or a list of them"),
         ("compose('a') WHERE width > :a", (), {"a": float("nan")}, "cannot hold this float"),
         ("compose('a') WHERE width > :a", (), {"a": 10**5000}, "cannot hold this int"),
         ("compose('a') WHERE width > :a", (), {"a": b"1"}, "cannot hold this bytes"),

@@ -33,7 +33,7 @@ from cvsi_db.records import (
 )
 from cvsi_db.search.compile.embed import Embedded, Parts, embed
 from cvsi_db.search.compile.references import SeenImage, read_reference, recognised
-from cvsi_db.search.present.score_gap import CUT_WINDOW
+from cvsi_db.search.score_gap import CUT_WINDOW
 
 if TYPE_CHECKING:
     from cvsi_db.search import SearchContext
@@ -111,17 +111,12 @@ def _parts(queries: Sequence[ComposedQuery], start: int, context: SearchContext)
         for (image, *_), edit in zip(shown, edits, strict=True)
     ]
     rewrites = _rewrites(captions, edits, start, context)
+    negatives = [tuple(" ".join(text.split()) for text in query.negative) for query in queries]
     return [
-        Parts(
-            reference,
-            query.edit_text,
-            before,
-            rewrite,
-            liked,
-            unliked,
-            tuple(" ".join(t.split()) for t in query.negative),
+        Parts(reference, query.edit_text, *texts, liked, unliked, negative)
+        for query, (reference, liked, unliked), texts, negative in zip(
+            queries, shown, zip(captions, rewrites, strict=True), negatives, strict=True
         )
-        for query, (reference, liked, unliked), before, rewrite in zip(queries, shown, captions, rewrites, strict=True)
     ]
 
 
@@ -209,7 +204,10 @@ def _compiled(
         query=query,
         logical=LogicalQuery(
             branches=tuple(branches),
-            columns=(Column("image_vector", 1 - preset.gamma), Column("caption_vector", preset.gamma)),
+            columns=(
+                Column("image_vector", 1 - preset.gamma),
+                Column("caption_vector", preset.gamma, unit=preset.unit_captions),
+            ),
             where=where,
             exclude=reference_id if query.exclude_reference else None,
             k=max(query.offset + query.k, query.pool, CUT_WINDOW if query.auto_cut else 0),

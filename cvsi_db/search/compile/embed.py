@@ -113,8 +113,7 @@ def _texts(parts: Parts, pseudo: PseudoText | None) -> list[str | PseudoText]:
     """What _text_terms takes a row for, in its order."""
     edited = parts.rewrite.edited_captions if parts.rewrite else ()
     objects = [parts.rewrite.added_objects] if parts.rewrite and parts.rewrite.added_objects else []
-    negative = [" ".join(text.split()) for text in parts.negative]
-    return [*edited, *parts.captions, *([pseudo] if pseudo else []), *objects, *negative]
+    return [*edited, *parts.captions, *([pseudo] if pseudo else []), *objects, *parts.negative]
 
 
 def _text_terms(parts: Parts, pseudo: PseudoText | None, rows: Iterator[FloatArray]) -> dict[TermName, Embedded]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -183,15 +184,15 @@ def test_a_rank_replaces_the_weights(context: SearchContext) -> None:
         (ComposedQuery(make_picture(), "make it blue", rank="objects"), RankError, "every weight"),
         (ComposedQuery(edit_text="a cat", where="heigth > 3"), FilterError, "unknown column 'heigth'"),
         (ComposedQuery(edit_text="a cat", where="width > 'x'"), FilterError, "width > 'x'"),
-        (ComposedQuery(edit_text="a cat", offset=-1), QueryError, "offset is -1: skip 0 hits or more"),
+        (ComposedQuery(edit_text="a cat", offset=-1), QueryError, "offset is -1: give a whole number, 0 or more"),
         (ComposedQuery(edit_text="a cat", pool=True), QueryError, "pool is True"),
         (ComposedQuery(edit_text="a cat", min_score=float("nan")), QueryError, "min_score is nan: give a number"),
-        (ComposedQuery(edit_text="a cat", min_score=10**400), QueryError, "give a number"),
+        (ComposedQuery(edit_text="a cat", min_score=10**31), QueryError, "no score is near it"),
         (ComposedQuery(negative=("snow",)), QueryError, "only keeps away: give a reference image"),
         (ComposedQuery(unliked=(make_picture(),)), QueryError, "only keeps away"),
         (ComposedQuery(edit_text="a cat", negative=(" ?",)), QueryError, "negative text ' ?' says nothing"),
-        (ComposedQuery(liked=("/no/such.png",)), QueryError, "the liked image is no use"),
-        (ComposedQuery(edit_text="a cat", rank="liked"), RankError, "liked takes pictures to be near"),
+        (ComposedQuery(liked=("/no/such.png",)), QueryError, "the liked image"),
+        (ComposedQuery(edit_text="a cat", rank="liked"), RankError, "liked needs images to be near"),
     ],
 )
 def test_what_cannot_be_meant_is_an_error(
@@ -258,7 +259,7 @@ def test_examples_go_with_any_half_of_a_query(
 
 def test_an_example_that_the_rank_passes_over_is_told(context: SearchContext) -> None:
     compiled = compile_query(ComposedQuery(make_picture(), liked=(make_picture("blue"),), rank="image"), context)
-    assert compiled.warnings == ("the rank gives liked no weight: it has no part in the order",)
+    assert compiled.warnings == ("the rank gives liked no weight: it does not count",)
 
 
 def test_examples_are_left_out_of_the_hits_like_the_reference(context: SearchContext, photos: Path) -> None:
@@ -307,3 +308,66 @@ def test_queries_compiled_together_share_their_forwards(
 def mean_of(embeddings: FloatArray) -> FloatArray:
     units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
     return np.asarray(units.mean(axis=0), dtype=np.float32)
+
+
+def test_queries_compiled_together_caption_their_references_in_one_call(
+    context: SearchContext, captioner: FakeCaptioner, photos: Path
+) -> None:
+    red, blue = photos / "red.png", photos / "blue.png"
+    queries = [ComposedQuery(image, text) for image in (red, blue, red) for text in ("with a hat", "at night")]
+    together = compile_queries([*queries, ComposedQuery(photos / "green.png")], context)
+    assert captioner.batches == [2]  # each uncaptioned reference once; none for a query without an edit
+    assert [each.captions for each in together[:6]] == [together[place].captions for place in (0, 0, 2, 2, 0, 0)]
+    assert together[0].captions[0] == "a red picture"
+    assert (together[2].captions[0], together[6].captions) == ("a blue picture", ())
+
+
+def test_queries_compiled_together_ask_the_rewriter_as_often_at_once_as_it_allows(
+    context: SearchContext, photos: Path
+) -> None:
+    class Eight(FakeRewriter):
+        concurrency = 8
+        meeting = Barrier(8, timeout=10)
+
+        def rewrite(self, captions: Sequence[str], edit_text: str) -> Rewrite:
+            self.meeting.wait()  # passes only when eight are under way
+            return super().rewrite(captions, edit_text)
+
+    rewriter = Eight()
+    asking = replace(context, rewriter=rewriter)
+    texts = [f"with {number} hats" for number in range(16)]
+    together = compile_queries([ComposedQuery(photos / "red.png", text) for text in (*texts, texts[0])], asking)
+    assert sorted(edit for _, edit in rewriter.calls) == sorted(texts)  # the repeated one is asked once
+    assert [each.rewrite and each.rewrite.added_objects for each in together[:2]] == ["0 hats", "1 hats"]
+    assert together[16].rewrite == together[0].rewrite
+
+
+def test_an_error_says_which_of_the_queries_caused_it(context: SearchContext, photos: Path) -> None:
+    class Mute(FakeRewriter):
+        def rewrite(self, captions: Sequence[str], edit_text: str) -> Rewrite:
+            if edit_text == "mute":
+                raise RewriteError("no answer")
+            return super().rewrite(captions, edit_text)
+
+    good = ComposedQuery(photos / "red.png", "with a hat")
+    mute = replace(context, rewriter=Mute())
+    for bad in (
+        ComposedQuery(photos / "red.png", k=0),
+        ComposedQuery(photos / "none.png"),
+        ComposedQuery(photos / "red.png", "with a hat", rank="unliked"),
+        ComposedQuery(photos / "red.png", "with a hat", rank={"image": 0.0}),
+        ComposedQuery(photos / "red.png", where="width > 'x'"),
+        ComposedQuery(photos / "blue.png", "mute"),
+    ):
+        with pytest.raises(CvsiError) as caught:
+            compile_queries([good, good, bad, good], mute)
+        assert caught.value.position == 2
+
+
+def test_weights_may_be_a_mapping(context: SearchContext) -> None:
+    by_text = compile_query(ComposedQuery(make_picture(), "red", rank="0.5*image - 2*objects/4"), context)
+    by_name = compile_query(ComposedQuery(make_picture(), "red", rank={"image": 0.5, "objects": -0.5}), context)
+    assert [term.weight for term in by_text.logical.terms] == [term.weight for term in by_name.logical.terms]
+    for wrong, reason in (({"cat": 1.0}, "unknown term 'cat'"), ({"image": 1e9}, "keep weights between")):
+        with pytest.raises(RankError, match=reason):
+            compile_query(ComposedQuery(make_picture(), rank=wrong), context)  # type: ignore[arg-type]
