@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 from PIL import Image
@@ -17,7 +16,8 @@ from PIL import Image
 from benchmarks.galleries import both_columns, open_gallery
 from benchmarks.ingest import bench_photos
 from benchmarks.samples import COMMAND, EDIT, REFERENCE, SAMPLES
-from benchmarks.timing import Call, in_turn, ratio
+from benchmarks.table import print_heading, print_row
+from benchmarks.timing import Call, in_turn
 from benchmarks.vectors import GAMMA, queries
 from benchmarks.warm import bench_search
 from cvsi_db import Gallery
@@ -31,11 +31,11 @@ ROWS, DIM, K = 10_000, 256, 50
 
 def run_product() -> None:
     """Run every benchmark and print the table."""
-    heading()
+    print_heading()
     with tempfile.TemporaryDirectory() as folder:
         for benchmark in (bench_ingest, bench_photos, bench_commands, bench_search, bench_rows):
             for what, baseline, ours, other, rounds in benchmark(Path(folder)):
-                report(what, baseline, *in_turn(ours, other, rounds))
+                print_row(what, baseline, *in_turn(ours, other, rounds))
 
 
 def bench_ingest(folder: Path) -> Iterator[tuple[str, str, Call, Call, int]]:
@@ -99,14 +99,3 @@ def bench_rows(folder: Path) -> Iterator[tuple[str, str, Call, Call, int]]:
     what = f"exact search over {ROWS:,} × {DIM} rows"
     yield what, "six LanceDB searches, not merged (not exact)", ours, six_searches, 10
     yield what, "mix, score and sort all rows in numpy, in memory", ours, full_scan, 10
-
-
-def heading() -> None:
-    """Print the head of the table."""
-    print("| what | ours, ms | baseline | baseline, ms | ours / baseline (min to max) |")
-    print("|---|---|---|---|---|")
-
-
-def report(what: str, baseline: str, ours: list[float], other: list[float]) -> None:
-    """Print one row of the table."""
-    print(f"| {what} | {median(ours):.0f} | {baseline} | {median(other):.0f} | {ratio(ours, other)} |", flush=True)

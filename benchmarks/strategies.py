@@ -12,7 +12,7 @@ from typing import get_args
 
 from cvsi_db.records import LogicalQuery
 from cvsi_db.search.plan.build import build_plan
-from cvsi_db.search.plan.facts import Facts
+from cvsi_db.search.plan.strategies import Facts
 from cvsi_db.search.plan.nodes import EXACT, Strategy, TopK
 from cvsi_db.search.run.executor import run_plan, run_plans
 from cvsi_db.search.run.rerank import Candidates, rerank

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 from PIL import Image
 
-from benchmarks.ingest import random_vit
+from benchmarks.encoders import random_vit
 from benchmarks.samples import EDIT, REFERENCE, SAMPLES
 from benchmarks.timing import Call
 from cvsi_db.ingest import ingest
@@ -21,8 +21,7 @@ from cvsi_db.models.bundle import load_bundle
 from cvsi_db.models.protocols import Encoder, Phi
 from cvsi_db.models.rewriters import make_rewriter
 from cvsi_db.records import ComposedQuery
-from cvsi_db.search import SearchResult
-from cvsi_db.search import SearchContext, search
+from cvsi_db.search import SearchContext, SearchResult, search
 from cvsi_db.search.compile.embed import pseudo_sentence
 from cvsi_db.store.catalog import Catalog, GalleryInfo
 from cvsi_db.store.folder import create_gallery_folder

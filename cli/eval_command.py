@@ -74,24 +74,28 @@ def scenes(
     from cvsi_db.evaluation.baselines import METHODS, choose_methods
     from cvsi_db.evaluation.cache import Cache
     from cvsi_db.evaluation.chart import draw_chart
-    from cvsi_db.evaluation.examples import EXAMPLES_OF, draw_examples, weakest
-    from cvsi_db.evaluation.features import models_of
-    from cvsi_db.evaluation.report import evaluate, prepare, tables
+    from cvsi_db.evaluation.encoding import models_of
+    from cvsi_db.evaluation.scene_examples import EXAMPLES_OF, draw_examples, weakest
+    from cvsi_db.evaluation.scene_report import evaluate, prepare, scene_tables
+    from cvsi_db.evaluation.scene_tuning import tune_weights
     from cvsi_db.evaluation.scenes import make_benchmark
-    from cvsi_db.evaluation.tuning import tune_weights
     from cvsi_db.models.bundle import load_bundle
     from cvsi_db.models.rewriters import make_rewriter
 
     if chart and chart.suffix != ".svg":
         raise click.UsageError(f"the chart is an SVG: {str(chart)!r} must end in .svg")
-    if examples and names and EXAMPLES_OF not in names:
-        raise click.UsageError(f"--examples shows what {EXAMPLES_OF} finds: leave --method out, or name it too")
+    for picture in (chart, examples):
+        if picture and not picture.parent.is_dir():  # found out now, not after the run
+            raise click.UsageError(f"cannot write {str(picture)!r}: there is no folder {str(picture.parent)!r}")
     if tune and (split != "val" or names or chart or examples):
         raise click.UsageError("--tune finds all weights on val: leave --split, --method, --chart and --examples out")
     started = time.perf_counter()
     settings = settings_for(db, model, device)
     bundle = load_bundle(settings.model, settings.device)
     methods = choose_methods(names, has_phi=bundle.spec.phi is not None)
+    if examples and EXAMPLES_OF not in methods:
+        needs = "name it too" if names else "take a bundle with a phi"
+        raise click.UsageError(f"--examples shows what {EXAMPLES_OF} finds: leave --examples out, or {needs}")
     if not names and len(methods) < len(METHODS):
         warn(("this bundle has no phi: methods with a pseudo-token are left out",), quiet)
     benchmark = make_benchmark(split, seed, queries=queries, gallery=images)
@@ -103,7 +107,7 @@ def scenes(
             return
         prepared = prepare(benchmark, methods.values(), models, kept, on_progress)
     report = evaluate(prepared, methods, models, started)
-    emit(json.dumps(report, indent=2) if form == "json" else tables(report))
+    emit(json.dumps(report, indent=2) if form == "json" else scene_tables(report))
     if chart:
         emit(draw_chart(report), chart)
     if examples:

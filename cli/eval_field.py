@@ -12,22 +12,24 @@ from typing import TYPE_CHECKING, Any
 import click
 from platformdirs import user_data_path
 
-from cvsi_db.settings import APP, Settings
+from cvsi_db.settings import APP
 
 from .common import common_options, emit, model_options, settings_for, warn
 from .progress import stage_progress
 
 if TYPE_CHECKING:
-    from cvsi_db.evaluation.field import FieldBenchmark, Rankings
+    from cvsi_db.evaluation.field import FieldBenchmark
+    from cvsi_db.evaluation.field_ranking import FieldPrepared
     from cvsi_db.evaluation.field_report import Report
+    from cvsi_db.models.bundle import Bundle
 
 FIELD: Mapping[str, tuple[str, ...]] = {"cirr": ("val", "test1"), "circo": ("val", "test"), "fashioniq": ("val",)}
 """The benchmarks and their splits."""
 
 LAYOUT = {
-    "cirr": """Run CIRR: pictures of real life, one target per query, and a subset of look-alikes.
+    "cirr": """Run CIRR: photographs of real life, one target per query, and a subset of look-alikes.
 
-    DIR holds captions/cap.rc2.SPLIT.json and image_splits/split.rc2.SPLIT.json (or both in DIR/cirr), and the pictures
+    DIR holds captions/cap.rc2.SPLIT.json and image_splits/split.rc2.SPLIT.json (or both in DIR/cirr), and the images
     as the split file names them, below DIR/img_raw or else DIR. Queries' own references are not ranked.
 
     Predictions and submissions are two files, of 50 names a query and of 3 of its subset, as the benchmark's server
@@ -35,8 +37,8 @@ LAYOUT = {
     Give --predictions once or twice.""",
     "circo": """Run CIRCO: photographs of COCO, several targets per query.
 
-    DIR holds annotations/SPLIT.json and COCO2017_unlabeled/unlabeled2017/ with the pictures. The index is what
-    COCO2017_unlabeled/annotations/image_info_unlabeled2017.json lists, or without it all pictures there.
+    DIR holds annotations/SPLIT.json and COCO2017_unlabeled/unlabeled2017/ with the images. The index is what
+    COCO2017_unlabeled/annotations/image_info_unlabeled2017.json lists, or without it all images there.
 
     Predictions and submissions are one file, of 50 numbers a query: {"0": [NUMBER, ...], "1": ...}.""",
     "fashioniq": """Run FashionIQ: clothes of three categories.
@@ -48,8 +50,11 @@ LAYOUT = {
     {"dress/0": [NAME, ...], "dress/1": ...}. Give --predictions again where they are in several files.""",
 }
 
-GALLERY = """The pictures are ingested into the gallery --db (else CVSI_DB, else one of the benchmark's own in your data
-    folder), which takes hours once; whatever was done is kept, also when it is interrupted."""
+GALLERY = """The images are ingested into the gallery --db (else CVSI_DB, else one of the benchmark's own in your data
+    folder), which takes hours once; whatever was done is kept, also when it is interrupted.
+
+    With --allow-missing, images that are missing or cannot be read are not ranked, queries of which one is the
+    reference are left out, and one that is a target counts as not found; the report says how many there are."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Asked:
     images: Path | None
     names: tuple[str, ...]
     limit: int | None
+    allow_missing: bool
     form: str
     submit: Path | None
     predictions: tuple[Path, ...]
@@ -77,9 +83,12 @@ def field_command(name: str) -> click.Command:
     options = (
         click.option("--data", type=folder, required=True, metavar="DIR", help="The benchmark's folder."),
         click.option("--split", type=click.Choice(FIELD[name]), default="val", show_default=True),
-        click.option("--images", type=folder, metavar="DIR", help="Where the pictures are, if not in their place."),
+        click.option("--images", type=folder, metavar="DIR", help="Where the images are, if not in their place."),
         click.option("--method", "names", multiple=True, metavar="NAME", help="Only this method; may be given again."),
         click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N queries."),
+        click.option(
+            "--allow-missing", is_flag=True, help="Leave out images that are missing or unreadable (see above)."
+        ),
         click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules."),
         click.option(
             "--submit",
@@ -110,73 +119,85 @@ def field_command(name: str) -> click.Command:
 
 
 def _run(name: str, asked: Asked) -> None:
-    from cvsi_db.evaluation.benchmarks import READERS
+    from cvsi_db.evaluation.annotations import READERS
     from cvsi_db.evaluation.field_report import field_report, field_tables
     from cvsi_db.evaluation.submissions import read_predictions
 
     started = time.perf_counter()
     benchmark = READERS[name](asked.data, asked.split, asked.images)
-    _refuse_nonsense(benchmark, asked)
-    if asked.predictions:
-        scored = {"predictions": read_predictions(benchmark, asked.predictions)}
-        report = field_report(benchmark, scored, {"model": None}, started)
-    else:
-        report = _evaluate(name, benchmark.first(asked.limit), asked, started)
-    emit(json.dumps(report, indent=2) if asked.form == "json" else field_tables(benchmark, report))
-
-
-def _refuse_nonsense(benchmark: FieldBenchmark, asked: Asked) -> None:
-    if asked.predictions and (asked.names or asked.limit or asked.submit or asked.rewriter or asked.model):
+    if asked.predictions and (
+        asked.names or asked.limit or asked.submit or asked.rewriter or asked.model or asked.allow_missing
+    ):
         raise click.UsageError(
-            "--predictions scores a file alone: leave --method, --limit, --submit, --rewriter and --model out"
+            "--predictions scores a file alone: leave --method, --limit, --submit, --rewriter, --model and "
+            "--allow-missing out"
         )
-    if asked.submit and asked.limit:
-        raise click.UsageError("a submission holds every query: leave --limit out")
+    if asked.submit and (asked.limit or asked.allow_missing):
+        raise click.UsageError("a submission holds every query and image: leave --limit and --allow-missing out")
     if not benchmark.has_truth and not asked.submit:
         raise click.UsageError(
             f"the targets of {benchmark.title} are not published: write what its server scores with --submit DIR"
         )
+    if asked.predictions:
+        scored = {"predictions": read_predictions(benchmark, asked.predictions)}
+        report = field_report(benchmark, scored, {"model": None}, started)
+    else:
+        benchmark, report = _evaluate(name, benchmark.first(asked.limit), asked, started)
+    emit(json.dumps(report, indent=2) if asked.form == "json" else field_tables(benchmark, report))
 
 
-def _evaluate(name: str, benchmark: FieldBenchmark, asked: Asked, started: float) -> Report:
+def _evaluate(name: str, benchmark: FieldBenchmark, asked: Asked, started: float) -> tuple[FieldBenchmark, Report]:
+    """The report, and the benchmark without what was missing. Whatever can be wrong is found before the ingest."""
     from cvsi_db.evaluation.baselines import choose_methods, field_methods
-    from cvsi_db.evaluation.features import models_of
-    from cvsi_db.evaluation.field import check_images
+    from cvsi_db.evaluation.encoding import models_of
     from cvsi_db.evaluation.field_gallery import bundle_for, take_in
-    from cvsi_db.evaluation.field_ranking import rank_methods
-    from cvsi_db.evaluation.field_report import about, field_report
-    from cvsi_db.evaluation.submissions import write_files
+    from cvsi_db.evaluation.field_ranking import prepare_field, rank_field
+    from cvsi_db.evaluation.field_report import describe_origin, field_report
+    from cvsi_db.evaluation.submissions import submission_files, write_files
+    from cvsi_db.evaluation.terms import NEED_NO_REWRITER
     from cvsi_db.models.rewriters import make_rewriter
 
     settings = settings_for(asked.db, asked.model, asked.device)
-    folder = _gallery_of(name, settings)
+    own = user_data_path(APP)
+    # The gallery that was asked for, but never by default the one that holds a person's own images.
+    folder = own / "benchmarks" / name if settings.db == own / "gallery" else settings.db
     bundle = bundle_for(folder, asked.model, settings.model, settings.device)
     known = field_methods(benchmark.rules.preset)
     methods = choose_methods(asked.names, has_phi=bundle.spec.phi is not None, among=known)
     if not asked.names and len(methods) < len(known):
         warn(("this bundle has no phi: methods with a pseudo-token are left out",), asked.quiet)
     rewriter = make_rewriter(asked.rewriter or settings.rewriter or bundle.spec.rewriter)
-    check_images(benchmark)
+    rewrites = any(method.weights.keys() - NEED_NO_REWRITER for method in methods.values())
+    benchmark = benchmark.without(benchmark.find_missing(), allowed=asked.allow_missing)
     if asked.submit:
         write_files(asked.submit, {})  # finds out now, not in hours, that it cannot be written to
     with stage_progress(asked.quiet) as on_progress:
-        take_in(benchmark, folder, bundle, on_progress)
+        unreadable = take_in(benchmark, folder, bundle, rewriter if rewrites else None, on_progress)
+        benchmark = benchmark.without(unreadable, allowed=asked.allow_missing)
         models = models_of(bundle, rewriter)
-        rankings = rank_methods(benchmark, folder, methods, models, on_progress)
-    report = field_report(benchmark, rankings, about(models), started)
-    return report if asked.submit is None else report | {"submissions": _submit(benchmark, rankings, asked.submit)}
+        prepared = prepare_field(benchmark, methods.values(), models, folder, on_progress)
+    rankings = {method: rank_field(prepared, methods[method]) for method in methods}
+    warn(_surprises(bundle, prepared), asked.quiet)
+    report = field_report(benchmark, rankings, describe_origin(models, prepared.captions, prepared.rewriters), started)
+    if asked.submit is not None:
+        files = {method: submission_files(benchmark, method, ranked) for method, ranked in rankings.items()}
+        write_files(asked.submit, {file: text for texts in files.values() for file, text in texts.items()})
+        report["submissions"] = {
+            method: [str(asked.submit / file) for file in texts] for method, texts in files.items()
+        }
+    return benchmark, report
 
 
-def _gallery_of(name: str, settings: Settings) -> Path:
-    """The gallery that was asked for, but never by default the one that holds a person's own pictures."""
-    own = user_data_path(APP)
-    return own / "benchmarks" / name if settings.db == own / "gallery" else settings.db
-
-
-def _submit(benchmark: FieldBenchmark, rankings: Mapping[str, Rankings], folder: Path) -> dict[str, list[str]]:
-    """Writes the files of every method, all or none; returns their paths by method."""
-    from cvsi_db.evaluation.submissions import submission_files, write_files
-
-    files = {method: submission_files(benchmark, method, ranked) for method, ranked in rankings.items()}
-    write_files(folder, {name: text for texts in files.values() for name, text in texts.items()})
-    return {method: [str(folder / name) for name in texts] for method, texts in files.items()}
+def _surprises(bundle: Bundle, prepared: FieldPrepared) -> tuple[str, ...]:
+    """What the figures rest on that is not what the bundle and the command line name."""
+    found = []
+    captioners = prepared.captions.captioners
+    if captioners != (bundle.captioner.name,):
+        found.append(
+            f"the gallery's captions were written by {', '.join(captioners)}, not by {bundle.captioner.name}, which "
+            "the bundle names: these figures are those of the gallery's captions; another --db takes the bundle's"
+        )
+    if len(prepared.rewriters) > 1:
+        counts = ", ".join(f"{count} by {name}" for name, count in prepared.rewriters.items())
+        found.append(f"several rewriters answered, one in another's place: {counts}")
+    return tuple(found)

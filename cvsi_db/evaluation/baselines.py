@@ -1,7 +1,7 @@
 """The methods that are put side by side: the product's presets, their ablations, and the baselines of the literature.
 
 A method is a set of weights of terms and a γ, and its scores are linear: Σ weight · <term, (1-γ)·image + γ·captions>.
-So all of them rank the same features of the same models. Knows nothing about how terms are made or rankings measured.
+So all of them rank the same features of the same models.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from cvsi_db.errors import UsageError
-from cvsi_db.query.checks import PRESETS
+from cvsi_db.query.presets import PRESETS
 from cvsi_db.records import FloatArray, Preset
 
 TEXT_WEIGHT = 0.55

@@ -1,6 +1,6 @@
 """Draws a report of `cvsi-db eval` as an SVG: `python -m cvsi_db.evaluation.chart report.json chart.svg`.
 
-One bar of mAP@10 per method, with a whisker for its 95 % interval. Knows nothing about benchmarks, models or rankings.
+One bar of mAP@10 per method, with a whisker for its 95 % interval.
 """
 
 from __future__ import annotations

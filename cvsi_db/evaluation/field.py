@@ -1,23 +1,24 @@
 """Benchmarks of the field (CIRR, CIRCO, FashionIQ) as records: images, queries, and the rules of the protocol as data.
 
-One module per benchmark reads its annotations into a FieldBenchmark; everything after that is the same for all of them.
-Images and queries are known by name, as in the benchmark's own files. Knows nothing about models, scores or galleries.
+Images and queries are known by name, as in the benchmark's own files.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from cvsi_db.errors import UsageError
 
 ListName = Literal["recall", "recall_subset"]
 DEPTH: Mapping[ListName, int] = {"recall": 50, "recall_subset": 3}
 """How many images a ranking holds: of the whole index, and of a query's subset."""
+
+NAMED = 3
+"""How many missing images a message names."""
 
 Rankings: TypeAlias = Mapping[ListName, Mapping[str, tuple[str, ...]]]
 """Names of images, best first, by list and query: what metrics are computed from and what submissions hold."""
@@ -65,12 +66,18 @@ class FieldQuery:
     aspects: tuple[str, ...] = ()
     category: str = ""
 
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Every image that the query names."""
+        return (self.reference, *self.targets, *self.subset)
+
 
 @dataclass(frozen=True)
 class FieldBenchmark:
     """One split: its queries, the names in each category's index, and where the file of every image should be.
 
-    An index is empty where nothing says what is in it.
+    An index is empty where nothing says what is in it. `missing` are the images that cannot be had, and `left_out` is
+    how many queries that cost: see `without`.
     """
 
     rules: Rules
@@ -78,6 +85,8 @@ class FieldBenchmark:
     queries: tuple[FieldQuery, ...] = field(repr=False)
     indexes: Mapping[str, tuple[str, ...]] = field(repr=False)
     paths: Mapping[str, Path] = field(repr=False)
+    missing: frozenset[str] = field(default=frozenset(), repr=False)
+    left_out: int = 0
 
     @property
     def title(self) -> str:
@@ -107,60 +116,41 @@ class FieldBenchmark:
         """The benchmark with its first queries alone (all when None), over the same indexes."""
         return replace(self, queries=self.queries[:queries])
 
+    def find_missing(self) -> dict[str, str]:
+        """The images of the indexes and of the queries whose file does not exist, with that reason; opens none."""
+        wanted = dict.fromkeys((*self.names, *(name for query in self.queries for name in query.images)))
+        return {name: "no such file" for name in wanted if not self.paths[name].is_file()}
 
-def check_images(benchmark: FieldBenchmark) -> None:
-    """Raises UsageError unless every image that the queries and indexes need is there; opens none of them."""
-    missing = [path for name in benchmark.names if not (path := benchmark.paths[name]).is_file()]
-    if missing:
-        more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise UsageError(
-            f"{benchmark.title} needs {len(benchmark.names)} images, and {str(missing[0])!r} is missing{more}: "
-            "put them there, or say with --images where they are"
+    def without(self, lacking: Mapping[str, str], *, allowed: bool) -> FieldBenchmark:
+        """The benchmark without images that are missing or cannot be read, each with the reason.
+
+        They are not ranked, and queries of which one is the reference are left out. A query stays where one is its
+        target: that target then counts as not found. Raises UsageError, which names the first few, when there are any
+        and that is not `allowed`, and when no query is left.
+        """
+        if not lacking:
+            return self
+        if not allowed:
+            named = [f"{str(self.paths[name])!r} ({reason})" for name, reason in lacking.items()]
+            more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+            raise UsageError(
+                f"{len(named)} of the images that {self.title} needs cannot be had: {', '.join(named[:NAMED])}{more}; "
+                "put them there, say with --images where they are, or leave them out with --allow-missing"
+            )
+        queries = tuple(
+            replace(query, subset=tuple(name for name in query.subset if name not in lacking))
+            for query in self.queries
+            if query.reference not in lacking
         )
-    for query, name in _to_be_found(benchmark):
-        raise UsageError(f"query {query.query_id} of {benchmark.title} needs image {name} in the index: it is missing")
-
-
-def _to_be_found(benchmark: FieldBenchmark) -> Iterator[tuple[FieldQuery, str]]:
-    """Each query with each of its targets and candidates that its index lacks."""
-    for query in benchmark.queries:
-        for name in (*query.targets, *query.subset):
-            if name not in benchmark.index_of(query):
-                yield query, name
-
-
-# --- reading annotations ----------------------------------------------------------------------------------------
-
-
-def read_json(path: Path) -> Any:
-    """What a JSON file holds. Raises UsageError when it is missing or no JSON."""
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise UsageError(
-            f"there is no {str(path)!r}: give the benchmark's folder, laid out as it is published"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {str(path)!r}: {error}") from error
-
-
-def read_entries(path: Path, make: Callable[[int, Any], FieldQuery]) -> tuple[FieldQuery, ...]:
-    """The queries that `make` makes of the places and entries of an annotation file.
-
-    Raises UsageError for a file that is missing, empty or not of the benchmark's shape.
-    """
-    entries = read_json(path)
-    if not isinstance(entries, list) or not entries:
-        raise UsageError(f"{str(path)!r} is no list of queries: give the annotations as they are published")
-    queries = []
-    for place, entry in enumerate(entries):
-        try:
-            queries.append(make(place, entry))
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise UsageError(f"entry {place} of {str(path)!r} is not as published: {error!r}") from error
-    return tuple(queries)
-
-
-def one_line(text: str) -> str:
-    """The text with single spaces, as a search takes it."""
-    return " ".join(text.split())
+        if not queries:
+            raise UsageError(f"no query of {self.title} has its reference image: say with --images where images are")
+        return replace(
+            self,
+            queries=queries,
+            indexes={
+                category: tuple(name for name in index if name not in lacking)
+                for category, index in self.indexes.items()
+            },
+            missing=self.missing | lacking.keys(),
+            left_out=self.left_out + len(self.queries) - len(queries),
+        )

@@ -1,30 +1,34 @@
 """A benchmark's images in a real gallery: taken in by an ordinary ingest, and read back as arrays.
 
 Takes a FieldBenchmark and a gallery's folder; returns embeddings and captions by name, in the order asked for. An
-ingest that was cut short goes on where it stopped, and what is there already costs nothing. Knows nothing about terms.
+ingest that was cut short goes on where it stopped, and what is there already costs nothing.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cvsi_db.errors import GalleryError
-from cvsi_db.evaluation.features import EMBEDDED_AT_ONCE, Models
+from cvsi_db.evaluation.encoding import EMBEDDED_AT_ONCE, Models, StageProgress
 from cvsi_db.evaluation.metrics import IntArray
-from cvsi_db.evaluation.progress import Progress
 from cvsi_db.gallery import Gallery
 from cvsi_db.ingest.decode import read_picture
 from cvsi_db.ingest.scan import scan
+from cvsi_db.manage.caption_file import captioner_of
 from cvsi_db.models.bundle import Bundle, load_bundle
+from cvsi_db.models.protocols import Rewriter
+from cvsi_db.models.rewriters import check_rewriter
 from cvsi_db.models.unit_vectors import normalise
-from cvsi_db.records import FloatArray, IngestSummary
+from cvsi_db.records import FloatArray
 from cvsi_db.store.arrow_rows import VECTORS, matrix
 from cvsi_db.store.folder import is_gallery, open_gallery_folder
 
@@ -34,25 +38,31 @@ if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store
 
+UNKNOWN = "unknown"
+"""Stands for who wrote captions that were imported without saying so."""
+
+CAPTIONS_AT_ONCE = 5000
+PICTURES_AT_ONCE = 32
+
 
 @dataclass(frozen=True)
 class GalleryFeatures:
     """Images as the gallery keeps them, in some order of names.
 
-    `images` (n, dim) are unit vectors and `told` (n, dim) the means of caption embeddings, both as rounded in the
-    store; `renormalised` says whether a score takes those means at unit length.
+    `images` (n, dim) are unit vectors and `caption_means` (n, dim) the means of caption embeddings, both as rounded in
+    the store; `renormalised` says whether a score takes those means at unit length.
     """
 
     image_ids: tuple[str, ...] = field(repr=False)
     captions: tuple[tuple[str, ...], ...] = field(repr=False)
     images: FloatArray = field(repr=False)
-    told: FloatArray = field(repr=False)
+    caption_means: FloatArray = field(repr=False)
     renormalised: bool = False
 
     def column(self, gamma: float) -> FloatArray:
         """(n, dim) what queries are scored against: (1-γ)·image + γ·captions."""
-        told = normalise(self.told, len(self.told)) if self.renormalised else self.told
-        return np.asarray((1 - gamma) * self.images + gamma * told, dtype=np.float32)
+        means = normalise(self.caption_means, len(self.images)) if self.renormalised else self.caption_means
+        return np.asarray((1 - gamma) * self.images + gamma * means, dtype=np.float32)
 
     def take(self, rows: IntArray) -> GalleryFeatures:
         """The features of some rows, in that order; a row may come more than once."""
@@ -62,7 +72,7 @@ class GalleryFeatures:
             image_ids=tuple(self.image_ids[row] for row in rows),
             captions=tuple(self.captions[row] for row in rows),
             images=self.images[rows],
-            told=self.told[rows],
+            caption_means=self.caption_means[rows],
             renormalised=self.renormalised,
         )
 
@@ -87,18 +97,36 @@ def opened(folder: Path) -> Iterator[tuple[Store, Catalog]]:
         yield store, catalog
 
 
-def take_in(benchmark: FieldBenchmark, folder: Path, bundle: Bundle, on_progress: Progress) -> None:
+def take_in(
+    benchmark: FieldBenchmark, folder: Path, bundle: Bundle, rewriter: Rewriter | None, on_progress: StageProgress
+) -> dict[str, str]:
     """Ingests the benchmark's images into the gallery in `folder`, which is made if there is none.
 
-    Raises BundleError when the gallery was made with another bundle, GalleryError when an image cannot be read, and
-    what an ingest raises.
+    Returns the images that cannot be read, each with the reason. Before the first image is taken in, the bundle's
+    models and the rewriter (None where none will be asked) are checked. Raises ModelError and RewriteError when those
+    cannot be used, BundleError when the gallery was made with another bundle, and what an ingest raises.
     """
+    files = {name: os.path.abspath(benchmark.paths[name]) for name in benchmark.names}
+    wanted = set(map(Path, files.values()))
+    # Whole folders where all images in them are wanted, and files elsewhere: an ingest notes down each root.
+    whole = {
+        parent
+        for parent in {file.parent for file in wanted}
+        if {found.path for found in scan([parent], {}, ()).pending} <= wanted
+    }
+    roots = sorted(whole) + sorted(file for file in wanted if file.parent not in whole)
+    is_complete = is_gallery(folder) and _is_taken_in(folder, roots)
+    if not is_complete:
+        bundle.check()
+        if rewriter is not None:
+            check_rewriter(rewriter)
     with Gallery.open_or_create(folder, model=bundle.source, device=bundle.device) as gallery:
-        roots = _roots([benchmark.paths[name] for name in benchmark.names])
-        if _is_taken_in(folder, roots):
-            return
-        summary = gallery.ingest(*roots, on_progress=lambda now: on_progress("ingesting", now.done, now.total))
-        _refuse_failures(benchmark, summary)
+        if not is_complete:
+            gallery.ingest(*roots, on_progress=lambda now: on_progress("ingesting", now.done, now.total))
+    with opened(folder) as (_, catalog):
+        seen = catalog.source_files()
+    failed = {path: file.error or "unreadable" for path, file in seen.items() if file.state == "failed"}
+    return {name: failed[path] for name, path in files.items() if path in failed}
 
 
 def _is_taken_in(folder: Path, roots: Sequence[Path]) -> bool:
@@ -106,27 +134,6 @@ def _is_taken_in(folder: Path, roots: Sequence[Path]) -> bool:
     with opened(folder) as (store, catalog):
         known = set(store.scan(["image_id"])["image_id"].to_pylist())
         return not scan(roots, catalog.source_files(), known).pending
-
-
-def _roots(files: Sequence[Path]) -> list[Path]:
-    """Whole folders where all pictures in them are wanted, and files elsewhere: an ingest notes down each root."""
-    wanted = {Path(os.path.abspath(file)) for file in files}
-    whole = {folder for folder in {file.parent for file in wanted} if _all_of(folder) <= wanted}
-    return sorted(whole) + sorted(file for file in wanted if file.parent not in whole)
-
-
-def _all_of(folder: Path) -> set[Path]:
-    return {found.path for found in scan([folder], {}, ()).pending}
-
-
-def _refuse_failures(benchmark: FieldBenchmark, summary: IngestSummary) -> None:
-    if summary.failed:
-        first = summary.errors[0]
-        more = f", nor can {summary.failed - 1} more" if summary.failed > 1 else ""
-        raise GalleryError(
-            f"{benchmark.title} needs {first.path!r}, which cannot be read ({first.reason}){more}: "
-            "replace it and run this again"
-        )
 
 
 def read_features(
@@ -148,7 +155,7 @@ def read_features(
         image_ids=tuple(table["image_id"].to_pylist()),
         captions=tuple(map(tuple, table["captions"].to_pylist())),
         images=matrix(table, "image_vector"),
-        told=matrix(table, "caption_vector"),
+        caption_means=matrix(table, "caption_vector"),
         renormalised=renormalised,
     )
     found = everything.take(rows)
@@ -157,33 +164,49 @@ def read_features(
     return found
 
 
+@dataclass(frozen=True)
+class CaptionOrigin:
+    """Who wrote the captions of some images, those of the most images first, and the least and most for one image."""
+
+    captioners: tuple[str, ...]
+    least: int
+    most: int
+
+
+def caption_origin(features: GalleryFeatures, catalog: Catalog) -> CaptionOrigin:
+    """Where the captions of these images came from, as the catalog knows."""
+    captions_of = dict(zip(features.image_ids, features.captions, strict=True))
+    ids = list(captions_of)
+    writers: Counter[str] = Counter()
+    for start in range(0, len(ids), CAPTIONS_AT_ONCE):
+        chunk = ids[start : start + CAPTIONS_AT_ONCE]
+        kept = catalog.kept_captions(chunk)
+        writers.update(captioner_of(captions_of[each], kept.get(each, {})) or UNKNOWN for each in chunk)
+    counts = [len(captions) for captions in captions_of.values()]
+    return CaptionOrigin(tuple(name for name, _ in writers.most_common()), min(counts), max(counts))
+
+
 def embed_references(
-    image_ids: Sequence[str], files: Sequence[Path], models: Models, cache: Cache, on_progress: Progress
+    image_ids: Sequence[str], files: Sequence[Path], models: Models, cache: Cache, on_progress: StageProgress
 ) -> FloatArray:
-    """(n, dim) the un-normalised embeddings of pictures, which phi reads and no gallery keeps.
+    """(n, dim) the un-normalised embeddings of images, which phi reads and no gallery keeps.
 
     Each content is embedded once; an interrupted run keeps the batches that it finished.
     """
     file_of = dict(zip(image_ids, files, strict=True))
-    distinct = list(file_of)
-    parts = []
-    for start in range(0, len(distinct), EMBEDDED_AT_ONCE):
-        ids = distinct[start : start + EMBEDDED_AT_ONCE]
-        parts.append(cache.array("references", (models.fingerprint, *ids), _embedder(ids, file_of, models)))
-        on_progress("embedding references", start + len(ids), len(distinct))
-    place = {image_id: row for row, image_id in enumerate(distinct)}
-    return np.concatenate(parts)[[place[image_id] for image_id in image_ids]]
 
-
-PICTURES_AT_ONCE = 32
-
-
-def _embedder(ids: Sequence[str], file_of: Mapping[str, Path], models: Models) -> Callable[[], FloatArray]:
-    def make() -> FloatArray:
+    def embed(ids: Sequence[str]) -> FloatArray:
         rows = []
         for start in range(0, len(ids), PICTURES_AT_ONCE):
             pictures = [read_picture(file_of[image_id]).image for image_id in ids[start : start + PICTURES_AT_ONCE]]
             rows.append(models.encoder.encode_images(pictures))
         return np.concatenate(rows)
 
-    return make
+    distinct = list(file_of)
+    parts = []
+    for start in range(0, len(distinct), EMBEDDED_AT_ONCE):
+        ids = distinct[start : start + EMBEDDED_AT_ONCE]
+        parts.append(cache.array("references", (models.fingerprint, *ids), partial(embed, ids)))
+        on_progress("embedding references", start + len(ids), len(distinct))
+    place = {image_id: row for row, image_id in enumerate(distinct)}
+    return np.concatenate(parts)[[place[image_id] for image_id in image_ids]]

@@ -1,94 +1,161 @@
 """Runs models and methods over a benchmark of the field: its images in a gallery in, rankings by name out.
 
-`prepare_field` reads the gallery and makes the queries' terms, `rank_field` ranks by one method, `rank_methods` is the
-whole of it. Knows nothing about metrics or files of annotations.
+`prepare_field` reads the gallery and makes the queries' terms, `rank_field` ranks by one method. Every rewrite is kept
+in the gallery's catalog as soon as it is there, under the key by which a search looks it up: an interrupted run loses
+nothing, and a search of the same reference and edit text asks no rewriter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cvsi_db.errors import RewriteError
 from cvsi_db.evaluation.baselines import Method
 from cvsi_db.evaluation.cache import Cache
-from cvsi_db.evaluation.features import Models
+from cvsi_db.evaluation.encoding import Models, StageProgress
 from cvsi_db.evaluation.field import DEPTH, FieldBenchmark, Rankings
-from cvsi_db.evaluation.field_gallery import GalleryFeatures, embed_references, opened, read_features
-from cvsi_db.evaluation.field_terms import FieldSource
+from cvsi_db.evaluation.field_gallery import (
+    CaptionOrigin,
+    GalleryFeatures,
+    caption_origin,
+    embed_references,
+    opened,
+    read_features,
+)
 from cvsi_db.evaluation.metrics import IntArray, top
-from cvsi_db.evaluation.progress import Progress
 from cvsi_db.evaluation.terms import TERMS, make_terms
-from cvsi_db.records import FloatArray
+from cvsi_db.models.protocols import Rewriter
+from cvsi_db.models.rewriters import cache_name, rewrite_many
+from cvsi_db.records import FloatArray, Rewrite
 from cvsi_db.store.folder import EVALUATION
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
-    from cvsi_db.store.images import Store
+
+Request = tuple[tuple[str, ...], str]
+"""Captions and an edit text."""
 
 QUERIES_AT_ONCE = 250
-"""Queries that are scored together: CIRCO's index makes 123 MB of scores of so many."""
-
-
-def rank_methods(
-    benchmark: FieldBenchmark, folder: Path, methods: Mapping[str, Method], models: Models, on_progress: Progress
-) -> dict[str, Rankings]:
-    """What each method ranks first, of the images in the gallery in `folder`; what models made is kept there.
-
-    Raises GalleryError for images that the gallery lacks, ModelError and RewriteError from the models.
-    """
-    with opened(folder) as (store, catalog):
-        cache = Cache(folder / EVALUATION)
-        prepared = prepare_field(benchmark, methods.values(), models, store, catalog, cache, on_progress)
-    return {name: rank_field(prepared, method) for name, method in methods.items()}
+"""Queries that are scored together: with CIRCO's index their scores take 123 MB."""
 
 
 @dataclass(frozen=True)
 class FieldPrepared:
-    """A benchmark with what methods rank: its images, in the order of benchmark.names, and the queries' terms."""
+    """A benchmark with what methods rank: its images, in the order of benchmark.names, and the queries' terms.
+
+    `rewriters` counts the rewrites by who made them: with a fallback that may not be the rewriter that was asked.
+    """
 
     benchmark: FieldBenchmark
     features: GalleryFeatures
     terms: Mapping[str, FloatArray]
+    captions: CaptionOrigin
+    rewriters: Mapping[str, int]
 
 
 def prepare_field(
-    benchmark: FieldBenchmark,
-    methods: Iterable[Method],
-    models: Models,
-    store: Store,
-    catalog: Catalog,
-    cache: Cache,
-    on_progress: Progress,
+    benchmark: FieldBenchmark, methods: Iterable[Method], models: Models, folder: Path, on_progress: StageProgress
 ) -> FieldPrepared:
-    """Reads the images back from the gallery and makes the terms that the methods weigh.
+    """Reads the images back from the gallery in `folder` and makes the terms that the methods weigh.
 
-    Raises GalleryError for images that the gallery lacks, ModelError and RewriteError from the models.
+    What models computed is kept beside the gallery. Raises GalleryError for images that the gallery lacks, ModelError
+    and RewriteError from the models.
     """
     names, queries = benchmark.names, benchmark.queries
-    features = read_features(store, names, benchmark.paths, renormalised=benchmark.rules.renormalises)
-    place = _places(names)
-    asked = features.take(np.array([place[query.reference] for query in queries], dtype=np.int64))
-    files = [benchmark.paths[query.reference] for query in queries]
-    source = FieldSource(
-        edit_texts=[query.edit_text for query in queries],
-        captions=asked.captions,
-        references=embed_references(asked.image_ids, files, models, cache, on_progress),
-        told=asked.told,
-        models=models,
-        catalog=catalog,
-        cache=cache,
-        on_progress=on_progress,
-    )
-    weighed = dict.fromkeys(name for method in methods for name in method.weights)
-    return FieldPrepared(benchmark, features, make_terms(tuple(weighed), source, TERMS))
+    cache = Cache(folder / EVALUATION)
+    with opened(folder) as (store, catalog):
+        features = read_features(store, names, benchmark.paths, renormalised=benchmark.rules.renormalises)
+        place = _places(names)
+        references = features.take(np.array([place[query.reference] for query in queries], dtype=np.int64))
+        files = [benchmark.paths[query.reference] for query in queries]
+        source = FieldSource(
+            edit_texts=[query.edit_text for query in queries],
+            captions=references.captions,
+            references=embed_references(references.image_ids, files, models, cache, on_progress),
+            caption_means=references.caption_means,
+            models=models,
+            catalog=catalog,
+            cache=cache,
+            on_progress=on_progress,
+        )
+        weighed = dict.fromkeys(name for method in methods for name in method.weights)
+        terms = make_terms(tuple(weighed), source, TERMS)
+        origin = caption_origin(features, catalog)
+    return FieldPrepared(benchmark, features, terms, origin, source.count_rewriters())
 
 
 def _places(names: Sequence[str]) -> dict[str, int]:
     return {name: row for row, name in enumerate(names)}
+
+
+# --- rewrites ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FieldSource:
+    """A TermSource. `captions` are those of each query's reference, `caption_means` (queries, dim) their means."""
+
+    edit_texts: Sequence[str]
+    captions: Sequence[tuple[str, ...]]
+    references: FloatArray = field(repr=False)
+    caption_means: FloatArray = field(repr=False)
+    models: Models
+    catalog: Catalog
+    cache: Cache
+    on_progress: StageProgress
+    _asked: dict[int | None, list[Rewrite]] = field(default_factory=dict, repr=False)
+
+    def rewrites(self, captions: int | None = None) -> list[Rewrite]:
+        """What the rewriter makes of the edit text and each reference's first `captions` captions (all when None)."""
+        if captions not in self._asked:  # several terms ask, and not every answer is kept in the catalog
+            requests = [(texts[:captions], text) for texts, text in zip(self.captions, self.edit_texts, strict=True)]
+            answers = rewrite_all(requests, self.models.rewriter, self.catalog, self.on_progress)
+            self._asked[captions] = answers
+        return self._asked[captions]
+
+    def count_rewriters(self) -> dict[str, int]:
+        """How many of the rewrites each rewriter made, the most first; edit texts that say nothing do not count."""
+        names = (rewrite.rewriter for answers in self._asked.values() for rewrite in answers)
+        return dict(Counter(name for name in names if name != NOBODY).most_common())
+
+
+NOBODY = "none"
+"""Stands for the rewriter where there was nothing to rewrite."""
+
+
+def rewrite_all(
+    requests: Sequence[Request], rewriter: Rewriter, catalog: Catalog, on_progress: StageProgress
+) -> list[Rewrite]:
+    """The rewrite of each request, in order: from the catalog, else from the rewriter, which is asked once for each.
+
+    An edit text that says nothing leaves the captions as they are. Raises RewriteError when there is no usable answer.
+    """
+    name = cache_name(rewriter)
+    known: dict[Request, Rewrite | None] = {}
+    for captions, text in dict.fromkeys(requests):
+        unchanged = Rewrite(captions, added_objects="", rewriter=NOBODY)
+        known[captions, text] = catalog.rewrite(captions, text, name) if text else unchanged
+    missing = [request for request, rewrite in known.items() if rewrite is None]
+
+    def keep(index: int, rewrite: Rewrite) -> None:
+        captions, text = missing[index]
+        if not rewrite.edited_captions:
+            raise RewriteError(f"the rewriter {name} gave no edited caption for {text!r}: try again or use another one")
+        if rewrite.rewriter == name:
+            catalog.keep_rewrite(captions, text, name, rewrite)
+
+    answers = rewrite_many(rewriter, missing, lambda done, total: on_progress("rewriting", done, total), keep)
+    fresh = dict(zip(missing, answers, strict=True))
+    return [known[request] or fresh[request] for request in requests]
+
+
+# --- rankings ---------------------------------------------------------------------------------------------------
 
 
 def rank_field(prepared: FieldPrepared, method: Method) -> Rankings:
@@ -100,16 +167,13 @@ def rank_field(prepared: FieldPrepared, method: Method) -> Rankings:
     for category, index in benchmark.indexes.items():
         features = prepared.features.take(np.array([place[name] for name in index], dtype=np.int64))
         rows = [row for row, query in enumerate(benchmark.queries) if query.category == category]
-        for chunk in _chunks(rows):
+        for start in range(0, len(rows), QUERIES_AT_ONCE):
+            chunk = rows[start : start + QUERIES_AT_ONCE]
             terms = {name: term[chunk] for name, term in prepared.terms.items()}
             scores = method.scores(terms, features)
             subsets |= _rank_subsets(benchmark, index, chunk, scores)
             ranked |= _rank_index(benchmark, index, chunk, scores)
     return {"recall": ranked, "recall_subset": subsets} if benchmark.rules.subset_ranks else {"recall": ranked}
-
-
-def _chunks(rows: Sequence[int]) -> Iterator[list[int]]:
-    return (list(rows[start : start + QUERIES_AT_ONCE]) for start in range(0, len(rows), QUERIES_AT_ONCE))
 
 
 def _rank_index(

@@ -1,7 +1,7 @@
 """The metrics of composed image retrieval: rankings and true targets in, percentages with intervals out.
 
 A ranking is an array of ids, best first; what is true about it is its *ranked relevance* (queries, K): whether the
-image at each rank is a target. Knows nothing about scores' origin, models or any benchmark's files.
+image at each rank is a target.
 """
 
 from __future__ import annotations

@@ -1,20 +1,18 @@
 """What Scenes-CIR makes terms of, and the one term that only a drawn benchmark can have: the ceiling's true captions.
 
-Takes a benchmark of scenes with its gallery's features; what the models answer is kept in a cache. Knows nothing about
-weights or rankings.
+Takes a benchmark of scenes with its gallery's features; what the models answer is kept in a cache.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cvsi_db.evaluation.cache import Cache
-from cvsi_db.evaluation.features import Features, Models
-from cvsi_db.evaluation.progress import Progress
+from cvsi_db.evaluation.encoding import Models, StageProgress
+from cvsi_db.evaluation.scene_features import Features
 from cvsi_db.evaluation.scenes import SceneBenchmark, SceneQuery
-from cvsi_db.evaluation.terms import TERMS, Makers, means
+from cvsi_db.evaluation.terms import TERMS, Makers, means_for
 from cvsi_db.records import FloatArray, Rewrite
 from cvsi_db.scenes.captions import caption
 from cvsi_db.scenes.edits import apply_edit
@@ -35,7 +33,7 @@ class SceneSource:
     features: Features
     models: Models
     cache: Cache
-    on_progress: Progress
+    on_progress: StageProgress
 
     @property
     def edit_texts(self) -> list[str]:
@@ -48,31 +46,32 @@ class SceneSource:
         return self.features.embeddings[self.benchmark.references]
 
     @property
-    def told(self) -> FloatArray:
+    def caption_means(self) -> FloatArray:
         """(queries, dim) the mean of the embeddings of each reference's captions."""
-        return self.features.told[self.benchmark.references]
+        return self.features.caption_means[self.benchmark.references]
 
     def rewrites(self, captions: int | None = None) -> list[Rewrite]:
         """What the rewriter makes of the edit text and each reference's first `captions` captions (all when None)."""
-        told = [self.features.captions[query.reference][:captions] for query in self.benchmark.queries]
-        parts = [self.models.rewriter.name, *(text for texts in told for text in texts), *self.edit_texts]
-        kept = self.cache.value("rewrites", parts, lambda: self._rewrite(told))
-        return [Rewrite(tuple(edited), objects, rewriter, fallback) for edited, objects, rewriter, fallback in kept]
+        seen = [self.features.captions[query.reference][:captions] for query in self.benchmark.queries]
 
-    def _rewrite(self, told: Sequence[Sequence[str]]) -> list[tuple[tuple[str, ...], str, str, bool]]:
-        made = []
-        for captions, text in zip(told, self.edit_texts, strict=True):
-            rewrite = self.models.rewriter.rewrite(captions, text)
-            made.append((rewrite.edited_captions, rewrite.added_objects, rewrite.rewriter, rewrite.fallback))
-            self.on_progress("rewriting", len(made), len(told))
-        return made
+        def rewrite_all() -> list[tuple[tuple[str, ...], str, str, bool]]:
+            made = []
+            for texts, edit_text in zip(seen, self.edit_texts, strict=True):
+                rewrite = self.models.rewriter.rewrite(texts, edit_text)
+                made.append((rewrite.edited_captions, rewrite.added_objects, rewrite.rewriter, rewrite.fallback))
+                self.on_progress("rewriting", len(made), len(seen))
+            return made
+
+        parts = [self.models.rewriter.name, *(text for texts in seen for text in texts), *self.edit_texts]
+        kept = self.cache.value("rewrites", parts, rewrite_all)
+        return [Rewrite(tuple(edited), objects, rewriter, fallback) for edited, objects, rewriter, fallback in kept]
 
 
 def _true_captions(source: SceneSource) -> FloatArray:
     benchmark = source.benchmark
     rng = random.Random(f"captions/{benchmark.split}/{benchmark.seed}")
     said = [true_captions(benchmark.gallery[query.reference], query, rng) for query in benchmark.queries]
-    return means(source, said)
+    return means_for(source, said)
 
 
 def true_captions(reference: Scene, query: SceneQuery, rng: random.Random) -> list[str]:

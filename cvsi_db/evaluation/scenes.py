@@ -1,7 +1,7 @@
 """Scenes-CIR: a benchmark of composed image retrieval on drawn scenes, generated whole from a split and a seed.
 
 `make_benchmark` returns a gallery of scenes and its queries, each with all of its true targets, known exactly from the
-scenes' attributes. docs/scenes-cir.md tells its rules. Knows nothing about pictures or models.
+scenes' attributes. docs/scenes-cir.md states its rules.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cvsi_db.errors import UsageError
-from cvsi_db.evaluation.families import Family, make_family
 from cvsi_db.evaluation.metrics import IntArray
+from cvsi_db.evaluation.scene_families import Family, make_family
 from cvsi_db.scenes import phrasings, unseen_phrasings
 from cvsi_db.scenes.aspects import ASPECTS
 from cvsi_db.scenes.edits import Edit

@@ -3,37 +3,36 @@
 Shapes: CIRR has two files, {"version": "rc2", "metric": "recall", "PAIRID": [50 names], …} and the same with
 "recall_subset" and 3 names; CIRCO has one, {"0": [50 numbers], …}. FashionIQ has no server, and here the shape
 {"dress/0": [50 names], …}: a category and a query's place in its caption file; the categories may be in one file or in
-several. Knows nothing about models or metrics.
+several.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cvsi_db.errors import CvsiError, UsageError
-from cvsi_db.evaluation.field import DEPTH, FieldBenchmark, FieldQuery, ListName, Rankings, read_json
+from cvsi_db.evaluation.annotations import read_json
+from cvsi_db.evaluation.field import DEPTH, FieldBenchmark, FieldQuery, ListName, Rankings
 
 
 def submission_files(benchmark: FieldBenchmark, method: str, rankings: Rankings) -> dict[str, str]:
     """The text of each file by its name, which says benchmark, split, method and list."""
     rules = benchmark.rules
-    stem = f"{rules.name.lower()}-{benchmark.split}-{method}"
-    return {
-        f"{stem}-{name}.json" if len(rules.lists) > 1 else f"{stem}.json": _text(benchmark, name, rankings[name])
-        for name in rules.lists
-    }
-
-
-def _text(benchmark: FieldBenchmark, name: ListName, ranked: Mapping[str, Sequence[str]]) -> str:
-    rules = benchmark.rules
-    stamp = {} if rules.version is None else {"version": rules.version, "metric": name}
-    entries = {
-        query: [int(image) for image in images] if rules.numbered else images for query, images in ranked.items()
-    }
-    return json.dumps({**stamp, **entries}, separators=(",", ":"))
+    files = {}
+    for name in rules.lists:
+        stamp = {} if rules.version is None else {"version": rules.version, "metric": name}
+        entries = {
+            query: [int(image) for image in images] if rules.numbered else images
+            for query, images in rankings[name].items()
+        }
+        list_name = f"-{name}" if len(rules.lists) > 1 else ""
+        file_name = f"{rules.name.lower()}-{benchmark.split}-{method}{list_name}.json"
+        files[file_name] = json.dumps({**stamp, **entries}, separators=(",", ":"))
+    return files
 
 
 def write_files(folder: Path, files: Mapping[str, str]) -> list[Path]:
@@ -60,7 +59,8 @@ def read_predictions(benchmark: FieldBenchmark, files: Sequence[Path]) -> Rankin
     """The rankings in files of the benchmark's shape, checked.
 
     Raises UsageError, naming file and query, for a file of another shape, a query that is missing or unknown, a wrong
-    number of images, an image twice, and an image that is not in the query's index or subset.
+    number of images, an image twice, an image that is not in the query's index or subset, the query's own reference
+    where the protocol leaves that out, and a name where the benchmark has numbers.
     """
     found: dict[ListName, dict[str, tuple[str, ...]]] = {}
     queries = {query.query_id: query for query in benchmark.queries}
@@ -74,7 +74,10 @@ def read_predictions(benchmark: FieldBenchmark, files: Sequence[Path]) -> Rankin
                 raise UsageError(f"{where} is in another file too: give each {name} ranking once")
             found[name][query_id] = _checked(benchmark, name, queries[query_id], images, where)
     for name, ranked in found.items():
-        _refuse_gaps(benchmark, name, ranked)
+        missing = [query_id for query_id in queries if query_id not in ranked]
+        if missing:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise UsageError(f"the {name} predictions lack query {missing[0]!r}{more} of {benchmark.title}")
     return found
 
 
@@ -97,40 +100,31 @@ def _entries(benchmark: FieldBenchmark, path: Path) -> tuple[ListName, Mapping[s
 
 def _checked(benchmark: FieldBenchmark, name: ListName, query: FieldQuery, images: Any, where: str) -> tuple[str, ...]:
     """The images of one ranking as names."""
-    allowed = query.subset if name == "recall_subset" else benchmark.index_of(query)
-    count = _count(benchmark, name, query)
+    excluded = query.reference if benchmark.rules.excludes_reference else None
+    allowed = frozenset(query.subset) if name == "recall_subset" else benchmark.index_of(query) - {excluded}
+    count = min(DEPTH[name], len(allowed) or DEPTH[name])  # an index may be unknown
     if not isinstance(images, list) or len(images) != count:
         length = len(images) if isinstance(images, list) else "no list of"
         raise UsageError(f"{where} has {length} images: it takes {count}")
-    names = [_name(benchmark, image) for image in images]
-    seen: set[str] = set()
-    for image in names:
-        if image in seen:
-            raise UsageError(f"{where} names image {image} twice")
-        if allowed and image not in allowed:
-            raise UsageError(f"{where} names image {image}, which is not among the {len(allowed)} to rank")
-        seen.add(image)
+    names: dict[str, None] = {}
+    for image in images:
+        chosen = _number(image, where) if benchmark.rules.numbered else str(image)
+        if chosen == excluded:
+            raise UsageError(
+                f"{where} ranks its own reference {chosen}: {benchmark.rules.name} leaves the reference out, "
+                f"so rank {count} others"
+            )
+        if chosen in names:
+            raise UsageError(f"{where} names image {chosen} twice")
+        if allowed and chosen not in allowed:
+            raise UsageError(f"{where} names image {chosen}, which is not among the {len(allowed)} to rank")
+        names[chosen] = None
     return tuple(names)
 
 
-def _count(benchmark: FieldBenchmark, name: ListName, query: FieldQuery) -> int:
-    """How many images a ranking has: fewer than asked for where there are not as many."""
-    if name == "recall_subset":
-        return min(DEPTH[name], len(query.subset))
-    index = benchmark.index_of(query)
-    rankable = len(index) - (benchmark.rules.excludes_reference and query.reference in index)
-    return min(DEPTH[name], rankable) if index else DEPTH[name]
-
-
-def _name(benchmark: FieldBenchmark, image: Any) -> str:
-    """An image's name; numbers are written in many ways."""
-    numbered = benchmark.rules.numbered and not isinstance(image, bool)
-    return str(int(image)) if numbered and str(image).isdecimal() else str(image)
-
-
-def _refuse_gaps(benchmark: FieldBenchmark, name: ListName, ranked: Iterable[str]) -> None:
-    there = set(ranked)
-    missing = [query.query_id for query in benchmark.queries if query.query_id not in there]
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise UsageError(f"the {name} predictions lack query {missing[0]!r}{more} of {benchmark.title}")
+def _number(image: Any, where: str) -> str:
+    """The number of an image, which files write as 7, 7.0, "7" or "000000000007"."""
+    is_number = isinstance(image, int | float) and not isinstance(image, bool)
+    if (math.isfinite(image) and image >= 0 and image == int(image)) if is_number else str(image).isdecimal():
+        return str(int(image))
+    raise UsageError(f"{where} names image {image!r}: images are numbers here, as in 123 for 000000000123.jpg")

@@ -1,8 +1,8 @@
 """The query side of an evaluation: every vector that a method may weigh, made as a search makes it.
 
 A term is an array (queries, dim): `image`, `text`, `pseudo_token`, `edited_captions`, `edit_direction`, `objects` and
-what baselines and ablations put in their place. Only the terms asked for are computed. Knows nothing about weights,
-rankings, targets, or which benchmark asks: that is the TermSource's affair.
+what baselines and ablations put in their place. Only the terms asked for are computed. A TermSource says what a
+benchmark makes them of.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from cvsi_db.evaluation.cache import Cache
-from cvsi_db.evaluation.features import Models, caption_means, embed_texts
-from cvsi_db.evaluation.progress import Progress
+from cvsi_db.evaluation.encoding import Models, StageProgress, caption_means, unit_text_vectors
 from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.records import FloatArray, PseudoText, Rewrite
 from cvsi_db.search.compile.embed import edit_direction, pseudo_sentence
@@ -32,8 +31,8 @@ class TermSource(Protocol):
         """Where embeddings are kept."""
 
     @property
-    def on_progress(self) -> Progress:
-        """Told how far it has got."""
+    def on_progress(self) -> StageProgress:
+        """Called with how far it has got."""
 
     @property
     def edit_texts(self) -> Sequence[str]:
@@ -44,7 +43,7 @@ class TermSource(Protocol):
         """(queries, dim) the un-normalised embeddings of the references."""
 
     @property
-    def told(self) -> FloatArray:
+    def caption_means(self) -> FloatArray:
         """(queries, dim) the mean of the normalised embeddings of each reference's captions, not normalised again."""
 
     def rewrites(self, captions: int | None = None) -> Sequence[Rewrite]:
@@ -60,14 +59,13 @@ def make_terms(names: Sequence[str], source: Source, makers: Makers[Source]) -> 
     return {name: makers[name](source) for name in names}
 
 
-def embed(source: TermSource, texts: Sequence[str | PseudoText]) -> FloatArray:
-    """(n, dim) normalised embeddings."""
-    return embed_texts(texts, source.models, source.cache, source.on_progress)
-
-
-def means(source: TermSource, captions: Sequence[Sequence[str]]) -> FloatArray:
+def means_for(source: TermSource, captions: Sequence[Sequence[str]]) -> FloatArray:
     """(n, dim) the mean of each entry's normalised embeddings."""
     return caption_means(captions, source.models, source.cache, source.on_progress)
+
+
+def _vectors(source: TermSource, texts: Sequence[str | PseudoText]) -> FloatArray:
+    return unit_text_vectors(texts, source.models, source.cache, source.on_progress)
 
 
 def _image(source: TermSource) -> FloatArray:
@@ -75,7 +73,7 @@ def _image(source: TermSource) -> FloatArray:
 
 
 def _text(source: TermSource) -> FloatArray:
-    return embed(source, source.edit_texts)
+    return _vectors(source, source.edit_texts)
 
 
 def _pseudo_token(source: TermSource) -> FloatArray:
@@ -89,22 +87,22 @@ def _pseudo_token_alone(source: TermSource) -> FloatArray:
 
 def _sentences(source: TermSource, added: Sequence[str]) -> FloatArray:
     assert source.models.phi is not None, "a pseudo-token takes phi"
-    told = zip(source.edit_texts, added, source.models.phi(source.references), strict=True)
-    return embed(source, [PseudoText(pseudo_sentence(text, objects), word) for text, objects, word in told])
+    parts = zip(source.edit_texts, added, source.models.phi(source.references), strict=True)
+    return _vectors(source, [PseudoText(pseudo_sentence(text, objects), word) for text, objects, word in parts])
 
 
 def _edited_caption(source: TermSource) -> FloatArray:
     """One caption, edited on its own."""
-    return means(source, [rewrite.edited_captions[:1] for rewrite in source.rewrites(captions=1)])
+    return means_for(source, [rewrite.edited_captions[:1] for rewrite in source.rewrites(captions=1)])
 
 
 def _edited_captions(source: TermSource) -> FloatArray:
-    return means(source, [rewrite.edited_captions for rewrite in source.rewrites()])
+    return means_for(source, [rewrite.edited_captions for rewrite in source.rewrites()])
 
 
 def _edit_direction(source: TermSource) -> FloatArray:
     """From the captions to the edited captions; zero where the edit changes nothing in them."""
-    pairs = zip(_edited_captions(source), source.told, strict=True)
+    pairs = zip(_edited_captions(source), source.caption_means, strict=True)
     found = [edit_direction(edited, captions) for edited, captions in pairs]
     nowhere = np.zeros(source.models.encoder.dim, np.float32)
     return np.stack([nowhere if direction is None else direction for direction in found])
@@ -116,7 +114,7 @@ def _objects(source: TermSource) -> FloatArray:
     rows = [row for row, objects in enumerate(added) if objects]
     term = np.zeros((len(added), source.models.encoder.dim), dtype=np.float32)
     if rows:
-        term[rows] = embed(source, [added[row] for row in rows])
+        term[rows] = _vectors(source, [added[row] for row in rows])
     return term
 
 
@@ -131,3 +129,6 @@ TERMS: Makers[TermSource] = {
     "objects": _objects,
 }
 """The terms that every benchmark has."""
+
+NEED_NO_REWRITER = frozenset({"image", "text", "pseudo_token_alone", "true_captions"})
+"""The terms for which nothing is rewritten."""

@@ -1,15 +1,14 @@
-"""Caption lines: the captions of a gallery as JSON lines, out of one gallery and into another.
+"""Caption file: the captions of a gallery as JSON lines, exported from one gallery and imported into another.
 
-One object per line and image: `image_id`, `path`, `captions` (a list of texts) and `captioner` (who wrote them, or
-null). Gives and takes such lines, reads and writes the store and the catalog; embeds what it takes in, and knows
-nothing about pictures or captioners.
+One object per line and image: `image_id`, `path`, `captions` (a list of texts) and `captioner` (its name, or null).
+Imported captions are embedded; no image is read and no captioner runs.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,7 @@ _CHUNK = 500
 
 @dataclass(frozen=True)
 class CaptionLine:
-    """One line: what is said of which image. An `image_id` or a `path` names it; no captions say nothing."""
+    """One line: the captions of the image that `image_id` or `path` names; without captions it changes nothing."""
 
     image_id: str | None
     path: str | None
@@ -38,8 +37,8 @@ class CaptionLine:
 
 @dataclass(frozen=True)
 class CaptionImport:
-    """What an import did, in lines, each for an image of its own: `matched` ones replaced the captions of their image,
-    `unmatched` ones name no image of the gallery, `empty` ones held no caption. `images` is the gallery's size."""
+    """What an import did, in lines, each for another image: `matched` ones replaced the captions of their image,
+    `unmatched` ones name no image of the gallery, `empty` ones had no caption. `images` is the gallery's size."""
 
     matched: int
     unmatched: int
@@ -47,11 +46,8 @@ class CaptionImport:
     images: int
 
 
-# --- out --------------------------------------------------------------------------------------------------------
-
-
 def export_captions(store: Store, catalog: Catalog) -> Iterator[str]:
-    """A line per image, in the order of their paths; lines of images without captions have an empty list."""
+    """A line per image, in the order of their paths; without captions the list is empty."""
     found = store.scan(["path", "image_id", "captions"]).to_pylist()
     rows = sorted((row["path"], row["image_id"], tuple(row["captions"])) for row in found)
     for start in range(0, len(rows), _CHUNK):
@@ -63,13 +59,10 @@ def export_captions(store: Store, catalog: Catalog) -> Iterator[str]:
 
 
 def captioner_of(captions: tuple[str, ...], kept: Mapping[str, tuple[str, ...]]) -> str | None:
-    """Who of those whose captions were kept said exactly these."""
+    """The captioner in the cache that wrote exactly these captions, or None."""
     from cvsi_db.store.catalog import GIVEN
 
-    return next((name for name, said in sorted(kept.items()) if name != GIVEN and said == captions), None)
-
-
-# --- in ---------------------------------------------------------------------------------------------------------
+    return next((name for name, texts in sorted(kept.items()) if name != GIVEN and texts == captions), None)
 
 
 def import_captions(
@@ -81,18 +74,23 @@ def import_captions(
     batch_size: int = 128,
     progress: Callable[[int, int], None] | None = None,
 ) -> CaptionImport:
-    """Take captions from a file of lines, in place of those that its images have; `progress` gets (done, matched).
+    """Replace the captions of images by those in a file; `progress` is called with (done, matched).
 
     The caller holds the gallery's write lock. A line names its image by `image_id`, else by a `path` that the gallery
-    knows, else by that path's file name. Nothing is written unless the whole file is sound; an import that is cut short
-    later may be repeated. Raises IngestError, naming the line, for a file that cannot be used.
+    knows, else by that path's file name. Nothing is written unless the whole file is valid; an import that is cut short
+    may be repeated. Raises IngestError, naming the line, for a file that cannot be used.
     """
     lines = read_lines(file)
     matched = _match(lines, store, file)
     wanted = sorted(matched)
     for start in range(0, len(wanted), batch_size):
         batch = {image_id: matched[image_id] for image_id in wanted[start : start + batch_size]}
-        _take_in(batch, store, catalog, encoder)
+        texts = {image_id: line.captions for image_id, line in batch.items()}
+        rewrite_captions(store.rows(batch).values(), embed_captions(texts, encoder), store)
+        for captioner in {line.captioner for line in batch.values() if line.captioner}:
+            theirs = {image_id: line.captions for image_id, line in batch.items() if line.captioner == captioner}
+            catalog.keep_captions(captioner, theirs)
+        catalog.give_captions(texts)
         if progress is not None:
             progress(min(start + batch_size, len(wanted)), len(wanted))
     empty = sum(not line.captions for line in lines.values())
@@ -100,7 +98,7 @@ def import_captions(
 
 
 def read_lines(file: Path) -> dict[int, CaptionLine]:
-    """The lines of a file by their number, from 1, without blank ones. Raises IngestError for the first bad one."""
+    """The lines of a file by their number, from 1, without blank ones. Raises IngestError for the first invalid one."""
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -116,29 +114,26 @@ def read_lines(file: Path) -> dict[int, CaptionLine]:
 
 
 def _line(value: Any) -> CaptionLine:
-    """The line that `value` is. Raises ValueError."""
+    """The line in a JSON value. Raises ValueError."""
     if not isinstance(value, dict):
         raise ValueError("not a JSON object")
     image_id, path, captioner = (_text(value, key) for key in ("image_id", "path", "captioner"))
     if image_id is None and path is None:
-        raise ValueError("neither 'image_id' nor 'path' says which image it is")
+        raise ValueError("it has neither 'image_id' nor 'path'")
     captions = value.get("captions")
     if not isinstance(captions, list):
         raise ValueError("'captions' must be a list of texts")
-    return CaptionLine(image_id, path, tuple(_caption(caption) for caption in captions), captioner)
+    texts = (" ".join(_valid(text, "a caption must be a text that is not empty").split()) for text in captions)
+    return CaptionLine(image_id, path, tuple(texts), captioner)
 
 
 def _text(value: Mapping[str, Any], key: str) -> str | None:
     text = value.get(key)
-    return None if text is None else _sound(text, f"{key!r} must be a text")
+    return None if text is None else _valid(text, f"{key!r} must be a text that is not empty")
 
 
-def _caption(caption: Any) -> str:
-    return " ".join(_sound(caption, "a caption must be a text that says something").split())
-
-
-def _sound(text: Any, wish: str) -> str:
-    """The text, if it is one. Half a surrogate pair is valid JSON, but neither table could hold it."""
+def _valid(text: Any, wish: str) -> str:
+    """The text, if it is one. Half a surrogate pair is valid JSON, but cannot be stored."""
     if not isinstance(text, str) or not text.strip() or text != text.encode("utf-8", "ignore").decode():
         raise ValueError(f"{wish}, not {text!r}")
     return text
@@ -151,7 +146,7 @@ def _match(lines: Mapping[int, CaptionLine], store: Store, file: Path) -> dict[s
         try:
             image_id = find(line)
             if image_id in numbers:
-                raise ValueError(f"the same image as line {numbers[image_id]}: keep one of them")
+                raise ValueError(f"it names the same image as line {numbers[image_id]}: keep one of them")
         except ValueError as error:
             raise _unusable(file, number, error) from None
         if image_id is not None:
@@ -162,7 +157,7 @@ def _match(lines: Mapping[int, CaptionLine], store: Store, file: Path) -> dict[s
 
 
 def _finder(store: Store) -> Callable[[CaptionLine], str | None]:
-    """Finds the image that a line names, or None; raises ValueError for a file name that several images have."""
+    """A function that finds a line's image, or None; raises ValueError for a file name that several images have."""
     known, by_path, by_name = set[str](), dict[str, str](), defaultdict[str, set[str]](set)
     for row in store.scan(["image_id", "paths"]).to_pylist():
         known.add(row["image_id"])
@@ -176,29 +171,13 @@ def _finder(store: Store) -> Callable[[CaptionLine], str | None]:
         path = line.path or ""
         if path in by_path:
             return by_path[path]
-        return _only(by_name.get(_file_name(path), set()), path)
+        name = PureWindowsPath(path).name if "\\" in path else PurePosixPath(path).name
+        image_ids = by_name.get(name, set())
+        if len(image_ids) > 1:
+            raise ValueError(f"{len(image_ids)} images have the file name of {path!r}: give the image_id")
+        return next(iter(image_ids), None)
 
     return find
-
-
-def _only(image_ids: Collection[str], path: str) -> str | None:
-    if len(image_ids) > 1:
-        raise ValueError(f"{len(image_ids)} images are called like {path!r}: give the image_id")
-    return next(iter(image_ids), None)
-
-
-def _file_name(path: str) -> str:
-    """The last part of a path, of whichever system."""
-    return PureWindowsPath(path).name if "\\" in path else PurePosixPath(path).name
-
-
-def _take_in(lines: Mapping[str, CaptionLine], store: Store, catalog: Catalog, encoder: Encoder) -> None:
-    captions = embed_captions({image_id: line.captions for image_id, line in lines.items()}, encoder)
-    rewrite_captions(store.rows(lines).values(), captions, store)
-    for captioner in {line.captioner for line in lines.values() if line.captioner}:
-        said = {image_id: line.captions for image_id, line in lines.items() if line.captioner == captioner}
-        catalog.keep_captions(captioner, said)
-    catalog.give_captions({image_id: line.captions for image_id, line in lines.items()})
 
 
 def _unusable(file: Path, number: int, error: Exception) -> IngestError:

@@ -32,7 +32,7 @@ def test_the_same_numbers_twice(cli: Cli, tmp_path: Path) -> None:
     assert chart.read_text("utf-8").startswith("<svg ")
     again = cli(*TINY, "--cache", cache, "--method", "cvsi")
     assert again.stderr == ""
-    assert f"{report['methods']['cvsi']['map@10']['value']:.1f}" in again.stdout
+    assert f"{report['methods']['cvsi']['map@10']['value']:.2f}" in again.stdout
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,11 @@ def test_the_same_numbers_twice(cli: Cli, tmp_path: Path) -> None:
         (("--method", "clip"), "unknown method 'clip'"),
         (("--tune", "--split", "test"), "--tune finds all weights"),
         (("--chart", "chart.png"), "'chart.png' must end in .svg"),
+        (("--chart", "nowhere/chart.svg"), "cannot write 'nowhere/chart.svg': there is no folder 'nowhere'"),
+        (
+            ("--examples", "hits.png", "--method", "text"),
+            "--examples shows what cvsi finds: leave --examples",
+        ),
         (("--queries", "50"), "has no room for 50 queries"),
     ],
 )

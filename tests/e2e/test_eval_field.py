@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from cvsi_db.evaluation.circo import read_circo
+from cvsi_db.evaluation.annotations import read_circo
+from cvsi_db.models.bundle import load_bundle
+from cvsi_db.models.phi import MappingNetwork, save_phi
 from tests.e2e.conftest import Cli
 from tests.evaluation import field_data
 
@@ -29,10 +32,14 @@ def test_circo_and_again(cli: Cli, tmp_path: Path) -> None:
     where = ("circo", "--data", field_data.circo(tmp_path / "circo"), "--split", "val", "--db", tmp_path / "db")
     found = report(cli, *where)
     assert list(found) == [
-        "benchmark", "split", "queries", "gallery", "model", "captioner", "rewriter", "methods", "seconds",
+        "benchmark", "split", "queries", "gallery", "model", "captioner", "captions_per_image", "rewriter", "rewrites",
+        "methods", "seconds",
     ]  # fmt: skip
     assert (found["benchmark"], found["split"], found["queries"], found["gallery"]) == ("CIRCO", "val", 3, 12)
     assert found["model"].startswith("starter:")
+    assert found["captioner"].startswith("captioner:")
+    assert found["captions_per_image"] == {"min": 5, "max": 5}
+    assert found["rewrites"] == {found["rewriter"]: 6}  # of three queries, with one caption and with all
     assert list(found["methods"])[:8] == [
         "image", "text", "image+text", "pseudo_token", "edited_caption", "edited_captions", "cvsi_paper", "cvsi",
     ]  # fmt: skip
@@ -45,7 +52,7 @@ def test_circo_and_again(cli: Cli, tmp_path: Path) -> None:
     assert again.stderr == ""
     assert again.stdout.startswith("CIRCO val: 3 queries, 12 images; model starter:")
     value = found["methods"]["cvsi_paper"]["map@10"]["value"]
-    assert f"  {value:.1f}" in next(line for line in again.stdout.splitlines() if line.startswith("cvsi_paper"))
+    assert f"  {value:.2f}" in next(line for line in again.stdout.splitlines() if line.startswith("cvsi_paper"))
     assert "12 ok" in cli("stats", "--db", tmp_path / "db").stdout.replace("ok: 12", "12 ok")
 
 
@@ -94,7 +101,7 @@ def test_fashioniq_in_a_gallery_of_its_own(cli: Cli, tmp_path: Path) -> None:
     assert lines[0].startswith("FashionIQ val: 6 queries, 35 images")
     assert lines[2].split() == ["method", "R@10", "R@50", "R@10", "from", "to"]
     assert lines[lines.index("R@50 by category") + 2].split() == ["method", "dress", "shirt", "toptee"]
-    assert lines[-1].split() == ["cvsi_paper", "100.0", "100.0", "100.0"]
+    assert lines[-1].split() == ["cvsi_paper", "100.00", "100.00", "100.00"]
     assert len(list((tmp_path / "home").rglob("benchmarks/fashioniq/catalog.sqlite"))) == 1
     assert not list((tmp_path / "home").rglob("gallery"))
 
@@ -102,11 +109,14 @@ def test_fashioniq_in_a_gallery_of_its_own(cli: Cli, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "'000000000006.jpg' is missing, and 1 more: put them there, or say with --images where they are"),
+        (
+            (),
+            "2 of the images that CIRCO val needs cannot be had: '000000000006.jpg' (no such file), '000000000008.jpg'",
+        ),
         (("--split", "test"), "there is no "),
         (("--method", "ceiling"), "unknown method 'ceiling': choose among image, text"),
         (("--rewriter", "parrot"), "unknown rewriter 'parrot'"),
-        (("--limit", "2", "--submit", "out"), "a submission holds every query: leave --limit out"),
+        (("--limit", "2", "--submit", "out"), "a submission holds every query and image: leave --limit and --allow-m"),
         (("--predictions", "val.json", "--limit", "2"), "--predictions scores a file alone: leave --method, --limit"),
     ],
 )
@@ -150,3 +160,103 @@ def test_scoring_a_file_loads_no_models(tmp_path: Path) -> None:
     assert found["map@10"]["value"] == pytest.approx(100 * (1 / 4 + 1 / 5 + (1 / 6 + 2 / 7) / 2) / 3, abs=0.01)
     assert found["aspects"]["viewpoint"]["value"] == pytest.approx(100 * (1 / 6 + 2 / 7) / 2, abs=0.01)
     assert found["recall@5"]["value"] == pytest.approx(66.67)
+
+
+# --- what the figures rest on -----------------------------------------------------------------------------------
+
+
+def bundle_file(path: Path, **changes: object) -> Path:
+    """A bundle of the starter's models with something changed."""
+    starter = load_bundle("starter", "cpu").spec
+    values = {"arch": starter.arch, "captioner": starter.captioner, "phi": starter.phi, "preset": starter.preset}
+    path.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in (values | changes).items()))
+    return path
+
+
+def test_report_names_the_captioner_that_wrote_the_captions_and_warns_of_another(cli: Cli, tmp_path: Path) -> None:
+    model, db = tmp_path / "mine.toml", tmp_path / "db"
+    where = ("circo", "--data", field_data.circo(tmp_path / "circo"), "--db", db, "--method", "edited_captions")
+    first = report(cli, *where, "--model", bundle_file(model, captions=2))
+    assert first["captions_per_image"] == {"min": 2, "max": 2}
+    bundle_file(model, captions=4, temperature=1.0)
+    again = cli("eval", *where, "--model", model, "--format", "json")
+    assert again.returncode == 0, again.stderr
+    found = json.loads(again.stdout)
+    assert (found["captioner"], found["captions_per_image"]) == (first["captioner"], {"min": 2, "max": 2})
+    assert f"warning: the gallery's captions were written by {first['captioner']}, not by captioner:" in again.stderr
+    table = cli("eval", *where, "--model", model, "--quiet").stdout
+    assert f"captions by {first['captioner']}, 2 per image; percent" in table.splitlines()[0]
+
+
+def test_bundles_that_differ_in_phi_share_a_gallery(cli: Cli, tmp_path: Path) -> None:
+    where = (
+        "circo",
+        "--data",
+        field_data.circo(tmp_path / "circo"),
+        "--db",
+        tmp_path / "db",
+        "--method",
+        "pseudo_token",
+    )
+    first = report(cli, *where, "--model", bundle_file(tmp_path / "mine.toml"))
+    torch.manual_seed(0)
+    save_phi(MappingNetwork(256, 192), tmp_path / "other.safetensors")
+    copy = bundle_file(tmp_path / "copy.toml", phi=str(tmp_path / "other.safetensors"))
+    found = report(cli, *where, "--model", copy)
+    assert (found["captioner"], found["rewrites"]) == (first["captioner"], first["rewrites"])
+    runs = json.loads(cli("stats", "--db", tmp_path / "db", "--format", "json").stdout)["runs"]
+    assert len(runs) == 1  # nothing was taken in again
+    out = tmp_path / "out"
+    for name, model in (("mine", "mine.toml"), ("copy", "copy.toml")):
+        report(cli, *where, "--model", tmp_path / model, "--submit", out / name)
+    texts = [(out / name / "circo-val-pseudo_token.json").read_text() for name in ("mine", "copy")]
+    assert texts[0] != texts[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "arguments", "said"),
+    [
+        ({"phi": "lincir-l14.pt"}, (), "phi 'lincir-l14.pt' does not exist"),
+        ({}, ("--rewriter", "openai"), "the API key of the openai rewriter is missing: set OPENAI_API_KEY"),
+    ],
+)
+def test_wrong_phi_and_missing_key_are_found_before_the_first_image(
+    changes: dict[str, object], arguments: tuple[str, ...], said: str, cli: Cli, tmp_path: Path
+) -> None:
+    data, model = field_data.circo(tmp_path / "circo"), bundle_file(tmp_path / "mine.toml", **changes)
+    done = cli("eval", "circo", "--data", data, "--db", tmp_path / "db", "--model", model, *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr
+    assert not (tmp_path / "db").exists()
+
+
+def test_allow_missing_leaves_images_out_and_says_how_many(cli: Cli, tmp_path: Path) -> None:
+    data = field_data.fashioniq(tmp_path / "fashioniq")
+    (data / "images" / "DRESS0.png").unlink()  # the reference of dress/0
+    (data / "images" / "SHIRT2.png").unlink()  # the target of shirt/0
+    (data / "images" / "TOPTEE7.jpg").write_bytes(b"<html>not found</html>")
+    where = ("fashioniq", "--data", data, "--db", tmp_path / "db", "--method", "image")
+    refused = cli("eval", *where)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "2 of the images that FashionIQ val needs cannot be had: " in refused.stderr
+    assert "/images/DRESS0.png' (no such file), " in refused.stderr
+    assert "/images/SHIRT2.png' (no such file); " in refused.stderr
+    assert not (tmp_path / "db").exists()
+
+    found = report(cli, *where, "--allow-missing")
+    assert found["missing"] == {"images": 3, "queries_left_out": 1, "queries_without_target": 1}
+    assert (found["queries"], found["gallery"]) == (5, 32)
+    recall = {name: each["recall@50"]["value"] for name, each in found["methods"]["image"]["categories"].items()}
+    assert recall == {"dress": 100, "shirt": 50, "toptee": 100}
+    lines = cli("eval", *where, "--allow-missing").stdout.splitlines()
+    assert lines[1] == (
+        "missing images: 3; queries left out for want of their reference: 1; queries with a missing target, which "
+        "counts as not found: 1"
+    )
+
+    for name in ("DRESS0.png", "SHIRT2.png"):
+        field_data.draw(data / "images" / name)
+    unreadable = cli("eval", *where)
+    assert (unreadable.returncode, unreadable.stdout) == (2, "")
+    assert "1 of the images that FashionIQ val needs cannot be had: " in unreadable.stderr
+    assert "/images/TOPTEE7.jpg' (not an image); " in unreadable.stderr

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cvsi_db.evaluation.cache import Cache
-from cvsi_db.evaluation.features import Features, Models, caption_means
-from cvsi_db.evaluation.report import Prepared
+from cvsi_db.evaluation.encoding import Models, caption_means
+from cvsi_db.evaluation.scene_features import Features
+from cvsi_db.evaluation.scene_report import Prepared
 from cvsi_db.evaluation.scene_terms import SCENE_TERMS, SceneSource
 from cvsi_db.evaluation.scenes import SceneBenchmark, make_benchmark
 from cvsi_db.evaluation.terms import make_terms
@@ -49,8 +50,8 @@ def source(small: SceneBenchmark, models: Models) -> SceneSource:
         make_picture(colours[row % 9], sizes[row % 3], dot=colours[row // 9 % 9]) for row in range(len(small.gallery))
     ]
     captions = models.captioner.caption(pictures, [str(row) for row in range(len(pictures))])
-    told = caption_means(captions, models, Cache(None), silent)
-    features = Features(models.encoder.encode_images(pictures), tuple(captions), told)
+    means = caption_means(captions, models, Cache(None), silent)
+    features = Features(models.encoder.encode_images(pictures), tuple(captions), means)
     return SceneSource(small, features, models, Cache(None), silent)
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from cvsi_db.errors import UsageError
 from cvsi_db.evaluation.baselines import METHODS, TEXT_WEIGHT, Method, choose_methods
-from cvsi_db.evaluation.features import Features
-from cvsi_db.evaluation.report import Prepared
+from cvsi_db.evaluation.scene_features import Features
+from cvsi_db.evaluation.scene_report import Prepared
 from cvsi_db.models.unit_vectors import normalise
-from cvsi_db.query.checks import PRESETS
+from cvsi_db.query.presets import PRESETS
 from cvsi_db.records import FloatArray
 
 
@@ -27,7 +27,8 @@ def test_scores_equal_the_sum_of_similarities(prepared: Prepared) -> None:
     images = normalise(features.embeddings, len(features.embeddings))
     for method in METHODS.values():
         expected = sum(
-            weight * ((1 - method.gamma) * terms[name] @ images.T + method.gamma * terms[name] @ features.told.T)
+            weight
+            * ((1 - method.gamma) * terms[name] @ images.T + method.gamma * terms[name] @ features.caption_means.T)
             for name, weight in method.weights.items()
         )
         assert method.scores(terms, features) == pytest.approx(np.asarray(expected), abs=1e-5)

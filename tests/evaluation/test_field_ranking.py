@@ -11,24 +11,21 @@ import numpy as np
 import pytest
 
 from cvsi_db.errors import GalleryError, RewriteError
+from cvsi_db.evaluation.annotations import READERS, read_circo, read_cirr
 from cvsi_db.evaluation.baselines import METHODS, Method, field_methods, weights_of
-from cvsi_db.evaluation.benchmarks import READERS
-from cvsi_db.evaluation.cache import Cache
-from cvsi_db.evaluation.circo import read_circo
-from cvsi_db.evaluation.cirr import read_cirr
-from cvsi_db.evaluation.features import Models
-from cvsi_db.evaluation.field import FieldBenchmark
-from cvsi_db.evaluation.field_gallery import read_features
-from cvsi_db.evaluation.field_ranking import FieldPrepared, prepare_field, rank_field, rank_methods
-from cvsi_db.evaluation.field_terms import rewrite_all
+from cvsi_db.evaluation.encoding import Models
+from cvsi_db.evaluation.field import FieldBenchmark, Rankings
+from cvsi_db.evaluation.field_gallery import UNKNOWN, CaptionOrigin, caption_origin, read_features
+from cvsi_db.evaluation.field_ranking import FieldPrepared, prepare_field, rank_field, rewrite_all
 from cvsi_db.ingest import ingest
-from cvsi_db.query.checks import PRESETS
+from cvsi_db.manage.caption_file import import_captions
+from cvsi_db.query.presets import PRESETS
 from cvsi_db.records import ComposedQuery, Rewrite
 from cvsi_db.search import SearchContext, search
 from cvsi_db.store.folder import EVALUATION
 from tests.evaluation import field_data
 from tests.evaluation.conftest import silent
-from tests.fakes import FakeCaptioner, FakeEncoder, FakeRewriter
+from tests.fakes import FakeCaptioner, FakeEncoder, FakeModels, FakeRewriter
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
@@ -37,7 +34,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def gallery(store: Store, catalog: Catalog, models: Models) -> SearchContext:
-    return SearchContext(store, catalog, models.encoder, models.phi, models.captioner, models.rewriter)
+    return SearchContext(store, catalog, FakeModels(models.encoder, models.phi, models.captioner), models.rewriter)
 
 
 def make(name: str, folder: Path, gallery: SearchContext) -> FieldBenchmark:
@@ -49,11 +46,24 @@ def make(name: str, folder: Path, gallery: SearchContext) -> FieldBenchmark:
 
 def take_in(benchmark: FieldBenchmark, gallery: SearchContext) -> None:
     paths = list(benchmark.paths.values())
-    ingest(paths, store=gallery.store, catalog=gallery.catalog, encoder=gallery.encoder, captioner=gallery.captioner)
+    ingest(
+        paths,
+        store=gallery.store,
+        catalog=gallery.catalog,
+        encoder=gallery.models.encoder,
+        captioner=gallery.models.captioner,
+    )
 
 
-def prepare(benchmark: FieldBenchmark, method: Method, gallery: SearchContext, models: Models) -> FieldPrepared:
-    return prepare_field(benchmark, [method], models, gallery.store, gallery.catalog, Cache(None), silent)
+def prepare(benchmark: FieldBenchmark, method: Method, folder: Path, models: Models) -> FieldPrepared:
+    return prepare_field(benchmark, [method], models, folder, silent)
+
+
+def rank_all(
+    benchmark: FieldBenchmark, folder: Path, methods: dict[str, Method], models: Models
+) -> dict[str, Rankings]:
+    prepared = prepare_field(benchmark, methods.values(), models, folder, silent)
+    return {name: rank_field(prepared, method) for name, method in methods.items()}
 
 
 @pytest.mark.parametrize("name", ["cirr", "circo"])
@@ -66,7 +76,7 @@ def test_a_method_ranks_as_a_search_with_its_preset(
     for method, preset in (("cvsi_paper", name), ("cvsi", "default")):
         chosen = field_methods(name)[method]
         assert chosen == weights_of(PRESETS[preset])
-        ranked = rank_field(prepare(benchmark, chosen, gallery, models), chosen)["recall"]
+        ranked = rank_field(prepare(benchmark, chosen, tmp_path / "gallery", models), chosen)["recall"]
         name_of = {str(path): image for image, path in benchmark.paths.items()}
         for query in queries:
             reference = benchmark.paths[query.reference]
@@ -81,7 +91,7 @@ def test_a_method_ranks_as_a_search_with_its_preset(
 def test_subsets_are_ranked_as_the_whole(tmp_path: Path, gallery: SearchContext, models: Models) -> None:
     benchmark = make("cirr", tmp_path, gallery)
     method = METHODS["cvsi_paper"]
-    ranked = rank_field(prepare(benchmark, method, gallery, models), method)
+    ranked = rank_field(prepare(benchmark, method, tmp_path / "gallery", models), method)
     for query in benchmark.queries:
         whole = [image for image in ranked["recall"][query.query_id] if image in query.subset]
         assert ranked["recall_subset"][query.query_id] == tuple(whole[:3])
@@ -90,7 +100,7 @@ def test_subsets_are_ranked_as_the_whole(tmp_path: Path, gallery: SearchContext,
 
 def test_categories_are_ranked_over_their_own_index(tmp_path: Path, gallery: SearchContext, models: Models) -> None:
     benchmark = make("fashioniq", tmp_path, gallery)
-    ranked = rank_field(prepare(benchmark, METHODS["image"], gallery, models), METHODS["image"])["recall"]
+    ranked = rank_field(prepare(benchmark, METHODS["image"], tmp_path / "gallery", models), METHODS["image"])["recall"]
     for query in benchmark.queries:
         assert set(ranked[query.query_id]) == set(benchmark.indexes[query.category])
         assert ranked[query.query_id][0] == query.reference  # nothing is more like it, and it is ranked
@@ -100,10 +110,10 @@ def test_categories_are_ranked_over_their_own_index(tmp_path: Path, gallery: Sea
 def test_means_are_renormalised_for_fashioniq_alone(tmp_path: Path, gallery: SearchContext, models: Models) -> None:
     for name in ("fashioniq", "circo"):
         benchmark = make(name, tmp_path, gallery)
-        features = prepare(benchmark, METHODS["text"], gallery, models).features
+        features = prepare(benchmark, METHODS["text"], tmp_path / "gallery", models).features
         lengths = np.linalg.norm(features.column(1.0), axis=1)
         assert (np.abs(lengths - 1) < 1e-5).all() == (name == "fashioniq")
-        assert (np.linalg.norm(features.told, axis=1) < 0.99).all()
+        assert (np.linalg.norm(features.caption_means, axis=1) < 0.99).all()
 
 
 def test_names_of_one_content_share_a_row(tmp_path: Path, gallery: SearchContext, models: Models) -> None:
@@ -113,7 +123,7 @@ def test_names_of_one_content_share_a_row(tmp_path: Path, gallery: SearchContext
     benchmark = read_circo(folder, "val")
     take_in(benchmark, gallery)
     assert gallery.store.count() == 11
-    ranked = rank_field(prepare(benchmark, METHODS["image"], gallery, models), METHODS["image"])["recall"]
+    ranked = rank_field(prepare(benchmark, METHODS["image"], tmp_path / "gallery", models), METHODS["image"])["recall"]
     for names in ranked.values():
         assert sorted(map(int, names)) == list(range(1, 13))
         assert names.index("9") == names.index("4") + 1  # equal scores stand in the order of the index
@@ -127,15 +137,15 @@ def test_features_are_the_stored_rows(tmp_path: Path, gallery: SearchContext, mo
         row = rows[str(benchmark.paths[name])]
         assert found.captions[place] == row.captions
         assert found.images[place].tolist() == row.image_vector.tolist()
-        assert found.told[place].tolist() == row.caption_vector.tolist()
+        assert found.caption_means[place].tolist() == row.caption_vector.tolist()
     with pytest.raises(GalleryError, match=r"the gallery does not hold '.*/elsewhere\.png'"):
         read_features(gallery.store, ["1"], {"1": tmp_path / "elsewhere.png"})
 
 
-def test_images_without_captions_are_told(tmp_path: Path, gallery: SearchContext) -> None:
+def test_images_without_captions_are_refused(tmp_path: Path, gallery: SearchContext) -> None:
     benchmark = read_circo(field_data.circo(tmp_path), "val")
     paths = list(benchmark.paths.values())
-    ingest(paths, store=gallery.store, catalog=gallery.catalog, encoder=gallery.encoder, captioner=None)
+    ingest(paths, store=gallery.store, catalog=gallery.catalog, encoder=gallery.models.encoder, captioner=None)
     with pytest.raises(GalleryError, match="12 images of the benchmark have no captions yet: run `cvsi-db caption`"):
         read_features(gallery.store, benchmark.names, benchmark.paths)
 
@@ -147,11 +157,11 @@ def test_a_second_run_asks_no_model_again(
     encoder, rewriter = models.encoder, models.rewriter
     assert isinstance(encoder, FakeEncoder)
     assert isinstance(rewriter, FakeRewriter)
-    first = rank_methods(benchmark, gallery_folder, methods, models, silent)
+    first = rank_all(benchmark, gallery_folder, methods, models)
     assert list(first) == [name for name in METHODS if name != "ceiling"]
     counts = (list(encoder.image_batches), list(encoder.text_batches), list(rewriter.calls))
     assert len(rewriter.calls) == 4  # two edit texts that say something, with one caption and with all
-    assert rank_methods(benchmark, gallery_folder, methods, models, silent) == first
+    assert rank_all(benchmark, gallery_folder, methods, models) == first
     assert (encoder.image_batches, encoder.text_batches, rewriter.calls) == counts
     assert any((gallery_folder / EVALUATION).iterdir())
 
@@ -162,7 +172,7 @@ def test_references_are_embedded_once_each(tmp_path: Path, gallery: SearchContex
     encoder = models.encoder
     assert isinstance(encoder, FakeEncoder)
     encoder.image_batches.clear()
-    found = prepare(benchmark, METHODS["image"], gallery, models).terms["image"]
+    found = prepare(benchmark, METHODS["image"], tmp_path / "gallery", models).terms["image"]
     assert encoder.image_batches == [1]
     assert found.tolist() == [found[0].tolist()] * 3
 
@@ -173,26 +183,26 @@ REQUESTS = [(("a red picture",), "with a hat"), (("a dog",), "in blue"), (("a re
 
 
 def test_each_request_is_asked_once_and_kept_for_searches(catalog: Catalog) -> None:
-    rewriter, told = FakeRewriter(), []
-    found = rewrite_all(REQUESTS, rewriter, catalog, lambda *now: told.append(now))
+    rewriter, stages = FakeRewriter(), []
+    found = rewrite_all(REQUESTS, rewriter, catalog, lambda *now: stages.append(now))
     assert [rewrite.edited_captions[0] for rewrite in found] == [
         "a red picture, with a hat", "a dog, in blue", "a red picture, with a hat",
     ]  # fmt: skip
     assert len(rewriter.calls) == 2
-    assert told == [("rewriting", 1, 2), ("rewriting", 2, 2)]
+    assert stages == [("rewriting", 1, 2), ("rewriting", 2, 2)]
     assert catalog.rewrite(["a dog"], "in blue", "fake-rewriter") == found[1]
     assert rewrite_all(REQUESTS, rewriter, catalog, silent) == found
     assert len(rewriter.calls) == 2
 
 
-def test_an_edit_text_that_says_nothing_asks_nobody(catalog: Catalog) -> None:
+def test_empty_edit_text_is_not_sent_to_the_rewriter(catalog: Catalog) -> None:
     rewriter = FakeRewriter()
     (found,) = rewrite_all([(("a dog", "a cat"), "")], rewriter, catalog, silent)
     assert (found.edited_captions, found.added_objects, rewriter.calls) == (("a dog", "a cat"), "", [])
 
 
-class _Tiring(FakeRewriter):
-    """Gives up after its first answer."""
+class _FailsAfterOne(FakeRewriter):
+    """Fails after its first answer."""
 
     def rewrite(self, captions: tuple[str, ...], edit_text: str) -> Rewrite:  # type: ignore[override]
         if self.calls:
@@ -200,29 +210,64 @@ class _Tiring(FakeRewriter):
         return super().rewrite(captions, edit_text)
 
 
-def test_what_was_rewritten_before_a_failure_is_kept(catalog: Catalog) -> None:
+def test_rewrites_made_before_a_failure_are_kept(catalog: Catalog) -> None:
     with pytest.raises(RewriteError, match=r"request 2 of 2 \('in blue'\): no more"):
-        rewrite_all(REQUESTS, _Tiring(), catalog, silent)
+        rewrite_all(REQUESTS, _FailsAfterOne(), catalog, silent)
     rewriter = FakeRewriter()
     rewrite_all(REQUESTS, rewriter, catalog, silent)
     assert rewriter.calls == [(("a dog",), "in blue")]
 
 
-class _Silent(FakeRewriter):
+class _WithoutCaptions(FakeRewriter):
     def rewrite(self, captions: tuple[str, ...], edit_text: str) -> Rewrite:  # type: ignore[override]
         return Rewrite((), "", self.name)
 
 
-def test_an_answer_without_captions_is_none(catalog: Catalog) -> None:
+def test_rewrite_without_captions_is_an_error(catalog: Catalog) -> None:
     with pytest.raises(RewriteError, match="the rewriter fake-rewriter gave no edited caption for 'with a hat'"):
-        rewrite_all(REQUESTS, _Silent(), catalog, silent)
+        rewrite_all(REQUESTS, _WithoutCaptions(), catalog, silent)
 
 
-def test_nothing_of_cirr_needs_its_captioner(tmp_path: Path, gallery: SearchContext, models: Models) -> None:
+def test_prepare_field_writes_no_captions(tmp_path: Path, gallery: SearchContext, models: Models) -> None:
     benchmark = make("cirr", tmp_path, gallery)
     captioner = models.captioner
     assert isinstance(captioner, FakeCaptioner)
     asked = list(captioner.batches)
     assert read_cirr(tmp_path / "cirr", "val").names == benchmark.names
-    prepare(benchmark, METHODS["cvsi"], gallery, models)
+    prepare(benchmark, METHODS["cvsi"], tmp_path / "gallery", models)
     assert captioner.batches == asked
+
+
+# --- origins ----------------------------------------------------------------------------------------------------
+
+
+def test_caption_origin_names_who_wrote_the_captions_and_how_many(
+    tmp_path: Path, store: Store, catalog: Catalog, gallery: SearchContext
+) -> None:
+    benchmark = make("circo", tmp_path, gallery)
+    names = benchmark.names
+    features = read_features(store, names, benchmark.paths)
+    each = len(features.captions[0])
+    assert caption_origin(features, catalog) == CaptionOrigin((FakeCaptioner().name,), each, each)
+
+    line = {"path": str(benchmark.paths["1"]), "captions": ["a red square", "red", "a", "b", "c", "d", "e"]}
+    file = field_data.write_json(tmp_path / "lines.jsonl", line)
+    import_captions(file, store=store, catalog=catalog, encoder=gallery.models.encoder)
+    mixed = caption_origin(read_features(store, names, benchmark.paths), catalog)
+    assert mixed == CaptionOrigin((FakeCaptioner().name, UNKNOWN), each, 7)
+
+
+class _Fallback(FakeRewriter):
+    """Answers under another name than its own, as the second of two rewriters does."""
+
+    def rewrite(self, captions: tuple[str, ...], edit_text: str) -> Rewrite:  # type: ignore[override]
+        return replace(super().rewrite(captions, edit_text), rewriter="second")
+
+
+def test_prepared_counts_the_rewriters_that_answered(
+    tmp_path: Path, gallery_folder: Path, gallery: SearchContext, models: Models
+) -> None:
+    benchmark, method = make("cirr", tmp_path, gallery), METHODS["edited_captions"]
+    assert prepare(benchmark, method, gallery_folder, replace(models, rewriter=_Fallback())).rewriters == {"second": 2}
+    assert prepare(benchmark, METHODS["image"], gallery_folder, models).rewriters == {}
+    assert prepare(benchmark, method, gallery_folder, models).rewriters == {"fake-rewriter": 2}

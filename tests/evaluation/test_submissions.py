@@ -1,4 +1,4 @@
-"""Submissions have the shapes that the servers take; predictions come back, or what is wrong with them is told."""
+"""Submissions have the shapes that the servers take; predictions come back as rankings, or as a clear error."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 
 from cvsi_db.errors import CvsiError, UsageError
-from cvsi_db.evaluation.circo import read_circo
-from cvsi_db.evaluation.cirr import read_cirr
-from cvsi_db.evaluation.fashioniq import read_fashioniq
+from cvsi_db.evaluation.annotations import read_circo, read_cirr, read_fashioniq
 from cvsi_db.evaluation.field import FieldBenchmark, Rankings
 from cvsi_db.evaluation.submissions import read_predictions, submission_files, write_files
 from tests.evaluation import field_data
@@ -102,7 +100,15 @@ def _swap(images: list[Any], image: Any) -> None:
         (lambda content: content.update({"1": "1 2 3"}), "query '1' in .* has no list of images: it takes 12"),
         (lambda content: _swap(content["2"], content["2"][5]), "query '2' in .* names image 6 twice"),
         (lambda content: _swap(content["2"], 99), "query '2' in .* names image 99, which is not among the 12 to rank"),
-        (lambda content: _swap(content["2"], True), "query '2' in .* names image True, which is not among"),
+        (lambda content: _swap(content["2"], True), "query '2' in .* names image True: images are numbers here"),
+        (lambda content: _swap(content["2"], 7.5), "query '2' in .* names image 7.5: images are numbers here"),
+        (lambda content: _swap(content["2"], -7), "query '2' in .* names image -7: images are numbers here"),
+        (lambda content: _swap(content["2"], float("nan")), "query '2' in .* names image nan: images are numbers here"),
+        (lambda content: _swap(content["2"], None), "query '2' in .* names image None: images are numbers here"),
+        (
+            lambda content: _swap(content["2"], "000000000007.jpg"),
+            "query '2' in .* names image '000000000007.jpg': images are numbers here, as in 123 for 000000000123.jpg",
+        ),
         (lambda content: content.clear(), "holds no rankings by query"),
     ],
 )
@@ -129,4 +135,32 @@ def test_predictions_for_cirr(tmp_path: Path) -> None:
         read_predictions(benchmark, files)
     write_json(files[1], {**content, "101": ["val-0-img0", "val-2-img0", "val-3-img0"]})
     with pytest.raises(UsageError, match="names image val-0-img0, which is not among the 5 to rank"):
+        read_predictions(benchmark, files)
+
+
+def test_predictions_of_circo_may_write_numbers_as_floats_or_digits(tmp_path: Path) -> None:
+    benchmark = read_circo(field_data.circo(tmp_path / "data"), "val")
+    written = [7.0, 6, "5", "000000000004", 3.0, 2.0, 1.0, 8.0, 9.0, 10.0, 11.0, 12.0]
+    path = write_json(tmp_path / "predictions.json", {str(row): written for row in range(3)})
+    expected = tuple(map(str, (7, 6, 5, 4, 3, 2, 1, 8, 9, 10, 11, 12)))
+    assert read_predictions(benchmark, [path])["recall"] == {"0": expected, "1": expected, "2": expected}
+
+
+def test_predictions_of_circo_without_images_still_take_numbers_alone(tmp_path: Path) -> None:
+    benchmark = read_circo(real("circo"), "val", tmp_path)  # then nothing says what is in the index
+    names = {query.query_id: [f"{number}.jpg" for number in range(50)] for query in benchmark.queries}
+    with pytest.raises(UsageError, match=r"query '0' in .* names image '0\.jpg': images are numbers here"):
+        read_predictions(benchmark, [write_json(tmp_path / "predictions.json", names)])
+
+
+def test_predictions_of_cirr_that_rank_the_own_reference_are_refused(tmp_path: Path) -> None:
+    benchmark = read_cirr(field_data.cirr(tmp_path / "data"), "val")
+    rankings = random_rankings(benchmark)
+    reference = benchmark.queries[1].reference
+    recall = {**rankings["recall"], "101": (reference, *rankings["recall"]["101"][1:])}
+    files = write_files(tmp_path, submission_files(benchmark, "m", {**rankings, "recall": recall}))
+    with pytest.raises(
+        UsageError,
+        match=rf"query '101' in .* ranks its own reference {reference}: CIRR leaves the reference out, so rank 11 oth",
+    ):
         read_predictions(benchmark, files)

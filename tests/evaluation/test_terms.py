@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 
 from cvsi_db.evaluation.cache import Cache
-from cvsi_db.evaluation.features import Features, Models, caption_means
+from cvsi_db.evaluation.encoding import Models, caption_means
+from cvsi_db.evaluation.scene_features import Features
 from cvsi_db.evaluation.scene_terms import SCENE_TERMS, TRUE_CAPTIONS, SceneSource, true_captions
 from cvsi_db.evaluation.scenes import SceneBenchmark
 from cvsi_db.evaluation.terms import make_terms
 from cvsi_db.records import METHOD_TERMS, ComposedQuery
 from cvsi_db.search import SearchContext
-from cvsi_db.search.compile.compiler import compile_query
+from cvsi_db.search.compile.compiler import compile_queries
 from tests.evaluation.conftest import silent
-from tests.fakes import DIM, FakeCaptioner, FakeRewriter, make_picture
+from tests.fakes import DIM, FakeCaptioner, FakeModels, FakeRewriter, make_picture
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 
 
 def test_terms_are_those_of_a_search(store: Store, catalog: Catalog, small: SceneBenchmark, models: Models) -> None:
-    context = SearchContext(store, catalog, models.encoder, models.phi, models.captioner, models.rewriter)
+    context = SearchContext(store, catalog, FakeModels(models.encoder, models.phi, models.captioner), models.rewriter)
     picture = make_picture("red", dot="blue")
     edit = replace(small.queries[0].edit, text="with a top hat")
-    compiled = compile_query(ComposedQuery(picture, edit.text), context)
+    compiled = compile_queries([ComposedQuery(picture, edit.text)], context)[0]
     query = replace(small.queries[0], reference=0, edit=edit)
     told = caption_means([compiled.captions], models, Cache(None), silent)
     features = Features(models.encoder.encode_images([picture]), (compiled.captions,), told)

@@ -6,8 +6,8 @@ import pytest
 from PIL import ImageColor
 
 from cvsi_db.evaluation.baselines import Method
-from cvsi_db.evaluation.examples import GAP, HITS, RIGHT, TEXT, WRONG, draw_examples, weakest
-from cvsi_db.evaluation.report import Prepared
+from cvsi_db.evaluation.scene_examples import GAP, HITS, RIGHT, TEXT, WRONG, draw_examples, weakest
+from cvsi_db.evaluation.scene_report import Prepared
 
 
 def test_the_weakest_aspects_come_lowest_first() -> None:

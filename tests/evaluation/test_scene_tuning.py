@@ -10,11 +10,11 @@ import pytest
 from cvsi_db.errors import UsageError
 from cvsi_db.evaluation.baselines import CVSI
 from cvsi_db.evaluation.cache import Cache
-from cvsi_db.evaluation.features import Models
+from cvsi_db.evaluation.encoding import Models
 from cvsi_db.evaluation.metrics import average_precision
-from cvsi_db.evaluation.report import Prepared
+from cvsi_db.evaluation.scene_report import Prepared
+from cvsi_db.evaluation.scene_tuning import TUNED, tune_cvsi, tune_image_and_text, tune_weights
 from cvsi_db.evaluation.scenes import SceneBenchmark
-from cvsi_db.evaluation.tuning import TUNED, tune_cvsi, tune_image_and_text, tune_weights
 from cvsi_db.models.unit_vectors import normalise
 from tests.evaluation.conftest import silent
 

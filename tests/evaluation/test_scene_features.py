@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from cvsi_db.evaluation.cache import Cache
-from cvsi_db.evaluation.drawing import FEW, Pictures
-from cvsi_db.evaluation.features import Features, Models, caption_means, compute_features, embed_texts
+from cvsi_db.evaluation.encoding import Models, caption_means, unit_text_vectors
+from cvsi_db.evaluation.scene_features import FEW, Features, Pictures, compute_features
 from cvsi_db.evaluation.scenes import SceneBenchmark
 from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.records import PseudoText
@@ -29,8 +29,8 @@ def test_texts_are_kept_by_content(tmp_path: Path, models: Models) -> None:
     encoder, cache = models.encoder, Cache(tmp_path)
     assert isinstance(encoder, FakeEncoder)
     words = [PseudoText("a photo of $", np.full(TOKEN_DIM, value, np.float32)) for value in (0.0, 1.0)]
-    rows = [embed_texts([text], models, cache, silent) for text in ("a", *words)]
-    again = [embed_texts([text], models, cache, silent) for text in ("a", *words)]
+    rows = [unit_text_vectors([text], models, cache, silent) for text in ("a", *words)]
+    again = [unit_text_vectors([text], models, cache, silent) for text in ("a", *words)]
     assert [row.tolist() for row in rows] == [row.tolist() for row in again]
     assert rows[1].tolist() != rows[2].tolist()
     assert encoder.text_batches == [1, 1, 1]
@@ -49,7 +49,9 @@ def test_features_follow_the_gallery(tmp_path: Path, small: SceneBenchmark, mode
     pictures = [render(scene, 128) for scene in small.gallery]
     assert found.embeddings.tolist() == FakeEncoder().encode_images(pictures).tolist()
     assert found.captions == tuple(FakeCaptioner().caption(pictures, [f"scenes-cir/{row}" for row in range(100)]))
-    assert found.told[7] == pytest.approx(normalise(FakeEncoder().encode_texts(found.captions[7]), 3).mean(axis=0))
+    assert found.caption_means[7] == pytest.approx(
+        normalise(FakeEncoder().encode_texts(found.captions[7]), 3).mean(axis=0)
+    )
     assert {stage for stage, _, _ in stages} == {"drawing", "embedding", "captioning", "embedding texts"}
     assert ("captioning", 100, 100) in stages
 
@@ -57,7 +59,10 @@ def test_features_follow_the_gallery(tmp_path: Path, small: SceneBenchmark, mode
     kept = compute_features(small.gallery, models, Cache(tmp_path), lambda *now: stages.append(now))
     assert stages == []
     assert kept.captions == found.captions
-    assert (kept.embeddings.tolist(), kept.told.tolist()) == (found.embeddings.tolist(), found.told.tolist())
+    assert (kept.embeddings.tolist(), kept.caption_means.tolist()) == (
+        found.embeddings.tolist(),
+        found.caption_means.tolist(),
+    )
 
 
 @pytest.mark.slow

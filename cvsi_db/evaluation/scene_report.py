@@ -1,7 +1,6 @@
-"""Runs methods over Scenes-CIR and tells the outcome: a report as plain values, and as tables to read.
+"""Runs methods over Scenes-CIR and reports the outcome, as plain values and as tables to read.
 
-`prepare` runs the models, `evaluate` measures; its report is what `cvsi-db eval scenes --format json` prints. Knows
-nothing about where models come from or how a report is drawn.
+`prepare` runs the models, `evaluate` measures; its report is what `cvsi-db eval scenes --format json` prints.
 """
 
 from __future__ import annotations
@@ -13,20 +12,12 @@ from typing import Any
 
 from cvsi_db.evaluation.baselines import Method
 from cvsi_db.evaluation.cache import Cache
-from cvsi_db.evaluation.features import Features, Models, compute_features
-from cvsi_db.evaluation.metrics import (
-    BoolArray,
-    IntArray,
-    by_group,
-    estimates,
-    measure,
-    ranked_relevance,
-    top,
-)
-from cvsi_db.evaluation.progress import Progress
+from cvsi_db.evaluation.encoding import Models, StageProgress
+from cvsi_db.evaluation.metrics import BoolArray, IntArray, by_group, estimates, measure, ranked_relevance, top
+from cvsi_db.evaluation.report_tables import groups_table, metrics_table, rounded
+from cvsi_db.evaluation.scene_features import Features, compute_features
 from cvsi_db.evaluation.scene_terms import SCENE_TERMS, SceneSource
 from cvsi_db.evaluation.scenes import NAME, SceneBenchmark
-from cvsi_db.evaluation.tables import groups_table, metrics_table, rounded
 from cvsi_db.evaluation.terms import make_terms
 from cvsi_db.records import FloatArray
 
@@ -54,7 +45,7 @@ class Prepared:
 
 
 def prepare(
-    benchmark: SceneBenchmark, methods: Iterable[Method], models: Models, cache: Cache, on_progress: Progress
+    benchmark: SceneBenchmark, methods: Iterable[Method], models: Models, cache: Cache, on_progress: StageProgress
 ) -> Prepared:
     """Runs the models: draw, embed and caption the gallery, then make the terms that the methods weigh."""
     features = compute_features(benchmark.gallery, models, cache, on_progress)
@@ -91,7 +82,7 @@ def _measured(ranked: BoolArray, benchmark: SceneBenchmark) -> dict[str, Any]:
 # --- tables -----------------------------------------------------------------------------------------------------
 
 
-def tables(report: Report) -> str:
+def scene_tables(report: Report) -> str:
     """The report to read: methods by metrics with the interval of mAP@10, then mAP@10 of each method by aspect."""
     title = (
         f"{report['benchmark']} {report['split']}, seed {report['seed']}: {report['queries']} queries, "

@@ -11,8 +11,8 @@ import pytest
 
 from cvsi_db.evaluation.baselines import Method, choose_methods
 from cvsi_db.evaluation.cache import Cache
-from cvsi_db.evaluation.features import Models
-from cvsi_db.evaluation.report import Prepared, Report, evaluate, prepare, tables
+from cvsi_db.evaluation.encoding import Models
+from cvsi_db.evaluation.scene_report import Prepared, Report, evaluate, prepare, scene_tables
 from cvsi_db.evaluation.scenes import SceneBenchmark
 from cvsi_db.scenes.aspects import ASPECTS
 from tests.evaluation.conftest import silent
@@ -52,11 +52,11 @@ def test_report_and_tables(tmp_path: Path, small: SceneBenchmark, models: Models
         assert mean == pytest.approx(found["map@10"]["value"], abs=0.02)
     for cache in (Cache(tmp_path), Cache(None)):
         assert run(small, methods, models, cache)["methods"] == report["methods"]
-    lines = tables(report).splitlines()
+    lines = scene_tables(report).splitlines()
     assert lines[0].startswith("Scenes-CIR val, seed 3: 9 queries, gallery of 100; model fake-1")
     assert lines[2].split() == [
         "method", "mAP@5", "mAP@10", "mAP@25", "mAP@50", "R@1", "R@5", "R@10", "R@50", "mAP@10", "from", "to",
     ]  # fmt: skip
-    assert lines[4].split()[:3] == ["cvsi", *(f"{report['methods']['cvsi'][f'map@{k}']['value']:.1f}" for k in (5, 10))]
+    assert lines[4].split()[:3] == ["cvsi", *(f"{report['methods']['cvsi'][f'map@{k}']['value']:.2f}" for k in (5, 10))]
     assert lines[9].startswith("method   cardinality  addition")
     assert len(lines) == 13

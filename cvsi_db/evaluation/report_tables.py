@@ -1,4 +1,4 @@
-"""Lays the numbers of a report out as tables to read; knows nothing about how they were measured."""
+"""Lays the numbers of a report out as tables to read."""
 
 from __future__ import annotations
 
@@ -18,33 +18,21 @@ def rounded(found: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
 
 
 def metrics_table(methods: Mapping[str, Any], lead: str) -> str:
-    """Methods by metrics, then the interval of the metric `lead`."""
+    """Methods by metrics, then the interval of the metric `lead`; percentages to two decimals, as papers state them."""
     names = [name for name in next(iter(methods.values())) if name not in GROUPS]
-    head = ["method", *map(_short, names), f"{_short(lead)} from", "to"]
-    rows = [
-        [method, *(number(found[name]["value"]) for name in names), *(number(found[lead][end]) for end in _ENDS)]
-        for method, found in methods.items()
-    ]
-    return aligned([head, *rows])
+    short = {name: name.replace("map", "mAP").replace("recall", "R") for name in (*names, lead)}
+    rows = [["method", *(short[name] for name in names), f"{short[lead]} from", "to"]]
+    for method, found in methods.items():
+        shown = [found[name]["value"] for name in names] + [found[lead]["low"], found[lead]["high"]]
+        rows.append([method, *(f"{value:.2f}" for value in shown)])
+    return aligned(rows)
 
 
 def groups_table(methods: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     """Methods by groups; for each method its estimates by group."""
     groups = list(next(iter(methods.values())))
-    rows = [[method, *(number(found[group]["value"]) for group in groups)] for method, found in methods.items()]
+    rows = [[method, *(f"{found[group]['value']:.2f}" for group in groups)] for method, found in methods.items()]
     return aligned([["method", *groups], *rows])
-
-
-_ENDS = ("low", "high")
-
-
-def _short(metric: str) -> str:
-    return metric.replace("map", "mAP").replace("recall", "R")
-
-
-def number(value: float) -> str:
-    """A percentage, to one decimal."""
-    return f"{value:.1f}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -1,7 +1,7 @@
 """Families of scenes: a query of Scenes-CIR with its reference, its targets and its distractors, as scenes.
 
 A distractor is wrong in one way on purpose: the wrong subject, the wrong one of two subjects, no edit, a wrong edit,
-one detail too many. Takes random generators, returns scenes and edits; knows nothing about galleries or models.
+one detail too many. Takes random generators, returns scenes and edits.
 """
 
 from __future__ import annotations

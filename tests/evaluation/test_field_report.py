@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cvsi_db.evaluation.circo import read_circo
-from cvsi_db.evaluation.cirr import read_cirr
-from cvsi_db.evaluation.fashioniq import read_fashioniq
-from cvsi_db.evaluation.field_metrics import measure_field
+from cvsi_db.evaluation.annotations import read_circo, read_cirr, read_fashioniq
+from cvsi_db.evaluation.field_report import measure_field
 from cvsi_db.evaluation.metrics import balanced, estimates
 from tests.evaluation import field_data
 

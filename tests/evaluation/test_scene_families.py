@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from cvsi_db.evaluation import families
-from cvsi_db.evaluation.families import Family, make_family
+from cvsi_db.evaluation import scene_families
+from cvsi_db.evaluation.scene_families import Family, make_family
 from cvsi_db.scenes import phrasings
 from cvsi_db.scenes.aspects import ASPECTS
 from cvsi_db.scenes.edits import Edit, is_match
@@ -46,38 +46,38 @@ def test_held_out_families_start_from_an_unseen_combination() -> None:
 def test_targets_differ_where_the_edit_leaves_a_choice() -> None:
     any_colour = Edit("another colour", {"colour": frozenset(ATTRIBUTES["colour"]) - {"red"}}, "")
     for seed in range(20):
-        targets = families._targets(REFERENCE, any_colour, random.Random(seed), seen_only=True)
+        targets = scene_families._targets(REFERENCE, any_colour, random.Random(seed), seen_only=True)
         assert len({target.colour for target in targets}) == len(targets)
         assert ("cat", "purple") not in {(target.subject, target.colour) for target in targets}
-    same = families._targets(REFERENCE, HAT, random.Random(1), seen_only=True)
+    same = scene_families._targets(REFERENCE, HAT, random.Random(1), seen_only=True)
     assert len({target.seed for target in same}) == len(same)
 
 
 def test_no_targets_where_every_answer_is_held_out() -> None:
     purple = Edit("in purple", {"colour": frozenset({"purple"})}, "")
-    assert families._targets(REFERENCE, purple, random.Random(1), seen_only=True) == ()
-    assert families._targets(REFERENCE, purple, random.Random(1), seen_only=False) != ()
+    assert scene_families._targets(REFERENCE, purple, random.Random(1), seen_only=True) == ()
+    assert scene_families._targets(REFERENCE, purple, random.Random(1), seen_only=False) != ()
 
 
 def test_each_kind_of_distractor_is_wrong_in_its_way() -> None:
     rng = random.Random(0)
-    wrong_subject = families._wrong_subject(REFERENCE, HAT, TARGET, rng)
+    wrong_subject = scene_families._wrong_subject(REFERENCE, HAT, TARGET, rng)
     assert _differ(TARGET, wrong_subject) in ({"subject"}, {"colour"})
-    wrong_owner = families._wrong_owner(REFERENCE, HAT, TARGET, rng)
+    wrong_owner = scene_families._wrong_owner(REFERENCE, HAT, TARGET, rng)
     assert wrong_owner is not None
     assert (wrong_owner.headwear, wrong_owner.other_headwear) == ("none", "cap")
-    assert _differ(REFERENCE, families._edited_otherwise(REFERENCE, HAT, TARGET, rng)) == {"headwear"}
-    assert "headwear" not in _differ(REFERENCE, families._not_edited(REFERENCE, HAT, TARGET, rng))
-    detail = families._detail_changed(REFERENCE, HAT, TARGET, rng)
+    assert _differ(REFERENCE, scene_families._edited_otherwise(REFERENCE, HAT, TARGET, rng)) == {"headwear"}
+    assert "headwear" not in _differ(REFERENCE, scene_families._not_edited(REFERENCE, HAT, TARGET, rng))
+    detail = scene_families._detail_changed(REFERENCE, HAT, TARGET, rng)
     assert detail is not None
     assert detail.headwear == "cap"
     assert _differ(TARGET, detail)
-    assert families._redrawn(REFERENCE, HAT, TARGET, rng) == REFERENCE
+    assert scene_families._redrawn(REFERENCE, HAT, TARGET, rng) == REFERENCE
 
 
 def test_an_edit_of_the_other_subject_is_bound_to_the_main_one() -> None:
     edit = Edit("the dog with a cap", {"other_headwear": frozenset({"cap"})}, "a cap")
-    wrong = families._wrong_owner(REFERENCE, edit, replace(REFERENCE, other_headwear="cap"), random.Random(0))
+    wrong = scene_families._wrong_owner(REFERENCE, edit, replace(REFERENCE, other_headwear="cap"), random.Random(0))
     assert wrong is not None
     assert (wrong.headwear, wrong.other_headwear) == ("cap", "crown")
 
@@ -85,17 +85,17 @@ def test_an_edit_of_the_other_subject_is_bound_to_the_main_one() -> None:
 def test_an_exchange_is_bound_wrongly_only_where_that_shows() -> None:
     exchange = Edit("swap their hats", {"headwear": frozenset({"crown"}), "other_headwear": frozenset({"none"})}, "")
     target = replace(REFERENCE, headwear="crown", other_headwear="none")
-    assert families._wrong_owner(REFERENCE, exchange, target, random.Random(0)) is None
+    assert scene_families._wrong_owner(REFERENCE, exchange, target, random.Random(0)) is None
 
 
 def test_when_the_other_subject_leaves_nothing_is_bound_to_it() -> None:
     leave = Edit("without the dog", {"other": frozenset({"none"}), "other_colour": frozenset({"red"})}, "")
-    assert families._wrong_owner(REFERENCE, leave, Scene("cat", "red"), random.Random(0)) is None
+    assert scene_families._wrong_owner(REFERENCE, leave, Scene("cat", "red"), random.Random(0)) is None
 
 
 def test_without_another_subject_no_edit_is_bound_wrongly() -> None:
     alone = Scene("cat", "red")
-    assert families._wrong_owner(alone, HAT, replace(alone, headwear="cap"), random.Random(0)) is None
+    assert scene_families._wrong_owner(alone, HAT, replace(alone, headwear="cap"), random.Random(0)) is None
 
 
 def _differ(one: Scene, two: Scene | None) -> set[str]:

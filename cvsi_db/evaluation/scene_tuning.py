@@ -1,6 +1,6 @@
 """Finds the weights that rank best on a benchmark: of `cvsi` by coordinate search, of `image+text` along a line.
 
-Takes a benchmark and models, returns weights with their mAP@10. Knows nothing about splits: give it val alone.
+Takes a benchmark (give it the val split alone) and models, returns weights with their mAP@10.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from typing import Any
 from cvsi_db.errors import UsageError
 from cvsi_db.evaluation.baselines import CVSI, Method, image_and_text
 from cvsi_db.evaluation.cache import Cache
-from cvsi_db.evaluation.features import Models
+from cvsi_db.evaluation.encoding import Models, StageProgress
 from cvsi_db.evaluation.metrics import average_precision
-from cvsi_db.evaluation.progress import Progress
-from cvsi_db.evaluation.report import Prepared, prepare
+from cvsi_db.evaluation.scene_report import Prepared, prepare
 from cvsi_db.evaluation.scenes import SceneBenchmark
 
 TUNED = ("edited_captions", "edit_direction", "pseudo_token", "image", "objects")
@@ -57,7 +56,7 @@ class _Trials:
         return max(methods, key=self.map10)
 
 
-def tune_weights(benchmark: SceneBenchmark, models: Models, cache: Cache, on_progress: Progress) -> dict[str, Any]:
+def tune_weights(benchmark: SceneBenchmark, models: Models, cache: Cache, on_progress: StageProgress) -> dict[str, Any]:
     """The best weights, γ and mAP@10 of `cvsi` and of `image+text` on a benchmark, as plain values.
 
     Raises UsageError for a bundle without phi.

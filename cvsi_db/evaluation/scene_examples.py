@@ -1,6 +1,6 @@
 """Draws what a method finds for queries of Scenes-CIR: reference, edit text, first hits, the right ones framed.
 
-`cvsi-db eval scenes --examples FILE.png` shows the aspects that are hardest. Knows nothing about models or metrics.
+`cvsi-db eval scenes --examples FILE.png` shows the aspects that are hardest.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cvsi_db.evaluation.baselines import Method
-from cvsi_db.evaluation.drawing import SIZE
 from cvsi_db.evaluation.metrics import IntArray
-from cvsi_db.evaluation.report import Prepared
+from cvsi_db.evaluation.scene_features import SIZE
+from cvsi_db.evaluation.scene_report import Prepared
 from cvsi_db.scenes.scene import Scene
 
 EXAMPLES_OF = "cvsi"

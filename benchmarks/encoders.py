@@ -1,0 +1,50 @@
+"""The encoders of the benchmarks: ViT-B/32 with random weights, and one that only waits as long as another takes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from cvsi_db.models.clip import OpenClipEncoder
+from cvsi_db.models.torchvision_shim import ensure_torchvision
+from cvsi_db.records import FloatArray, PseudoText
+
+LOOP_BATCH = 32
+"""Images per batch of the plain loop."""
+
+
+class WaitingEncoder:
+    """Takes the time that another encoder takes for pictures like these, as if it were on a device of its own."""
+
+    lanes = 1
+
+    def __init__(self, encoder: OpenClipEncoder, pictures: Sequence[Image.Image]) -> None:
+        self.dim, self.side, self.batch_size, self.prepare = encoder.dim, encoder.side, LOOP_BATCH, encoder.prepare
+        batch = [encoder.prepare(pictures[number % len(pictures)]) for number in range(LOOP_BATCH)]
+        encoder.encode_images(batch)
+        started = time.perf_counter()
+        encoder.encode_images(batch)
+        self._seconds = (time.perf_counter() - started) / len(batch)
+
+    def encode_images(self, pictures: Sequence[Image.Image]) -> FloatArray:
+        """Vectors of ones, after that time."""
+        time.sleep(self._seconds * len(pictures))
+        return np.ones((len(pictures), self.dim), np.float32)
+
+    def encode_texts(self, texts: Sequence[str | PseudoText]) -> FloatArray:
+        """Vectors of ones."""
+        return np.ones((len(texts), self.dim), np.float32)
+
+
+def random_vit() -> OpenClipEncoder:
+    """ViT-B/32 as open_clip builds it, with random weights: its cost is the same."""
+    ensure_torchvision()
+    import open_clip
+
+    logging.getLogger().setLevel(logging.ERROR)  # it warns that there are no weights
+    model, _, transform = open_clip.create_model_and_transforms("ViT-B-32")
+    return OpenClipEncoder(model, open_clip.get_tokenizer("ViT-B-32"), transform, "cpu")
