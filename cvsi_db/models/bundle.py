@@ -20,7 +20,7 @@ from cvsi_db.models.device import choose_device
 from cvsi_db.models.inventory import captioner_part, clip_part, require
 from cvsi_db.models.protocols import Captioner, Encoder, Phi
 from cvsi_db.models.pull import pull
-from cvsi_db.models.spec import BUNDLES, LOCAL_DIR, BundleSpec
+from cvsi_db.models.spec import BUNDLES, LOCAL_DIR, STARTER, BundleSpec
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -92,10 +92,12 @@ class Bundle:
 
     @cached_property
     def captioner(self) -> Captioner:
-        """The captioner; its weights load with the first picture that has no captions in the cache."""
+        """The captioner; its weights load with the first image that has no captions in the cache."""
         spec = self.spec
         sampling: dict[str, Any] = {"captions": spec.captions, "top_p": spec.top_p, "temperature": spec.temperature}
-        name = f"{Path(spec.captioner).name}:{_digest(spec.captioner, repr(sampling))}"
+        # The starter's captions are what they were before captions were detokenised: its old ones stay in use.
+        cleaning = [] if Path(spec.captioner) == STARTER / "captioner" else ["detokenised"]
+        name = f"{Path(spec.captioner).name}:{_digest(spec.captioner, repr(sampling), *cleaning)}"
 
         def load() -> Captioner:
             pull([captioner_part(spec)])

@@ -61,7 +61,7 @@ def _check_meaning(key: str, value: Any) -> None:
     if key == "preprocess" and value not in ("clip", "targetpad"):
         raise ValueError(f"{key} is 'clip' or 'targetpad', not {value!r}")
     if key == "preset":
-        from cvsi_db.query.presets import find_preset
+        from cvsi_db.query.weights import find_preset
 
         find_preset(value)
     if key == "rewriter":

@@ -1,8 +1,8 @@
-"""Captions of pictures from any transformers image-to-text model: BLIP, BLIP-2, or the starter's own captioner.
+"""Captions of images from any transformers image-to-text model: BLIP, BLIP-2, or the starter's own captioner.
 
 Takes PIL pictures with one seed string each, returns N captions per picture. A picture's captions depend on the
-weights, the settings and its seed string, not on what else is in the batch (a GPU rounds differently from one batch
-size to another, which may turn a token that hangs by a hair). Knows nothing about galleries.
+weights, the settings and its seed string, not on what else is in the batch (but a GPU rounds differently from one batch
+size to another, which may change a token whose draw fell on the boundary).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from transformers import (  # noqa: E402
 from transformers.utils import logging  # noqa: E402
 
 from cvsi_db.models.conv_encoder import register_conv_encoder  # noqa: E402
+from cvsi_db.models.detokenise import detokenise  # noqa: E402
 from cvsi_db.models.hub import require_hub  # noqa: E402
 
 if TYPE_CHECKING:
@@ -68,8 +69,6 @@ class TransformersCaptioner:
         self._tokenizer = tokenizer
         self._name = name
         self._settings = settings
-        # What WordPiece splits (dog ' s) has to be joined; BPE keeps its own spaces, and transformers refuses to.
-        self._decoding = {"skip_special_tokens": True, "clean_up_tokenization_spaces": not _is_bpe(tokenizer)}
 
     @classmethod
     def load(
@@ -104,7 +103,9 @@ class TransformersCaptioner:
             raise ValueError(f"{len(pictures)} pictures need as many seeds, found {len(seeds)}")
         if not pictures:
             return []
-        texts = [_tidy(text) for text in self._tokenizer.batch_decode(self._sample(pictures, seeds), **self._decoding)]
+        tokens = self._sample(pictures, seeds)
+        decoding = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}  # that is detokenise's task
+        texts = [clean_caption(text) for text in self._tokenizer.batch_decode(tokens, **decoding)]
         n = self._settings.captions
         return [tuple(texts[start : start + n]) for start in range(0, len(texts), n)]
 
@@ -182,9 +183,10 @@ def _seed_of(row: str) -> int:
     return int.from_bytes(hashlib.sha256(row.encode()).digest()[:16], "big")
 
 
-def _tidy(text: str) -> str:
+def clean_caption(text: str) -> str:
+    """A decoded caption as one line in lower case, without the spaces that tokenizers set around marks."""
     printable = "".join(char if char.isprintable() else " " for char in text.lower())
-    return " ".join(printable.split()) or NOTHING_SAID
+    return detokenise(" ".join(printable.split())) or NOTHING_SAID
 
 
 # --- loading ----------------------------------------------------------------------------------------------------
@@ -196,11 +198,6 @@ def weights_dtype(device: str) -> torch.dtype:
     CPUs are slow at float16, and on MPS large language models overflow in it.
     """
     return torch.float16 if device.startswith("cuda") else torch.float32
-
-
-def _is_bpe(tokenizer: Any) -> bool:
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    return type(getattr(backend, "model", None)).__name__ == "BPE"
 
 
 def _load_parts(source: str, dtype: torch.dtype) -> tuple[Any, Any, Any]:

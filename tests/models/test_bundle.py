@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
 from cvsi_db.errors import BundleError, ModelError, UsageError
-from cvsi_db.models.bundle import BUNDLES, Bundle, load_bundle, load_spec
+from cvsi_db.models.bundle import BUNDLES, Bundle, _digest, load_bundle, load_spec
 from cvsi_db.models.rewriters import make_rewriter
 from cvsi_db.models.spec import STARTER
-from cvsi_db.query.presets import find_preset
+from cvsi_db.query.weights import find_preset
+
+SAMPLING = {"captions": 5, "top_p": 0.9, "temperature": 0.7}
+
+
+def starter_with(folder: Path, **changed: str) -> Bundle:
+    """A bundle of the starter's parts, with some of them changed."""
+    parts = {"arch": f"local-dir:{STARTER / 'clip'}", "captioner": str(STARTER / "captioner")} | changed
+    (folder / "mine.toml").write_text("".join(f'{key} = "{value}"\n' for key, value in parts.items()))
+    return load_bundle(str(folder / "mine.toml"), "cpu")
 
 
 def test_the_declared_bundles() -> None:
@@ -55,14 +65,14 @@ def test_bundles_that_differ_only_in_name_and_phi_fit_the_same_gallery(tmp_path:
     assert not plain.fits("plain:0123456789abcdef")
 
 
+def test_the_starters_captions_keep_their_name_and_others_tell_that_they_are_detokenised(tmp_path: Path) -> None:
+    name = load_bundle("starter", "cpu").captioner.name
+    assert name == f"captioner:{_digest(str(STARTER / 'captioner'), repr(SAMPLING))}"
+    shutil.copytree(STARTER / "captioner", tmp_path / "captioner")
+    assert starter_with(tmp_path, captioner="captioner").captioner.name != name
+
+
 # --- check --------------------------------------------------------------------------------------------------------
-
-
-def starter_with(folder: Path, **changed: str) -> Bundle:
-    """A bundle of the starter's parts, with some of them changed."""
-    parts = {"arch": f"local-dir:{STARTER / 'clip'}", "captioner": str(STARTER / "captioner")} | changed
-    (folder / "mine.toml").write_text("".join(f'{key} = "{value}"\n' for key, value in parts.items()))
-    return load_bundle(str(folder / "mine.toml"), "cpu")
 
 
 def test_check_finds_nothing_wrong_with_the_starter() -> None:

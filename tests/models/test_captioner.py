@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -15,12 +16,26 @@ from cvsi_db.models.torchvision_shim import ensure_torchvision
 
 ensure_torchvision()  # before transformers, which imports it
 
-from transformers import GPT2Config, VisionEncoderDecoderConfig, VisionEncoderDecoderModel  # noqa: E402
+from transformers import (  # noqa: E402
+    AutoTokenizer,
+    BertTokenizer,
+    GPT2Config,
+    VisionEncoderDecoderConfig,
+    VisionEncoderDecoderModel,
+)
 
 from cvsi_db.errors import ModelError  # noqa: E402
 from cvsi_db.models import captioner as captioner_module  # noqa: E402
-from cvsi_db.models.captioner import NOTHING_SAID, SeededNucleus, TransformersCaptioner, draw_uniforms, nucleus  # noqa: E402
+from cvsi_db.models.captioner import (  # noqa: E402
+    NOTHING_SAID,
+    SeededNucleus,
+    TransformersCaptioner,
+    clean_caption,
+    draw_uniforms,
+    nucleus,
+)
 from cvsi_db.models.conv_encoder import ConvEncoderConfig, register_conv_encoder  # noqa: E402
+from cvsi_db.models.starter import FOLDER  # noqa: E402
 from tests.models.small_captioners import WORD_PIECES, save_blip, save_blip2, save_word_pieces  # noqa: E402
 
 COLOURS = ("red", "green", "blue", "yellow", "black")
@@ -78,6 +93,23 @@ def test_captions_come_in_order_lower_case_and_tidy(source: str, pictures: list[
         assert text
         assert "[" not in text
     assert len({text for of_one in captions for text in of_one}) > 5
+
+
+def test_word_pieces_are_decoded_to_clean_text(tmp_path: Path) -> None:
+    text = "a woman's t-shirt (left), 25% off."
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(re.findall(r"\w+|[^\w\s]", text))]
+    (tmp_path / "vocab.txt").write_text("\n".join(words) + "\n")
+    tokenizer = BertTokenizer(str(tmp_path / "vocab.txt"))
+    decoded = tokenizer.decode(tokenizer(text).input_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    assert decoded.startswith("a woman ' s t - shirt ( left )")
+    assert clean_caption(decoded) == text
+
+
+def test_sentence_pieces_are_decoded_to_clean_text() -> None:
+    text = "a close-up of the wizard's fox, a paper-cut: the moon."
+    tokenizer = AutoTokenizer.from_pretrained(FOLDER / "captioner")
+    decoded = tokenizer.decode(tokenizer(text).input_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    assert clean_caption(decoded) == decoded == text
 
 
 def test_captions_are_the_same_alone_and_in_a_batch(source: str, pictures: list[Image.Image]) -> None:

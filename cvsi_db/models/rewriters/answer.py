@@ -33,9 +33,9 @@ def parse_answer(text: str, count: int) -> Answer:
     """The last answer in `text`, whatever surrounds its JSON object (a code fence, thoughts, politeness).
 
     `count` captions were given. Of more, the first `count` are kept. Fewer are accepted as they are, because the term
-    is a mean and each entry carries the whole edit. Blank ones are dropped; equal ones are kept, so that the mean weighs
-    the captions as the reference's own mean does. Raises RewriteError when nothing is left, and for entries that are
-    not strings or longer than MAX_TEXT characters.
+    is a mean and each entry carries the whole edit. Blank ones are dropped; equal ones are kept, so that the mean
+    weighs the captions as the reference's own mean does. Raises RewriteError when nothing is left, and for entries
+    that are not strings or longer than MAX_TEXT characters.
     """
     found = _last_object(text)
     if found is None:
