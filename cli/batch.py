@@ -20,7 +20,7 @@ def answer_lines(batch: TextIO, settings: Settings, model: str | None, options: 
     An error or a warning names the line that it is about. Every line is checked before a model loads.
     """
     from cvsi_db.query.json_lines import read_queries
-    from cvsi_db.search.present.hits import to_json
+    from cvsi_db.search.present.json import to_json
 
     if options["reference"] is not None or options["edit_text"] is not None or options["text"] is not None:
         raise click.UsageError("--batch takes REF and EDIT from its lines: leave them out here")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cvsi_db.errors import CvsiError
     from cvsi_db.gallery import Gallery
-    from cvsi_db.records import ComposedQuery, Hit, IngestSummary, Preset, SearchResult
+    from cvsi_db.records import ComposedQuery, IngestSummary, Preset
+    from cvsi_db.search.result import Hit, SearchResult
 
 __version__ = "0.1.0"
 
@@ -20,6 +21,8 @@ __all__ = ["ComposedQuery", "CvsiError", "Gallery", "Hit", "IngestSummary", "Pre
 _HOMES = {
     "CvsiError": "cvsi_db.errors",
     "Gallery": "cvsi_db.gallery",
+    "Hit": "cvsi_db.search.result",
+    "SearchResult": "cvsi_db.search.result",
 }
 
 

@@ -13,7 +13,7 @@ from cvsi_db.records.ingest import (
     IngestSummary,
     Picture,
 )
-from cvsi_db.records.models import PseudoText, Rewrite
+from cvsi_db.records.models import PseudoText, Rewrite, Usage
 from cvsi_db.records.names import (
     EXAMPLE_TERMS,
     METHOD_TERMS,
@@ -23,19 +23,17 @@ from cvsi_db.records.names import (
     FloatArray,
     Reference,
     TermName,
+    Weights,
 )
 from cvsi_db.records.query import (
     Branch,
+    CheckedQuery,
     Column,
     CompiledQuery,
     ComposedQuery,
-    Hit,
     LogicalQuery,
-    Pool,
     Preset,
-    SearchResult,
     Term,
-    TermScore,
 )
 
 __all__ = [
@@ -45,26 +43,25 @@ __all__ = [
     "Branch",
     "BranchName",
     "CaptionRow",
+    "CheckedQuery",
     "Column",
     "ColumnName",
     "CompiledQuery",
     "ComposedQuery",
     "FloatArray",
     "FoundFile",
-    "Hit",
     "ImageRow",
     "IngestFailure",
     "IngestProgress",
     "IngestSummary",
     "LogicalQuery",
     "Picture",
-    "Pool",
     "Preset",
     "PseudoText",
     "Reference",
     "Rewrite",
-    "SearchResult",
     "Term",
     "TermName",
-    "TermScore",
+    "Usage",
+    "Weights",
 ]

@@ -1,10 +1,8 @@
-"""Names that records share: float arrays, the names of terms, branches and columns, what a reference may be.
-
-Knows nothing about the records themselves, nor about any stage.
-"""
+"""Names that records share: float arrays, the names of terms, branches and columns, what a reference may be."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -24,9 +22,12 @@ METHOD_TERMS: tuple[TermName, ...] = ("edited_captions", "edit_direction", "pseu
 """The terms that come of a reference image and an edit text."""
 
 EXAMPLE_TERMS: tuple[TermName, ...] = ("liked", "unliked", "negative")
-"""The terms of further pictures and texts; only a query that gives some has them."""
+"""The terms of further images and texts; only a query that gives some has them."""
 
 TERM_NAMES: tuple[TermName, ...] = (*METHOD_TERMS, *EXAMPLE_TERMS)
+
+Weights: TypeAlias = Mapping[TermName, float]
+"""What each term weighs in the score."""
 
 BranchName = Literal["pseudo_token", "edited_captions", "image_objects", "examples"]
 ColumnName = Literal["image_vector", "caption_vector"]

@@ -1,50 +1,46 @@
-"""What a search hands from stage to stage: the query, its logical form, and the hits.
-
-Knows nothing about how any of them comes about, but that a result asks search.reweight to order it anew.
-"""
+"""What a search hands from stage to stage until it runs: the query as asked, as checked, as logical and as compiled."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from cvsi_db.records.models import Rewrite
-from cvsi_db.records.names import TERM_NAMES, BranchName, ColumnName, FloatArray, Reference, TermName
-
-if TYPE_CHECKING:
-    from cvsi_db.search.run.rerank import Ranking
+from cvsi_db.records.names import TERM_NAMES, BranchName, ColumnName, FloatArray, Reference, TermName, Weights
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A named set of term weights and the gallery mix `gamma`: a row is scored against (1-γ)·image + γ·caption."""
+    """A named set of term weights and the gallery mix `gamma`: a row is scored against (1-γ)·image + γ·caption.
+
+    `unit_captions` makes the caption column's vectors, means of unit vectors, unit vectors themselves.
+    """
 
     name: str
-    weights: Mapping[TermName, float]
+    weights: Weights
     gamma: float
+    unit_captions: bool = False
 
 
 @dataclass(frozen=True)
 class ComposedQuery:
     """What a person asks: *this picture, but …*. Either half may be missing, not both.
 
-    Without `preset` the gallery's own is used. `rank` is a linear expression over the term names that replaces the
-    preset's weights; `where` an SQL condition
-    over the images table's columns. `strict` makes it an error that the bundle lacks a branch the preset asks for.
-    `exact` compares every image even where an index could be asked, which may miss one.
+    Without `preset` the gallery's own is used. `rank` replaces the preset's weights: a linear expression over the term
+    names, or a weight per term. `where` is an SQL condition over the images table's columns. `strict` makes it an error
+    that the bundle lacks a branch the preset asks for. `exact` compares every image even where an index could be asked,
+    which may miss one.
 
     The answer is the hits of rank `offset` + 1 to `offset` + `k`, less those that score below `min_score` and, with
-    `auto_cut`, those after the first clear gap in the scores. `liked` and `unliked` are further pictures to draw near
-    and to keep away from, `negative` texts that say what is not wanted. `exclude_reference` leaves these pictures out
-    of the hits too. The result keeps the `pool` best images, if that is more than it shows, to be reranked.
+    `auto_cut`, those after the first clear gap in the scores. `liked` and `unliked` are further images to draw near
+    and to keep away from, `negative` texts that say what is not wanted. `exclude_reference` leaves the reference and
+    these images out of the hits. The result keeps the `pool` best images, if it shows fewer, to be reranked.
     """
 
     reference: Reference | None = None
     edit_text: str | None = None
     k: int = 10
     where: str | None = None
-    rank: str | None = None
+    rank: str | Weights | None = None
     preset: str | None = None
     exclude_reference: bool = True
     strict: bool = False
@@ -56,6 +52,17 @@ class ComposedQuery:
     negative: tuple[str, ...] = ()
     pool: int = 0
     exact: bool = False
+
+
+@dataclass(frozen=True)
+class CheckedQuery:
+    """A composed query found sound. `preset` is the one it names, `rank` its weights if it gives any, and `where` its
+    condition as LanceDB reads it."""
+
+    query: ComposedQuery
+    preset: Preset | None
+    rank: Weights | None
+    where: str | None
 
 
 @dataclass(frozen=True)
@@ -78,23 +85,28 @@ class Branch:
 
 @dataclass(frozen=True)
 class Column:
-    """A vector column of the images table and its share of the mix: 1-γ for image_vector, γ for caption_vector."""
+    """A vector column of the images table and its share of the mix: 1-γ for image_vector, γ for caption_vector.
+
+    A `unit` column's vectors are scaled to length 1 before they are mixed; a zero vector, as of an image without
+    captions, stays zero.
+    """
 
     name: ColumnName
     weight: float
+    unit: bool = False
 
 
 @dataclass(frozen=True)
 class LogicalQuery:
     """What to compute, not how: score(x) = Σ_branches Σ_terms Σ_columns w_term · w_column · <term, x[column]>.
 
-    `filter` is a condition already checked against the columns; `exclude` an image_id to leave out; `missing` names
+    `where` is a condition already checked against the columns; `exclude` an image_id to leave out; `missing` names
     the branches that such a query has with other bundles; an `exact` answer may not come from an index.
     """
 
     branches: tuple[Branch, ...]
     columns: tuple[Column, ...]
-    filter: str | None
+    where: str | None
     exclude: str | None
     k: int
     missing: tuple[BranchName, ...] = ()
@@ -118,74 +130,3 @@ class CompiledQuery:
     rewrite: Rewrite | None
     preset: Preset
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class TermScore:
-    """A term's part in a hit's score: contribution = weight · similarity; similarity is against the mixed column."""
-
-    similarity: float
-    weight: float
-    contribution: float
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One found image. The best of the gallery has `rank` 1; `score` is the sum of the terms' contributions."""
-
-    rank: int
-    path: str
-    image_id: str
-    score: float
-    terms: Mapping[TermName, TermScore]
-    metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True)
-class Pool:
-    """The best images of a search, more than it may show, with all that hits are made of.
-
-    `ranking` holds the terms and the images' similarities, best first, `metadata` a mapping per image; it is `whole`
-    when no other image of the gallery satisfies the query's filter.
-    """
-
-    ranking: Ranking = field(repr=False)
-    metadata: tuple[Mapping[str, Any], ...] = field(repr=False)
-    whole: bool
-
-
-class SearchResult(list[Hit]):
-    """The hits of one search, best first, with what led to them.
-
-    `compiled` holds the texts and the logical query, `plan` the executed plan tree, `timings_ms` the milliseconds of
-    each stage, `warnings` everything that made this answer less than was asked for, `pool` the images to rerank.
-    """
-
-    def __init__(
-        self,
-        hits: Sequence[Hit],
-        *,
-        compiled: CompiledQuery,
-        plan: object,
-        timings_ms: Mapping[str, float],
-        warnings: Sequence[str] = (),
-        pool: Pool | None = None,
-    ) -> None:
-        super().__init__(hits)
-        self.compiled = compiled
-        self.plan = plan
-        self.timings_ms = dict(timings_ms)
-        self.warnings = tuple(warnings)
-        self.pool = pool
-
-    def rerank(self, weights: str | Mapping[TermName, float], k: int | None = None) -> SearchResult:
-        """This result in the order of other weights, at once: no model runs and no table is read.
-
-        `weights` is a rank expression or a weight per term. Only the images that the search kept (the query's `pool`)
-        are ordered anew; unless it is certain that no other image of the gallery belongs among the hits, a warning
-        says so. The query's `k` (unless given), offset and cut-offs hold. γ cannot change: the similarities are
-        against one mix of the columns. Raises RankError as a search does, QueryError for a k below 1.
-        """
-        from cvsi_db.search.reweight import reweight
-
-        return reweight(self, weights, k)

@@ -1,38 +1,39 @@
-"""Search: a composed query in, its hits out; the five stages in order.
+"""Search: composed queries in, their hits out; the five stages in order.
 
-`compile_query` runs the models, `build_plan` decides how, `run_plan` reads the store, `rerank` scores exactly,
-`present` dresses the hits. Knows nothing about any stage's inside. The stages load on first use, because two of them
-bring torch.
+`compile_queries` runs the models, `build_plan` decides how, `run_plans` reads the store, `rerank` scores exactly,
+`present` turns rankings into hits. The stages load on first use, because two of them bring torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from cvsi_db.errors import ImageGoneError
-from cvsi_db.records import CompiledQuery, ComposedQuery, SearchResult
+from cvsi_db.records import CompiledQuery, ComposedQuery
 from cvsi_db.search.plan.nodes import Strategy
+from cvsi_db.search.result import Hit, SearchResult
 from cvsi_db.search.run.resident_matrix import Resident
 
 if TYPE_CHECKING:
-    from cvsi_db.models.protocols import Captioner, Encoder, Phi, Rewriter
+    from cvsi_db.models.protocols import Models, Rewriter
     from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store
+
+__all__ = ["Hit", "SearchContext", "SearchResult", "search", "search_many"]
 
 ATTEMPTS = 5
 """How often an answer is sought while another process keeps forgetting images."""
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class SearchContext:
-    """What a search works with. The models may be lazy: each is touched only by a query that needs it.
+    """What a search works with. The models may load late: each is touched only by a query that needs it.
 
     `preset` is for queries that name none. `resident` keeps the gallery's vectors in memory from one search to the
     next, within `resident_mb` MiB (by default CVSI_RESIDENT_MB, else 1,024); `strategy` forces one on every search.
@@ -40,86 +41,90 @@ class SearchContext:
 
     store: Store
     catalog: Catalog
-    encoder: Encoder
-    phi: Phi | None
-    captioner: Captioner
+    models: Models
     rewriter: Rewriter
     preset: str = "default"
-    device: str = "cpu"
     resident: Resident = field(default_factory=Resident, repr=False)
     resident_mb: int | None = None
     strategy: Strategy | None = None
-
-
-class Stopwatch:
-    """Calls functions and keeps what each took, in milliseconds, in the order of the first calls."""
-
-    def __init__(self) -> None:
-        self._laps: dict[str, float] = {}
-
-    def __call__(self, lap: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `function` returns; its time is added to `lap`."""
-        start = perf_counter()
-        result = function(*args, **kwargs)
-        self._laps[lap] = self._laps.get(lap, 0.0) + (perf_counter() - start) * 1000
-        return result
-
-    @property
-    def timings_ms(self) -> dict[str, float]:
-        """Milliseconds by lap, then their `total`."""
-        return {**self._laps, "total": sum(self._laps.values())}
-
-
-def steadily(answer: Callable[[], T]) -> T:
-    """What `answer` gives; asked again where an image was forgotten between being found and being shown."""
-    for _ in range(ATTEMPTS - 1):
-        with suppress(ImageGoneError):
-            return answer()
-    return answer()
 
 
 def search(query: ComposedQuery, context: SearchContext) -> SearchResult:
     """Answer a composed query: at most `query.k` hits, best first, equal scores by image_id.
 
     The answer is exact, it equals scoring every row, unless its plan searches an index. Raises QueryError, RankError or
-    FilterError for a query that cannot be meant, RewriteError and ModelError from the models.
+    FilterError for a query that makes no sense, RewriteError and ModelError from the models.
     """
-    from cvsi_db.search.compile.compiler import compile_query
-
-    watch = Stopwatch()
-    compiled = watch("compile", compile_query, query, context)
-    return steadily(lambda: _answered(compiled, context, watch))
-
-
-def _answered(compiled: CompiledQuery, context: SearchContext, watch: Stopwatch) -> SearchResult:
-    from cvsi_db.search.plan.build import build_plan
-    from cvsi_db.search.plan.facts import facts_about, gather_facts
-    from cvsi_db.search.present.hits import present
-    from cvsi_db.search.run.executor import run_plan
-    from cvsi_db.search.run.rerank import rerank
-
-    store = context.store
-    facts = watch("plan", lambda: facts_about(compiled.logical, gather_facts(context), store))
-    plan = watch("plan", build_plan, compiled.logical, facts.rows, facts)
-    executed = watch("run", run_plan, plan, store, context.device, context.resident, facts.version)
-    context.resident.count(facts.version)
-    ranking = watch("rerank", rerank, executed.plan, executed.candidates)
-    hits, pool = watch("present", present, ranking, store, compiled)
-    return SearchResult(
-        hits,
-        compiled=compiled,
-        plan=executed.plan,
-        timings_ms=watch.timings_ms,
-        warnings=compiled.warnings,
-        pool=pool,
-    )
+    return search_many([query], context)[0]
 
 
 def search_many(queries: Sequence[ComposedQuery], context: SearchContext) -> list[SearchResult]:
     """Answer composed queries together, each as `search` would: one scan of the rows in memory serves them all.
 
-    Raises what `search` raises, for the first query that gives cause, before anything is read.
+    A result per query, in their order; `timings_ms` is each query's even share of what a stage took for all. Raises
+    what `search` raises, for the first query that gives cause, before anything is read.
     """
-    from cvsi_db.search.batch import search_batch
+    from cvsi_db.search.compile.compiler import compile_queries
 
-    return search_batch(queries, context)
+    if not queries:
+        return []
+    watch = Stopwatch()
+    with watch("compile"):
+        compiled = compile_queries(queries, context)
+    return retry_if_gone(lambda: _answer(compiled, context, watch))
+
+
+def _answer(compiled: Sequence[CompiledQuery], context: SearchContext, watch: Stopwatch) -> list[SearchResult]:
+    from cvsi_db.search.plan.build import build_plan
+    from cvsi_db.search.plan.strategies import facts_about, gather_facts
+    from cvsi_db.search.present.hits import present
+    from cvsi_db.search.run.executor import run_plans
+    from cvsi_db.search.run.rerank import rerank
+
+    store, resident = context.store, context.resident
+    with watch("plan"):
+        facts = gather_facts(context, len(compiled))
+        logical = [each.logical for each in compiled]
+        plans = [build_plan(each, facts.rows, facts_about(each, facts, store)) for each in logical]
+    running = run_plans(plans, store, context.models.device, resident, facts.version)
+    executed, rankings = [], []
+    for _ in plans:  # one by one, so that the candidates of many plans are not all kept
+        with watch("run"):
+            ran = next(running)
+        with watch("rerank"):
+            rankings.append(rerank(ran.plan, ran.candidates))
+        executed.append(ran.plan)
+    resident.count(facts.version, len(compiled))
+    with watch("present"):
+        presented = present(rankings, compiled, store)
+    timings = watch.timings_ms(len(compiled))
+    return [
+        SearchResult(hits, compiled=of, plan=plan, timings_ms=timings, warnings=of.warnings, pool=pool)
+        for of, plan, (hits, pool) in zip(compiled, executed, presented, strict=True)
+    ]
+
+
+def retry_if_gone(answer: Callable[[], T]) -> T:
+    """What `answer` returns; called again where an image was forgotten between being found and being shown."""
+    for _ in range(ATTEMPTS - 1):
+        with suppress(ImageGoneError):
+            return answer()
+    return answer()
+
+
+class Stopwatch:
+    """Keeps what each lap of a piece of work took, in the order in which they first came."""
+
+    def __init__(self) -> None:
+        self._laps: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, lap: str) -> Iterator[None]:
+        """Adds the time within to `lap`."""
+        start = perf_counter()
+        yield
+        self._laps[lap] = self._laps.get(lap, 0.0) + (perf_counter() - start) * 1000
+
+    def timings_ms(self, share: int) -> dict[str, float]:
+        """Milliseconds by lap, then their `total`, each divided by `share`."""
+        return {lap: spent / share for lap, spent in {**self._laps, "total": sum(self._laps.values())}.items()}

@@ -45,6 +45,14 @@ def big_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 @pytest.fixture(scope="session")
+def mean_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """1,500 random images, each with the mean of 15 captions that agree more or less, one in 40 without captions."""
+    vectors = with_caption_means(random_vectors(1500, seed=1))
+    vectors[::40, 1] = 0
+    return fill(new_store(tmp_path_factory.mktemp("means")), vectors)
+
+
+@pytest.fixture(scope="session")
 def indexed_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """The rows of big_store with an index on each vector column."""
     store = fill(new_store(tmp_path_factory.mktemp("indexed")), random_vectors(1460, seed=1), copies=40)
@@ -71,6 +79,15 @@ def random_vectors(count: int, seed: int) -> FloatArray:
     return np.asarray(raw / np.linalg.norm(raw, axis=2, keepdims=True) * np.array([[[1.0], [0.8]]]), dtype=np.float32)
 
 
+def with_caption_means(vectors: FloatArray) -> FloatArray:
+    """(count, 2, DIM): the same image vectors, each with the mean of 15 unit vectors that agree more or less."""
+    count = len(vectors)
+    captions = random_vectors(count * 15, seed=3)[:, 0].reshape(count, 15, DIM)
+    captions = captions + vectors[:, :1] * np.linspace(0, 2, count, dtype=np.float32)[:, None, None]
+    means = (captions / np.linalg.norm(captions, axis=2, keepdims=True)).mean(axis=1)
+    return np.stack([vectors[:, 0], means], axis=1)
+
+
 def fill(store: Store, vectors: FloatArray, copies: int = 0) -> Store:
     rows = np.concatenate([vectors, vectors[:copies]])
     store.upsert([image_row(number, *pair) for number, pair in enumerate(rows)], [])
@@ -83,7 +100,7 @@ def image_row(number: int, image_vector: FloatArray, caption_vector: FloatArray)
     return ImageRow(
         image_id, f"/photos/{number}.png", (f"/photos/{number}.png",), "/photos", f"{number}.png", "png",
         100 + number, 100, 1, "2024-01-01T00:00:00", "2023-06-01T00:00:00" if number % 2 else None,
-        None, ("a picture",), (),
+        None, ("a picture",) if caption_vector.any() else (), (),
         image_vector, caption_vector,
     )  # fmt: skip
 
@@ -94,7 +111,13 @@ def unit(seed: int) -> FloatArray:
 
 
 def logical_query(
-    weights: Sequence[float], gamma: float, k: int, where: str | None = None, exclude: str | None = None, seed: int = 10
+    weights: Sequence[float],
+    gamma: float,
+    k: int,
+    where: str | None = None,
+    exclude: str | None = None,
+    seed: int = 10,
+    unit_captions: bool = False,
 ) -> LogicalQuery:
     """All three branches with random vectors; `weights` are in TERM_NAMES' order."""
     edited, direction, pseudo, image, objects = weights
@@ -110,8 +133,8 @@ def logical_query(
             ),
             Branch("image_objects", (Term("image", unit(seed + 2), image), Term("objects", unit(seed + 3), objects))),
         ),
-        columns=(Column("image_vector", 1 - gamma), Column("caption_vector", gamma)),
-        filter=where,
+        columns=(Column("image_vector", 1 - gamma), Column("caption_vector", gamma, unit=unit_captions)),
+        where=where,
         exclude=exclude,
         k=k,
     )
@@ -120,8 +143,13 @@ def logical_query(
 def brute_force(store: Store, logical: LogicalQuery) -> dict[str, float]:
     """The score of every row that may be a hit, in float64, over the vectors as they are stored."""
     table = store.scan(["image_id", "image_vector", "caption_vector"], logical.where)
-    columns = {column.name: matrix(table, column.name) for column in logical.columns}
-    mixed = sum(column.weight * columns[column.name].astype(np.float64) for column in logical.columns)
+    mixed = 0.0
+    for column in logical.columns:
+        vectors = matrix(table, column.name).astype(np.float64)
+        if column.unit:
+            lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+            vectors = np.where(lengths > 0, vectors / np.where(lengths > 0, lengths, 1), 0)
+        mixed = mixed + column.weight * vectors
     query = sum(term.weight * term.vector.astype(np.float64) for term in logical.terms)
     scores = dict(zip(table["image_id"].to_pylist(), (mixed @ query).tolist(), strict=True))
     return {image_id: score for image_id, score in scores.items() if image_id != logical.exclude}

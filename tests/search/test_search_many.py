@@ -18,9 +18,9 @@ from cvsi_db import ComposedQuery, Gallery
 from cvsi_db.errors import QueryError
 from cvsi_db.search import SearchContext
 from cvsi_db.search.plan.build import build_plan
-from cvsi_db.search.plan.facts import Facts
 from cvsi_db.search.plan.nodes import scan_of
-from cvsi_db.search.run import exact_scan, resident_search
+from cvsi_db.search.plan.strategies import Facts
+from cvsi_db.search.run import exact_scan, executor
 from cvsi_db.search.run.executor import run_plan, run_plans
 from cvsi_db.search.run.rerank import rerank
 from cvsi_db.search.run.resident_matrix import Resident
@@ -74,6 +74,7 @@ LOGICAL = st.builds(
     where=st.sampled_from([None, None, "width > 250", "width < 0"]),
     exclude=st.sampled_from([None, f"{7919:064x}", "none-such"]),
     seed=st.integers(0, 50),
+    unit_captions=st.booleans(),
 )
 
 
@@ -88,10 +89,10 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Store:
 @given(
     queries=st.lists(LOGICAL, min_size=1, max_size=25),
     passes=st.sampled_from([2**6, 2**12, 2**23]),
-    at_once=st.sampled_from([1, 300, 10**6]),
+    read_together=st.sampled_from([1, 300, 10**6]),
 )
 def test_a_batch_gives_what_its_queries_give_alone(
-    copies: Store, queries: list[LogicalQuery], passes: int, at_once: int
+    copies: Store, queries: list[LogicalQuery], passes: int, read_together: int
 ) -> None:
     resident = Resident()
     plans = [build_plan(logical, copies.count(), Facts(forced="resident")) for logical in queries]
@@ -99,7 +100,7 @@ def test_a_batch_gives_what_its_queries_give_alone(
         patch.setattr(exact_scan, "PASS_SCORES", passes)
         patch.setattr(exact_scan, "BLOCK_ROWS", 64)
         patch.setattr(exact_scan, "BATCH_TO", 8)
-        patch.setattr(resident_search, "AT_ONCE", at_once)
+        patch.setattr(executor, "READ_TOGETHER", read_together)
         together = list(run_plans(plans, copies, "cpu", resident))
     for plan, many in zip(plans, together, strict=True):
         alone = run_plan(plan, copies, "cpu", resident)

@@ -1,16 +1,16 @@
 """Plans: how a logical query will run, as a tree of frozen nodes that prints.
 
-`TopK` is always the root. Its leaves are a union of vector searches, or one scan of the resident rows. Knows nothing
-about rules, storage or torch; what a node did is written into a copy of it after it ran (`fetched`, `rounds`,
-`matching`, `candidates`, and its own `milliseconds`, without those of the nodes below it).
+`TopK` is always the root; below it come the rerank, what filters its candidates, and one leaf that finds them: a union
+of vector searches, or a scan of the resident rows. After a plan ran, a copy of it says what each node did: `fetched`,
+`rounds`, `matching`, `candidates`, and its own `milliseconds`, without those of the nodes below it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from cvsi_db.records import BranchName, Column, ColumnName, FloatArray, Term
 
@@ -26,10 +26,10 @@ EXACT: tuple[Strategy, ...] = ("branches", "fused", "resident")
 class VectorSearch:
     """The best rows of one column for one branch. `vector` (dim,) is the weighted sum of the branch's terms.
 
-    The branch `fused` is all branches at once.
+    The branch `fused` is all branches at once; of a `unit` column the vectors count at length 1.
 
     `rows` is how many rows there are, `limit` how many to fetch first; `fetched` how many came in the end. Every row
-    is compared, or with `partitions` the rows of so many partitions of the column's index.
+    is compared, or with `partitions` the rows of that many partitions of the column's index.
     """
 
     branch: BranchName | Literal["fused"]
@@ -40,6 +40,7 @@ class VectorSearch:
     limit: int | None = None
     where: str | None = None
     partitions: int | None = None
+    unit: bool = False
     fetched: int | None = None
     milliseconds: float | None = field(default=None, compare=False)
 
@@ -78,7 +79,7 @@ class Filter:
     """Only candidates that satisfy an SQL condition."""
 
     source: Source
-    condition: str
+    where: str
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ class TopK:
 
 Source: TypeAlias = Filter | Exclude | Union | ResidentScan
 Node: TypeAlias = TopK | Rerank | Source | VectorSearch
+N = TypeVar("N", Filter, Exclude, Union, ResidentScan)
 
 
 def children(node: Node) -> tuple[Node, ...]:
@@ -124,38 +126,32 @@ def children(node: Node) -> tuple[Node, ...]:
     return node.searches if isinstance(node, Union) else (node.source,)
 
 
-def walk(node: Node) -> Iterator[Node]:
-    """The node and all below it, parents first."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+def find_node(plan: TopK, kind: type[N]) -> N | None:
+    """The first node of that kind between a plan's rerank and its searches, from the top."""
+    node: Source = plan.source.source
+    while not isinstance(node, kind):
+        if isinstance(node, Union | ResidentScan):
+            return None
+        node = node.source
+    return node
 
 
 def union_of(plan: TopK) -> Union:
     """The one union of a plan that has one."""
-    leaf = _leaf(plan)
-    assert isinstance(leaf, Union)
-    return leaf
+    union = find_node(plan, Union)
+    assert union is not None
+    return union
 
 
 def searches_of(plan: TopK) -> tuple[VectorSearch, ...]:
     """The vector searches of a plan, in order; a plan that scans the resident rows has none."""
-    leaf = _leaf(plan)
-    return leaf.searches if isinstance(leaf, Union) else ()
+    union = find_node(plan, Union)
+    return union.searches if union else ()
 
 
 def scan_of(plan: TopK) -> ResidentScan | None:
     """The scan of a plan that reads the resident rows."""
-    leaf = _leaf(plan)
-    return leaf if isinstance(leaf, ResidentScan) else None
-
-
-def _leaf(plan: TopK) -> Union | ResidentScan:
-    """What finds the candidates, below all that filters them."""
-    node = plan.source.source
-    while isinstance(node, Filter | Exclude):
-        node = node.source
-    return node
+    return find_node(plan, ResidentScan)
 
 
 def rewrite_source(plan: TopK, change: Callable[[Source], Source]) -> TopK:
@@ -167,16 +163,10 @@ def rewrite_source(plan: TopK, change: Callable[[Source], Source]) -> TopK:
     return replace(plan, source=replace(plan.source, source=rebuilt(plan.source.source)))
 
 
-def rewrite_searches(plan: TopK, change: Callable[[VectorSearch], VectorSearch | None]) -> TopK:
-    """The plan with every search replaced by what `change` makes of it; None drops it."""
-
-    def rebuilt(node: Source) -> Source:
-        if not isinstance(node, Union):
-            return node
-        changed = (change(search) for search in node.searches)
-        return replace(node, searches=tuple(search for search in changed if search is not None))
-
-    return rewrite_source(plan, rebuilt)
+def with_searches(plan: TopK, searches: Iterable[VectorSearch]) -> TopK:
+    """The plan with these searches in place of its own, if it has a union."""
+    given = tuple(searches)
+    return rewrite_source(plan, lambda node: replace(node, searches=given) if isinstance(node, Union) else node)
 
 
 def format_plan(plan: TopK, note: Callable[[Node], str] = lambda _: "") -> str:
@@ -198,28 +188,32 @@ def _describe(node: Node) -> str:
             return f"TopK k={node.k:,}" + (f" · {node.strategy}: {node.why}" if node.why else "")
         case Rerank():
             terms = _weighted_sum([(term.weight, term.name) for term in node.terms])
-            return f"Rerank ({terms}) · ({_weighted_sum([(column.weight, column.name) for column in node.columns])})"
+            columns = [(column.weight, _column(column.name, column.unit)) for column in node.columns]
+            return f"Rerank ({terms}) · ({_weighted_sum(columns)})"
         case Filter():
-            return f"Filter {node.condition}"
+            return f"Filter {node.where}"
         case Exclude():
             return f"Exclude image_id={node.image_id[:12]}…"
         case Union():
-            facts = _facts(rounds=node.rounds, candidates=node.candidates)
-            return f"Union by image_id{facts}{_lacking(node.missing)}"
+            return f"Union by image_id{_counts(rounds=node.rounds, candidates=node.candidates)}{_without(node.missing)}"
         case ResidentScan():
-            facts = _facts(rows=node.rows, matching=node.matching, candidates=node.candidates)
+            counts = _counts(rows=node.rows, matching=node.matching, candidates=node.candidates)
             excluded = "" if node.exclude is None else f" excluding image_id={node.exclude[:12]}…"
-            return f"ResidentScan{facts}{_where(node.where)}{excluded}{_lacking(node.missing)}"
+            return f"ResidentScan{counts}{_where(node.where)}{excluded}{_without(node.missing)}"
         case VectorSearch():
-            facts = _facts(rows=node.rows, partitions=node.partitions, limit=node.limit, fetched=node.fetched)
-            return f"VectorSearch {node.branch} × {node.column}{facts}{_where(node.where)}"
+            counts = _counts(rows=node.rows, partitions=node.partitions, limit=node.limit, fetched=node.fetched)
+            return f"VectorSearch {node.branch} × {_column(node.column, node.unit)}{counts}{_where(node.where)}"
 
 
-def _facts(**facts: int | None) -> str:
-    return "".join(f" {name}={value:,}" for name, value in facts.items() if value is not None)
+def _column(name: ColumnName, unit: bool) -> str:
+    return f"unit({name})" if unit else name
 
 
-def _lacking(missing: tuple[BranchName, ...]) -> str:
+def _counts(**counts: int | None) -> str:
+    return "".join(f" {name}={value:,}" for name, value in counts.items() if value is not None)
+
+
+def _without(missing: tuple[BranchName, ...]) -> str:
     return f" without {', '.join(missing)}" if missing else ""
 
 

@@ -1,7 +1,7 @@
 """Answering a statement: an Arrow table with the columns that it selects.
 
 Takes a parsed statement, the store, and the search to run it with; returns the table, whose schema carries the search's
-warnings. Knows nothing about SQL or models.
+warnings.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pyarrow as pa
 
 from cvsi_db.query.statement import COUNT, SIMILARITY, HitsStatement, ImagesStatement, Output, Statement
-from cvsi_db.records import ComposedQuery, Hit, SearchResult, TermName, TermScore
+from cvsi_db.records import ComposedQuery, TermName
+from cvsi_db.search.result import Hit, SearchResult, TermScore
 
 if TYPE_CHECKING:
     from cvsi_db.store.images import Store

@@ -1,40 +1,65 @@
-"""Analyze: what each node of a plan did against what it was expected to, and which branch put each hit where it is.
+"""Explain: how a search ran, and which branch put each hit where it is.
 
-Takes a result, and the pool of a wider search for the same query; returns lines of text. Knows nothing about how
-either was found.
+Takes a result, for `analyze_lines` also the pool of a wider search for the same query; returns text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
-from cvsi_db.records import Branch, FloatArray, Hit, Pool, SearchResult
+from cvsi_db.records import Branch, FloatArray
 from cvsi_db.search.plan.nodes import Node, Rerank, ResidentScan, TopK, Union, VectorSearch, children, format_plan
+from cvsi_db.search.present.labels import examples, gamma_label, ranked_by, reference_label
+from cvsi_db.search.result import Hit, Pool, SearchResult
 
 ANALYZED = 200
-"""The best images that the branches' ranks are counted among: a search for so many costs little more than for ten."""
+"""The best images that the branches' ranks are counted among: a search for this many costs little more than for ten."""
+
+
+def explain_text(result: SearchResult, *, analyzed: bool = False) -> str:
+    """How the search ran: what each branch embeds, the weights, the plan with its actual rows, the time per stage.
+
+    When `analyzed`, each node of the plan tells what it was expected to give, and its time.
+    """
+    compiled, query = result.compiled, result.compiled.query
+    halves = [reference_label(query.reference), None if query.edit_text is None else repr(query.edit_text)]
+    halves += [f"{name} {', '.join(labels)}" for name, labels in examples(query).items()]
+    ranked = f"{'' if query.rank is None else 'rank '}{ranked_by(compiled)}, {gamma_label(compiled)}"
+    lines = [f"{' + '.join(half for half in halves if half)}  ({ranked})", ""]
+    lines += [f"branch {missing} is missing: this bundle has no phi" for missing in compiled.logical.missing]
+    for branch in compiled.logical.branches:
+        lines.append(f"branch {branch.name}")
+        for term in branch.terms:
+            lines.append(f"  {term.weight:+.4g} · {term.name}")
+            texts: Sequence[str] = [term.text or "the reference image"]
+            if term.name == "edited_captions":
+                texts = compiled.rewrite.edited_captions if compiled.rewrite else []
+            lines += [f"      {text}" for text in texts]
+    lines += ["", analyzed_plan(result) if analyzed else format_plan(result.plan), ""]
+    lines.append("time  " + " · ".join(f"{lap} {spent:.1f} ms" for lap, spent in result.timings_ms.items()))
+    lines += [f"warning: {warning}" for warning in result.warnings]
+    return "\n".join(lines)
 
 
 def analyzed_plan(result: SearchResult) -> str:
     """The executed plan; behind each node the rows that it was expected to give, those it gave, and its own time."""
-    plan, found = cast(TopK, result.plan), len(result.pool.ranking.image_ids) if result.pool else len(result)
+    found = len(result.pool.ranking.image_ids) if result.pool else len(result)
 
     def note(node: Node) -> str:
         spent = result.timings_ms.get("rerank") if isinstance(node, Rerank) else getattr(node, "milliseconds", None)
         time = "" if spent is None else f", {spent:.1f} ms"
-        return f"  [{expected_rows(node, plan.k):,} → {actual_rows(node, found):,} rows{time}]"
+        return f"  [{expected_rows(node, result.plan.k):,} → {actual_rows(node, found):,} rows{time}]"
 
-    return format_plan(plan, note)
+    return format_plan(result.plan, note)
 
 
 def expected_rows(node: Node, k: int) -> int:
     """The rows that a node is expected to give before anything has run: a search its limit, all else what feeds it.
 
-    Nobody counts what a filter leaves, so this is the most.
+    What a filter leaves is not counted, so this is the most.
     """
     match node:
         case VectorSearch():

@@ -2,8 +2,7 @@
 
 The product of rows and queries is taken in few bits, as fast as memory is read; a proven bound on its error tells which
 rows may still be among the best, and those are left to the rerank. A query alone is one matrix times one vector; many
-of one mix share a single reading, in which the columns are mixed, and a matrix product. Knows nothing about storage or
-plans.
+of one mix share a single reading, in which the columns are mixed, and a matrix product.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cvsi_db.search.run.query_matrix import Probes, Request, make_probes
+from cvsi_db.search.run.query_matrix import QueryMatrix, Request, make_query_matrix
 from cvsi_db.search.run.resident_matrix import ResidentMatrix
 
 BATCH_FROM = 6
-"""From so many queries of one mix on, mixing the columns and one matrix product are faster than a product per query."""
+"""From this many queries of one mix on, mixing the columns and one matrix product are faster than a product each."""
 
 BATCH_TO = 512
-"""So many share a product at most: more gain nothing, and each leaves less room in a pass for rows."""
+"""How many share a product at most: more gain nothing, and each leaves less room in a pass for rows."""
 
 BLOCK_ROWS = 2048
 """Rows mixed and multiplied at once on a CPU: a block and its scores stay in the cache."""
@@ -43,54 +42,43 @@ _LOWEST = -2.0
 def find_rows(matrix: ResidentMatrix, requests: Sequence[Request]) -> list[npt.NDArray[np.int64]]:
     """For each request, in no order, the rows that may be among its best k when float32 scores decide."""
     found = [np.empty(0, np.int64) for _ in requests]
-    for places in _products(requests) if len(matrix) else ():
+    for places in _products(requests) if len(matrix.image_ids) else ():
         asked = [requests[place] for place in places]
-        for place, rows in zip(places, _find(matrix, make_probes(matrix, asked, len(asked) > 1)), strict=True):
+        queries = make_query_matrix(matrix, asked, mixed=len(asked) > 1 or any(asked[0].unit))
+        for place, rows in zip(places, _find(matrix, queries), strict=True):
             found[place] = rows
     return found
 
 
 def _products(requests: Sequence[Request]) -> Iterator[list[int]]:
     """The places of the requests that share a product: many of one mix, or one alone."""
-    of_mix: dict[tuple[float, ...], list[int]] = defaultdict(list)
+    of_mix: dict[tuple[tuple[float, ...], tuple[bool, ...]], list[int]] = defaultdict(list)
     for place, request in enumerate(requests):
-        of_mix[request.mix].append(place)
-    for places in of_mix.values():
-        together = BATCH_TO if len(places) >= BATCH_FROM else 1
+        of_mix[request.mix, request.unit].append(place)
+    for (_, unit), places in of_mix.items():
+        together = BATCH_TO if len(places) >= BATCH_FROM or any(unit) else 1
         yield from (places[start : start + together] for start in range(0, len(places), together))
 
 
-def _find(matrix: ResidentMatrix, probes: Probes) -> list[npt.NDArray[np.int64]]:
+def _find(matrix: ResidentMatrix, queries: QueryMatrix) -> list[npt.NDArray[np.int64]]:
     """Pass by pass: the best peaks so far give each query a cut, and what reaches it is kept."""
-    k = int(probes.wanted.max())
-    best, found = torch.empty((len(probes), 0), device=matrix.rows.device), []
-    for start, scores in _scored(matrix, probes):
-        groups = _grouped(scores, k)
+    count, k = len(queries.wanted), int(queries.wanted.max())
+    best, found = torch.empty((count, 0), device=matrix.rows.device), []
+    for start, scores in _scored(matrix, queries):
+        # (queries, size, groups): far more groups than k, so that the best k mostly have one each. A group's rows lie
+        # far apart: neighbours are often alike.
+        groups = scores.view(count, GROUP if scores.shape[1] >= 8 * GROUP * k else 1, -1)
         peaks = groups.amax(dim=1).float()
-        best = _best(best, peaks, k)
-        cuts = _cuts(best, probes)
-        queries, rows, values = _reaching(groups, peaks, cuts)
-        found.append((queries, rows + start, values))
-    queries, rows, values = (torch.cat(parts) for parts in zip(*found, strict=True))
-    kept = values >= cuts[queries, 0]
-    owners, places = queries[kept].cpu().numpy(), rows[kept].cpu().numpy()
-    order = np.argsort(owners, kind="stable")
-    return list(np.split(places[order], np.searchsorted(owners[order], np.arange(1, len(probes)))))
-
-
-def _grouped(scores: torch.Tensor, k: int) -> torch.Tensor:
-    """(queries, size, groups): the scores in far more groups than k, so that the best k mostly have one each.
-
-    A group's rows lie far apart: neighbours are often alike.
-    """
-    size = GROUP if scores.shape[1] >= 8 * GROUP * k else 1
-    return scores.view(len(scores), size, -1)
-
-
-def _best(best: torch.Tensor, peaks: torch.Tensor, k: int) -> torch.Tensor:
-    """(queries, up to k) the best peaks so far, descending. Each is the score of another row."""
-    both = torch.cat([best, peaks], dim=1)
-    return torch.topk(both, min(k, both.shape[1]), dim=1).values
+        both = torch.cat([best, peaks], dim=1)
+        best = torch.topk(both, min(k, both.shape[1]), dim=1).values  # descending; each is the score of another row
+        cuts = _cuts(best, queries)
+        owners, rows, values = _reaching(groups, peaks, cuts)
+        found.append((owners, rows + start, values))
+    owners, rows, values = (torch.cat(parts) for parts in zip(*found, strict=True))
+    kept = values >= cuts[owners, 0]
+    of, places = owners[kept].cpu().numpy(), rows[kept].cpu().numpy()
+    order = np.argsort(of, kind="stable")
+    return list(np.split(places[order], np.searchsorted(of[order], np.arange(1, count))))
 
 
 def _reaching(
@@ -103,7 +91,7 @@ def _reaching(
     return queries[place], member * groups.shape[2] + group[place], scores[place, member]
 
 
-def _cuts(best: torch.Tensor, probes: Probes) -> torch.Tensor:
+def _cuts(best: torch.Tensor, queries: QueryMatrix) -> torch.Tensor:
     """(queries, 1) float32: the least score, as the product gives it, of a row that may be among the best k.
 
     Let every sum be off by at most e before it is rounded to the product's type, and t be the k-th best peak. k sums
@@ -111,26 +99,32 @@ def _cuts(best: torch.Tensor, probes: Probes) -> torch.Tensor:
     score of whatever joins them is no less, and its sum at most e below that. Rounding keeps the order: what is given
     for that sum is no less than the bound rounded in the same way.
     """
-    places = torch.from_numpy(np.minimum(probes.wanted, best.shape[1]) - 1).to(best.device)
+    places = torch.from_numpy(np.minimum(queries.wanted, best.shape[1]) - 1).to(best.device)
     kth = best.gather(1, places[:, None])[:, 0].cpu().double().numpy()
-    kth[probes.wanted > best.shape[1]] = -np.inf
-    half_steps = np.ldexp(probes.arithmetic.scores, np.frexp(kth)[1] - 1)
-    bounds = kth - half_steps - 2 * probes.errors - 2.0**-24  # below that float16 has no numbers
-    rounded = torch.from_numpy(np.fmax(bounds, _LOWEST)).to(probes.arithmetic.dtype)
+    kth[queries.wanted > best.shape[1]] = -np.inf
+    half_steps = np.ldexp(queries.arithmetic.scores, np.frexp(kth)[1] - 1)
+    bounds = kth - half_steps - 2 * queries.errors - 2.0**-24  # below that float16 has no numbers
+    rounded = torch.from_numpy(np.fmax(bounds, _LOWEST)).to(queries.arithmetic.dtype)
     return rounded.float()[:, None].to(best.device)
 
 
-def _scored(matrix: ResidentMatrix, probes: Probes) -> Iterator[tuple[int, torch.Tensor]]:
+def _scored(matrix: ResidentMatrix, queries: QueryMatrix) -> Iterator[tuple[int, torch.Tensor]]:
     """The first row of each pass, and its scores (queries, rows, rounded up to whole groups): -inf for what is not
     allowed and for what is no row. A pass is overwritten by the next."""
-    size = _whole_groups(min(len(matrix), max(PASS_SCORES // len(probes), BLOCK_ROWS)))
-    memory = torch.empty((len(probes), size), dtype=probes.vectors.dtype, device=matrix.rows.device)
-    for start in range(0, len(matrix), size):
+    count, total = len(queries.wanted), len(matrix.image_ids)
+    size = _whole_groups(min(total, max(PASS_SCORES // count, BLOCK_ROWS)))
+    memory = torch.empty((count, size), dtype=queries.vectors.dtype, device=matrix.rows.device)
+    scales = torch.from_numpy(matrix.unit_scales).to(matrix.rows.device) if any(queries.unit) else None
+    for start in range(0, total, size):
         rows = matrix.rows[start : start + size]
         scores = memory[:, : _whole_groups(len(rows))]
-        _multiply(rows, probes, scores)
+        if queries.mix is None:
+            torch.mv(rows, queries.vectors[0], out=scores[0, : len(rows)])
+        else:
+            for first, block in _mixed(rows, queries, None if scales is None else scales[start : start + size]):
+                scores[:, first : first + len(block)] = queries.vectors @ block.T
         scores[:, len(rows) :] = -torch.inf
-        for query, allows in enumerate(probes.allows):
+        for query, allows in enumerate(queries.allows):
             if allows is not None:
                 scores[query, : len(rows)].masked_fill_(~allows[start : start + size], -torch.inf)
         yield start, scores
@@ -140,27 +134,23 @@ def _whole_groups(rows: int) -> int:
     return -(-rows // GROUP) * GROUP
 
 
-def _multiply(rows: torch.Tensor, probes: Probes, scores: torch.Tensor) -> None:
-    """Write the product of every query and row into `scores`."""
-    if probes.mix is None:
-        torch.mv(rows, probes.vectors[0], out=scores[0, : len(rows)])
-        return
-    size = BLOCK_ROWS if rows.device.type == "cpu" else DEVICE_ROWS
-    for start, block in _mixed(rows, probes.mix, probes.vectors.dtype, size):
-        scores[:, start : start + len(block)] = probes.vectors @ block.T
-
-
-def _mixed(
-    rows: torch.Tensor, mix: Sequence[float], dtype: torch.dtype, size: int
-) -> Iterator[tuple[int, torch.Tensor]]:
-    """The rows' columns mixed, as `dtype`, in blocks of `size`; a block is overwritten by the next."""
+def _mixed(rows: torch.Tensor, queries: QueryMatrix, scales: torch.Tensor | None) -> Iterator[tuple[int, torch.Tensor]]:
+    """The rows' columns mixed, in the type of the queries, block by block, each with its first row; a block is
+    overwritten by the next. `scales` (rows, columns) bring the vectors of unit columns to their length."""
+    size, mix = BLOCK_ROWS if rows.device.type == "cpu" else DEVICE_ROWS, queries.mix or ()
     # By way of float32, in memory used again: each of the steps is fast, a direct one is not.
     sums = rows.new_empty((size, rows.shape[1] // len(mix)), dtype=torch.float32)
-    wide, narrow = _memory(rows, size, sums.dtype), _memory(sums, size, dtype)
+    wide, narrow = _memory(rows, size, sums.dtype), _memory(sums, size, queries.vectors.dtype)
     for start in range(0, len(rows), size):
-        first, *others = _typed(rows[start : start + size], wide).chunk(len(mix), dim=1)
-        mixed = torch.mul(first, mix[0], out=sums[: len(first)])
-        for share, column in zip(mix[1:], others, strict=True):
+        columns = list(_typed(rows[start : start + size], wide).chunk(len(mix), dim=1))
+        if scales is not None:
+            of = scales[start : start + size]
+            columns = [
+                column * of[:, place, None] if unit else column
+                for place, (column, unit) in enumerate(zip(columns, queries.unit, strict=True))
+            ]
+        mixed = torch.mul(columns[0], mix[0], out=sums[: len(columns[0])])
+        for share, column in zip(mix[1:], columns[1:], strict=True):
             mixed.add_(column, alpha=share)
         yield start, _typed(mixed, narrow)
 

@@ -1,8 +1,7 @@
-"""The executor: a plan in, the candidates that hold its answer out, with the plan as it ran.
+"""The executor: plans in, the candidates that hold their answers out, with the plans as they ran.
 
-Reads the store by vector searches, and proves that no row left unread can be among the best k; or asks its indexes ever
-more widely, until the best k stay the same; or scans the resident rows, for many plans at once. Knows nothing about
-models or metadata.
+It scans the resident rows, for many plans at once; or reads the store by vector searches, and proves that no row left
+unread can be among the best k; or searches its indexes ever more widely, until the best k stay the same.
 """
 
 from __future__ import annotations
@@ -13,14 +12,26 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvsi_db.records import Column, FloatArray
-from cvsi_db.search.plan.nodes import Exclude, TopK, Union, VectorSearch, rewrite_source, scan_of, searches_of, walk
+from cvsi_db.search.plan.nodes import (
+    Exclude,
+    ResidentScan,
+    TopK,
+    Union,
+    VectorSearch,
+    find_node,
+    rewrite_source,
+    searches_of,
+)
+from cvsi_db.search.run.exact_scan import Request, find_rows
 from cvsi_db.search.run.rerank import Candidates, exact_scores, mix, score_error
-from cvsi_db.search.run.resident_matrix import Resident
-from cvsi_db.search.run.resident_search import scan_rows
-from cvsi_db.store.arrow_rows import matrix
-from cvsi_db.store.indexes import Probes
+from cvsi_db.search.run.resident_matrix import Resident, ResidentMatrix
+from cvsi_db.store.arrow_rows import VECTORS, matrix
+from cvsi_db.store.indexes import IndexEffort
 
 if TYPE_CHECKING:
     from cvsi_db.store.images import Store
@@ -31,6 +42,9 @@ FLOAT16_SLACK = 5e-4
 LanceDB rounds the query to float16, a relative 2^-11 at worst and so 4.9e-4 for unit vectors; 2.4e-4 is the most that
 was measured (widths 32 to 1280).
 """
+
+READ_TOGETHER = 1024
+"""The candidates that are read at once, of as many plans as it takes: they stay in the cache until they are scored."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +57,12 @@ class Executed:
 
 @dataclass(frozen=True)
 class Fetch:
-    """What one search gave: its candidates, and the most it says a row it did not give can add to the score."""
+    """What one search gave: its candidates, whether they are all rows that meet the filter, and the most it says a row
+    it did not give can add to the score."""
 
     search: VectorSearch
     candidates: Candidates
-    exhausted: bool
+    complete: bool
     bound: float
 
 
@@ -57,7 +72,7 @@ def run_plan(
     """Candidates among which the best k of the whole gallery are certain to be, unless the plan searches an index.
 
     `resident` keeps the rows that a plan of that strategy scans; without it they are loaded for this plan alone.
-    `version` is the table's, if it was just asked.
+    `version` is the table's, if it was just read.
     """
     return next(run_plans([plan], store, device, resident, version))
 
@@ -67,26 +82,79 @@ def run_plans(
 ) -> Iterator[Executed]:
     """The same for many plans: those that scan the resident rows do so together, the others one after the other.
 
-    Each is given when it is asked for, so that not all candidates must be in memory at once.
+    Each result is made when it is asked for, so that not all candidates must be in memory at once.
     """
-    scans = [plan for plan in plans if scan_of(plan)]
-    scanned = _scan(scans, store, device, resident or Resident(), version) if scans else iter(())
-    return (next(scanned) if scan_of(plan) else _search(plan, store, device) for plan in plans)
+    scans = [plan.source.source if isinstance(plan.source.source, ResidentScan) else None for plan in plans]
+    resident_plans = [(plan, scan) for plan, scan in zip(plans, scans, strict=True) if scan]
+    scanned: Iterator[Executed] = iter(())
+    if resident_plans:
+        start = perf_counter()
+        scanned = _scan(resident_plans, store, (resident or Resident()).matrix(store, device, version), start)
+    for plan, scan in zip(plans, scans, strict=True):
+        yield next(scanned) if scan else _search(plan, store)
+
+
+# --- the resident rows ----------------------------------------------------------------------------------------------
 
 
 def _scan(
-    plans: Sequence[TopK], store: Store, device: str, resident: Resident, version: int | None
+    plans: Sequence[tuple[TopK, ResidentScan]], store: Store, resident: ResidentMatrix, start: float
 ) -> Iterator[Executed]:
-    start = perf_counter()
-    found = scan_rows(plans, store, resident.matrix(store, device, version))
+    """By one scan for all plans; the vectors of their candidates are read as they are asked for."""
+    allowed = {where: _mask(resident, store, where) for where in {scan.where for _, scan in plans} if where is not None}
+    requests, found = [], []
+    for plan, scan in plans:
+        # One more than asked for: the excluded image may be among them.
+        k = plan.k + (scan.exclude is not None)
+        requests.append(
+            Request(plan.source.terms, plan.source.columns, k, None if scan.where is None else allowed[scan.where])
+        )
+    for rows, (_, scan) in zip(find_rows(resident, requests), plans, strict=True):
+        rows = rows[np.argsort(resident.ranks[rows])]
+        image_ids = resident.image_ids.take(pa.array(rows)).to_numpy(zero_copy_only=False)
+        kept = image_ids != scan.exclude
+        found.append((image_ids[kept], rows[kept]))
     share = _milliseconds(start) / len(plans)
-    return (
-        Executed(replace(plan, source=replace(plan.source, source=replace(scan, milliseconds=share))), candidates)
-        for plan, (scan, candidates) in zip(plans, found, strict=True)
-    )
+    vectors = _vectors(resident, requests, [rows for _, rows in found])
+    for (plan, scan), request, (image_ids, _), mixed in zip(plans, requests, found, vectors, strict=True):
+        ran = replace(
+            scan,
+            rows=len(resident.image_ids),
+            matching=None if request.allows is None else int(request.allows.sum()),
+            candidates=len(image_ids),
+            milliseconds=share,
+        )
+        yield Executed(replace(plan, source=replace(plan.source, source=ran)), Candidates(image_ids, mixed))
 
 
-def _search(plan: TopK, store: Store, device: str) -> Executed:
+def _mask(resident: ResidentMatrix, store: Store, where: str) -> npt.NDArray[np.bool_]:
+    """(n,) which resident rows meet a condition."""
+    found = store.scan(["image_id"], where)["image_id"].combine_chunks()
+    mask: npt.NDArray[np.bool_] = pc.is_in(resident.image_ids, value_set=found).to_numpy(zero_copy_only=False)
+    return mask
+
+
+def _vectors(
+    resident: ResidentMatrix, requests: Sequence[Request], found: Sequence[npt.NDArray[np.int64]]
+) -> Iterator[FloatArray]:
+    """The mixed vectors (candidates, dim) of each request, read for as many requests together as READ_TOGETHER says."""
+    sizes = [len(rows) for rows in found]
+    ends, first = np.cumsum([0, *sizes]), 0
+    while first < len(found):
+        last = max(first + 1, int(np.searchsorted(ends, ends[first] + READ_TOGETHER, side="right")) - 1)
+        rows = np.concatenate(found[first:last])
+        shares = np.repeat([request.mix for request in requests[first:last]], sizes[first:last], axis=0)
+        unit = np.repeat([request.unit for request in requests[first:last]], sizes[first:last], axis=0)
+        if unit.any():
+            shares = np.where(unit, shares * resident.unit_scales[rows], shares)
+        yield from np.split(resident.mixed(rows, shares), ends[first + 1 : last] - ends[first])
+        first = last
+
+
+# --- vector searches ------------------------------------------------------------------------------------------------
+
+
+def _search(plan: TopK, store: Store) -> Executed:
     """By vector searches, each round with twice the limits, until the answer is proven, or settled by an index.
 
     The proof is the threshold argument of Fagin, Lotem and Naor ("Optimal aggregation algorithms for middleware", JCSS
@@ -96,46 +164,24 @@ def _search(plan: TopK, store: Store, device: str) -> Executed:
     the partitions and twice the limits change nothing.
     """
     start, searches, rounds, before = perf_counter(), searches_of(plan), 0, None
+    excluded = find_node(plan, Exclude)  # unless each search leaves it out already
     while True:
         rounds += 1
         fetches = [_fetch(search, plan.source.columns, store) for search in searches]
-        candidates = _without(_excluded(plan), _merge([fetch.candidates for fetch in fetches]))
+        found = [fetch.candidates for fetch in fetches]
+        image_ids, places = np.unique(np.concatenate([each.image_ids for each in found]), return_index=True)
+        kept = image_ids != (excluded.image_id if excluded else "")
+        candidates = Candidates(image_ids[kept], np.concatenate([each.mixed for each in found])[places[kept]])
         scores = exact_scores(plan.source, candidates)
-        best = _best(candidates, scores, plan.k)
+        best = candidates.image_ids[np.argsort(-scores, kind="stable")[: plan.k]].tolist()
         if _is_proven(fetches, scores, plan) if plan.is_exact else best == before:
             return Executed(_as_run(plan, fetches, rounds, len(candidates), _milliseconds(start)), candidates)
         searches, before = tuple(_wider(fetch.search) for fetch in fetches), best
 
 
-def _wider(search: VectorSearch) -> VectorSearch:
-    partitions = None if search.partitions is None else 2 * search.partitions
-    return replace(search, limit=2 * _limit(search), partitions=partitions)
-
-
-def _best(candidates: Candidates, scores: FloatArray, k: int) -> list[str]:
-    """The image_ids of the best k, in no order that matters."""
-    best: list[str] = candidates.image_ids[np.argsort(-scores, kind="stable")[:k]].tolist()
-    return best
-
-
-def _fetch(search: VectorSearch, columns: Sequence[Column], store: Store) -> Fetch:
-    # The store refuses what float16 cannot hold: at length 1 no weight can overflow it or sink below its least number.
-    length = float(np.linalg.norm(search.vector))
-    start = perf_counter()
-    probes = None if search.partitions is None else Probes(search.partitions)
-    table = store.search(search.column, search.vector / np.float32(length), _limit(search), search.where, probes=probes)
-    mixed = mix(columns, {column.name: matrix(table, column.name) for column in columns})
-    candidates = Candidates(np.array(table["image_id"].to_pylist(), dtype=np.str_), mixed)
-    search = replace(search, milliseconds=(search.milliseconds or 0.0) + _milliseconds(start))
-    if table.num_rows < _limit(search):
-        return Fetch(search, candidates, exhausted=True, bound=-np.inf)
-    most = length * (table["similarity"][-1].as_py() + FLOAT16_SLACK)
-    return Fetch(search, candidates, exhausted=False, bound=search.column_weight * most)
-
-
 def _is_proven(fetches: Sequence[Fetch], scores: FloatArray, plan: TopK) -> bool:
     # The searches share one filter: what one has read to its end, the others cannot add to.
-    if any(fetch.exhausted for fetch in fetches):
+    if any(fetch.complete for fetch in fetches):
         return True
     if len(scores) < plan.k:
         return False
@@ -144,22 +190,31 @@ def _is_proven(fetches: Sequence[Fetch], scores: FloatArray, plan: TopK) -> bool
     return kth > sum(fetch.bound for fetch in fetches) + score_error(plan.source.terms)
 
 
-def _merge(parts: Sequence[Candidates]) -> Candidates:
-    """The union, ascending by image_id."""
-    image_ids, first = np.unique(np.concatenate([part.image_ids for part in parts]), return_index=True)
-    return Candidates(image_ids, np.concatenate([part.mixed for part in parts])[first])
+def _wider(search: VectorSearch) -> VectorSearch:
+    partitions = None if search.partitions is None else 2 * search.partitions
+    return replace(search, limit=2 * _limit(search), partitions=partitions)
 
 
-def _excluded(plan: TopK) -> str | None:
-    """The image to leave out, if no search leaves it out already."""
-    return next((node.image_id for node in walk(plan) if isinstance(node, Exclude)), None)
-
-
-def _without(image_id: str | None, candidates: Candidates) -> Candidates:
-    if image_id is None:
-        return candidates
-    kept = candidates.image_ids != image_id
-    return Candidates(candidates.image_ids[kept], candidates.mixed[kept])
+def _fetch(search: VectorSearch, columns: Sequence[Column], store: Store) -> Fetch:
+    start, limit, length = perf_counter(), _limit(search), float(np.linalg.norm(search.vector))
+    if search.unit and limit > search.rows:
+        # A search of a unit column may leave out rows whose vector is zero: only a scan is sure to give all rows.
+        table = store.scan(["image_id", *VECTORS], search.where)
+        complete, most = True, -np.inf
+    else:
+        # The store refuses what float16 cannot hold: at length 1 no weight can overflow it or sink below its least.
+        vector = search.vector / np.float32(length)
+        effort = None if search.partitions is None else IndexEffort(search.partitions)
+        table = store.search(search.column, vector, limit, search.where, effort=effort, unit=search.unit)
+        ended = table.num_rows < limit
+        complete = ended and not search.unit
+        most = -np.inf if ended else length * (table["similarity"][-1].as_py() + FLOAT16_SLACK)
+        if search.unit:
+            most = max(most, 0.0)  # what a zero vector adds
+    mixed = mix(columns, {column.name: matrix(table, column.name) for column in columns})
+    candidates = Candidates(np.array(table["image_id"].to_pylist(), dtype=np.str_), mixed)
+    search = replace(search, milliseconds=(search.milliseconds or 0.0) + _milliseconds(start))
+    return Fetch(search, candidates, complete, search.column_weight * most)
 
 
 def _limit(search: VectorSearch) -> int:

@@ -1,8 +1,8 @@
-"""Probes: queries made ready for one product with the resident rows, each with a bound on the error of its scores.
+"""The query matrix: queries made ready for one product with the resident rows, and how far their scores may be off.
 
 The score is linear: the inner product of q = Σ_terms weight · term with the mix Σ_columns share · column. A query alone
-is multiplied with the columns side by side, [(1-γ)·q ; γ·q]; several of one mix with the mixed columns, half as wide.
-Knows nothing about how the product is taken, only in which arithmetic.
+is multiplied with the columns side by side, [(1-γ)·q ; γ·q]; several of one mix with the mixed columns, half as wide,
+and so are those for which a column counts at unit length.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 
 from cvsi_db.records import Column, Term
 from cvsi_db.search.run.rerank import score_error
-from cvsi_db.search.run.resident_matrix import ResidentMatrix
+from cvsi_db.search.run.resident_matrix import NORM_SLACK, ResidentMatrix
 from cvsi_db.store.arrow_rows import VECTORS
 
 LEAST_REACH = 1e-3
@@ -38,7 +38,14 @@ class Request:
     @property
     def mix(self) -> tuple[float, ...]:
         """The share of each column, in VECTORS' order."""
-        return mix_of(self.columns)
+        shares: dict[str, float] = {column.name: column.weight for column in self.columns}
+        return tuple(shares.get(name, 0.0) for name in VECTORS)
+
+    @property
+    def unit(self) -> tuple[bool, ...]:
+        """Whether the vectors of each column count at unit length, in VECTORS' order."""
+        units = {column.name for column in self.columns if column.unit}
+        return tuple(name in units for name in VECTORS)
 
 
 @dataclass(frozen=True)
@@ -56,11 +63,12 @@ SINGLE = Arithmetic(torch.float32, rows=2.0**-7, scores=2.0**-24)  # torch may b
 
 
 @dataclass(frozen=True)
-class Probes:
+class QueryMatrix:
     """The queries of one product: `vectors` (queries, width) of its type, and how far a score may be off, for each.
 
     A query is scaled so that no score exceeds 1: nothing overflows, and the bounds are parts of 1. `mix` holds the
-    shares where the product is to be taken with the mixed columns, and is None where they stay side by side.
+    shares where the product is to be taken with the mixed columns, and is None where they stay side by side; `unit`
+    says which columns count at unit length.
     """
 
     vectors: torch.Tensor
@@ -69,18 +77,10 @@ class Probes:
     allows: tuple[torch.Tensor | None, ...]
     arithmetic: Arithmetic
     mix: tuple[float, ...] | None
-
-    def __len__(self) -> int:
-        return len(self.wanted)
+    unit: tuple[bool, ...]
 
 
-def mix_of(columns: Sequence[Column]) -> tuple[float, ...]:
-    """The share of each column, in VECTORS' order."""
-    shares: dict[str, float] = {column.name: column.weight for column in columns}
-    return tuple(shares.get(name, 0.0) for name in VECTORS)
-
-
-def make_probes(matrix: ResidentMatrix, requests: Sequence[Request], mixed: bool) -> Probes:
+def make_query_matrix(matrix: ResidentMatrix, requests: Sequence[Request], mixed: bool) -> QueryMatrix:
     """The requests, which have one mix, for a product with the `mixed` columns or with both side by side.
 
     With R the length of the longest row of a column, v the column's part of the query vector and w what the product
@@ -88,11 +88,12 @@ def make_probes(matrix: ResidentMatrix, requests: Sequence[Request], mixed: bool
     |w| · R, and the float32 scores of the rerank are off by score_error, times R for a row of that length.
     """
     arithmetic = _arithmetic(matrix, mixed)
-    shares, reach = np.array(requests[0].mix), np.maximum(matrix.longest, LEAST_REACH)
+    shares, unit = np.array(requests[0].mix), requests[0].unit
+    reach = np.maximum(np.where(unit, 1 + NORM_SLACK, matrix.longest), LEAST_REACH)
     longest = float(np.abs(shares) @ reach)  # no mix is longer
     if mixed:
         shares, reach = np.ones(1), np.array([longest])
-    exact = shares[:, None] * np.stack([_query(request.terms) for request in requests])[:, None]
+    exact = shares[:, None] * np.stack([_query_vector(request.terms) for request in requests])[:, None]
     most = np.linalg.norm(exact, axis=2) @ reach
     most[most == 0] = 1.0
     exact /= most[:, None, None]  # (queries, columns, dim)
@@ -101,17 +102,18 @@ def make_probes(matrix: ResidentMatrix, requests: Sequence[Request], mixed: bool
     products = arithmetic.rows + (exact[0].size + 8) * FLOAT32
     scan = (np.linalg.norm(exact - rounded, axis=2) + products * np.linalg.norm(rounded, axis=2)) @ reach
     rerank = np.array([score_error(request.terms) for request in requests]) * longest / most
-    return Probes(
+    return QueryMatrix(
         taken.flatten(1).to(matrix.rows.device),
         scan + rerank,
-        np.array([min(request.k, len(matrix) + 1) for request in requests]),
+        np.array([min(request.k, len(matrix.image_ids) + 1) for request in requests]),
         _masks(requests, matrix.rows.device),
         arithmetic,
         requests[0].mix if mixed else None,
+        unit,
     )
 
 
-def _query(terms: Sequence[Term]) -> npt.NDArray[np.float64]:
+def _query_vector(terms: Sequence[Term]) -> npt.NDArray[np.float64]:
     """(dim,) the weighted sum of the terms."""
     weights = np.array([term.weight for term in terms], dtype=np.float64)
     return np.asarray(weights @ np.stack([term.vector for term in terms]), dtype=np.float64)

@@ -1,7 +1,7 @@
 """The rerank: candidates in, the best k with their exact scores out.
 
 Scores are float32, from vectors that are stored as float16, and the same on every device: candidates are few, and so
-they are scored where they are named. Knows nothing about where they come from.
+they are scored on the CPU.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from cvsi_db.records import Column, ColumnName, FloatArray, Term
 from cvsi_db.search.plan.nodes import Rerank, TopK
+from cvsi_db.search.result import Ranking
 
 
 @dataclass(frozen=True)
@@ -27,17 +28,6 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.image_ids)
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """The best k, best first: `scores` (k,), and `similarities` and `contributions` (k, terms), all float32."""
-
-    image_ids: tuple[str, ...]
-    terms: tuple[Term, ...]
-    scores: FloatArray
-    similarities: FloatArray
-    contributions: FloatArray
 
 
 def rerank(plan: TopK, candidates: Candidates) -> Ranking:
@@ -79,9 +69,21 @@ def term_similarities(node: Rerank, candidates: Candidates) -> FloatArray:
 
 
 def mix(columns: Sequence[Column], vectors: Mapping[ColumnName, FloatArray]) -> FloatArray:
-    """(n, dim) float32: the weighted sum of the columns' vectors (n, dim), every product and sum rounded."""
-    parts = [np.float32(column.weight) * vectors[column.name] for column in columns]
+    """(n, dim) float32: the weighted sum of the columns' vectors (n, dim), every product and sum rounded.
+
+    The share of a `unit` column's vector is its weight times the vector's unit scale, rounded to float32.
+    """
+    parts = []
+    for column in columns:
+        share = np.float64(column.weight) * unit_scales(vectors[column.name]) if column.unit else column.weight
+        parts.append(np.asarray(share, dtype=np.float32)[..., None] * vectors[column.name])
     return np.asarray(np.sum(parts, axis=0), dtype=np.float32)
+
+
+def unit_scales(vectors: FloatArray) -> FloatArray:
+    """(...,) float32: what each vector (..., dim) is multiplied by to be of length 1; 0 for a zero vector."""
+    lengths = np.sqrt(np.vecdot(vectors, vectors))
+    return np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
 
 
 def _weights(terms: Sequence[Term]) -> FloatArray:

@@ -2,7 +2,7 @@
 
 Takes a store, gives a ResidentMatrix of its newest version. Vectors keep their float16 on a CPU, whose product with
 one float16 vector reads half the bytes of float32; other devices hold them as float32, because their float16 products
-may sum in float16. Knows nothing about queries. torch loads with the first matrix.
+may sum in float16. torch loads with the first matrix.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvsi_db.records import FloatArray
+from cvsi_db.search.run.rerank import unit_scales
 from cvsi_db.store.arrow_rows import VECTORS
 
 if TYPE_CHECKING:
     from cvsi_db.store.images import Store
 
 BATCH_ROWS = 8192
-"""Loading reads so many rows at a time, 16 MiB at width 512: large enough that the overhead of a batch is nothing."""
+"""How many rows loading reads at a time, 16 MiB at width 512: enough to make the overhead of a batch nothing."""
 
 NORM_SLACK = 1e-3
 """A float32 norm is rounded; this much longer, as a part of itself, it bounds the true one."""
@@ -51,6 +52,15 @@ class ResidentMatrix:
         ranks[pc.array_sort_indices(self.image_ids).to_numpy()] = np.arange(len(self))
         return ranks
 
+    @cached_property
+    def unit_scales(self) -> FloatArray:
+        """(n, columns) float32: what each vector is multiplied by where its column counts at unit length."""
+        scales = np.empty((len(self.image_ids), len(VECTORS)), np.float32)
+        for start in range(0, len(scales), BATCH_ROWS):
+            block = self.rows[start : start + BATCH_ROWS].float().cpu().numpy()
+            scales[start : start + len(block)] = unit_scales(block.reshape(len(block), len(VECTORS), -1))
+        return scales
+
     def mixed(self, rows: npt.NDArray[np.int64], shares: npt.NDArray[np.float64]) -> FloatArray:
         """(len(rows), dim) float32: these rows' columns mixed, each row by its own `shares` (len(rows), columns)."""
         import torch
@@ -64,7 +74,7 @@ class ResidentMatrix:
 
 
 class Resident:
-    """Who keeps the matrix for the life of a gallery, and counts the rows and the searches of its table's version.
+    """Keeps the matrix for the life of a gallery, and counts the rows and the searches of its table's version.
 
     Several threads may use it at once: one loads, the others wait, and a matrix once given never changes.
     """
@@ -103,7 +113,7 @@ class Resident:
         return times if counted == version else 0
 
     def count(self, version: int, searches: int = 1) -> None:
-        """Note that this version of the table has answered so many more."""
+        """Note that this version of the table has answered this many more."""
         with self._lock:
             self._counted = (version, self.searches(version) + searches)
 
@@ -135,7 +145,8 @@ def _read(store: Store, device: str, version: int, count: int) -> ResidentMatrix
         if end > count:
             return None
         for place, name in enumerate(VECTORS):
-            rows[filled:end, place * store.dim : (place + 1) * store.dim] = torch.from_numpy(_stored(batch, name))
+            stored = batch[name].flatten().to_numpy(zero_copy_only=False).reshape(len(batch), store.dim).copy()
+            rows[filled:end, place * store.dim : (place + 1) * store.dim] = torch.from_numpy(stored)
         # Taken, that is copied: a column of a batch keeps the whole batch in memory.
         image_ids.append(batch["image_id"].take(pa.array(range(len(batch)), pa.int64())))
         filled = end
@@ -155,9 +166,3 @@ def _longest(rows: Any) -> tuple[float, ...]:
         lengths = block.float().unflatten(1, (len(VECTORS), -1)).norm(dim=2)
         longest = torch.maximum(longest, lengths.amax(dim=0).cpu()) if len(block) else longest
     return tuple(length * (1 + NORM_SLACK) for length in longest.tolist())
-
-
-def _stored(batch: pa.RecordBatch, column: str) -> Any:
-    """(n, dim) float16: a column as it is stored."""
-    vectors = batch[column]
-    return vectors.flatten().to_numpy(zero_copy_only=False).reshape(len(batch), vectors.type.list_size).copy()

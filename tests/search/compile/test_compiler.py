@@ -10,7 +10,7 @@ import pytest
 
 from cvsi_db.errors import CvsiError, FilterError, QueryError, RankError, RewriteError
 from cvsi_db.models.rewriters import FirstAnswer
-from cvsi_db.query.presets import EXAMPLE_WEIGHTS, PRESETS
+from cvsi_db.query.weights import EXAMPLE_WEIGHTS, PRESETS
 from cvsi_db.records import EXAMPLE_TERMS, METHOD_TERMS, TERM_NAMES, ComposedQuery, FloatArray, Preset, Rewrite
 from cvsi_db.search import SearchContext
 from cvsi_db.search.compile.compiler import (

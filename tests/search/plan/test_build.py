@@ -14,8 +14,8 @@ import pytest
 from cvsi_db.errors import RankError
 from cvsi_db.records import Branch, Column, LogicalQuery, Term
 from cvsi_db.search.plan.build import build_plan, naive_plan
-from cvsi_db.search.plan.facts import NO_FACTS, Facts
 from cvsi_db.search.plan.nodes import format_plan
+from cvsi_db.search.plan.strategies import NO_FACTS, Facts
 from cvsi_db.search.run.executor import run_plan
 from cvsi_db.search.run.rerank import rerank
 from tests.search.conftest import assert_exact, brute_force, logical_query, unit
@@ -40,14 +40,14 @@ BOTH_WAYS = LogicalQuery(
         Branch("image_objects", (Term("image", unit(1), -1.0),)),
     ),
     (Column("image_vector", 0.9), Column("caption_vector", 0.1)),
-    filter=None,
+    where=None,
     exclude=None,
     k=3,
 )
 LACKING = LogicalQuery(
     (Branch("image_objects", (Term("image", unit(1), 1.0),)),),
     (Column("image_vector", 1.0),),
-    filter=None,
+    where=None,
     exclude=None,
     k=5,
     missing=("pseudo_token",),
@@ -69,6 +69,8 @@ PLANS: dict[str, tuple[LogicalQuery, Facts]] = {
     "resident_where_branches_cancel_out": (BOTH_WAYS, LOADED),
     "indexed": (logical_query(CVSI, 0.2, k=10), INDEXED),
     "indexed_with_filter": (logical_query(CVSI, 0.2, 30, "width > 300", REFERENCE), INDEXED),
+    "unit_captions": (logical_query(CVSI, 0.1, 30, "width > 900", REFERENCE, unit_captions=True), NO_FACTS),
+    "unit_captions_in_memory": (logical_query(CVSI, 0.1, k=10, unit_captions=True), LOADED),
     "a_branch_is_missing": (LACKING, NO_FACTS),
     "a_branch_is_missing_in_memory": (LACKING, LOADED),
 }

@@ -5,19 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cvsi_db.search.plan.build import build_plan, naive_plan
-from cvsi_db.search.plan.facts import Facts
-from cvsi_db.search.plan.nodes import ResidentScan, TopK, scan_of, searches_of
-from cvsi_db.search.plan.rules import (
+from cvsi_db.search.plan.build import (
     MIN_LIMIT,
     OVERFETCH,
     REFINE,
+    build_plan,
     drop_zero_branches,
     drop_zero_columns,
+    naive_plan,
     push_down_exclusion,
     push_down_filter,
     set_limits,
 )
+from cvsi_db.search.plan.nodes import ResidentScan, TopK, scan_of, searches_of
+from cvsi_db.search.plan.strategies import Facts
 from tests.search.conftest import logical_query
 
 ALL = [0.5, 0.1, 0.3, 0.2, 0.1]

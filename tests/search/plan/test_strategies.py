@@ -14,13 +14,22 @@ from hypothesis import strategies as st
 from cvsi_db.errors import RankError
 from cvsi_db.records import Branch, Column, LogicalQuery, Term
 from cvsi_db.search.plan.build import build_plan, naive_plan
-from cvsi_db.search.plan.facts import NO_FACTS, Facts
 from cvsi_db.search.plan.nodes import EXACT, Strategy, TopK, searches_of
-from cvsi_db.search.plan.strategies import judge_fused, judge_resident, use_fused
+from cvsi_db.search.plan.strategies import NO_FACTS, Facts, judge_fused, judge_resident, use_fused
+from cvsi_db.search.result import Ranking
 from cvsi_db.search.run.executor import run_plan, run_plans
-from cvsi_db.search.run.rerank import Ranking, rerank
+from cvsi_db.search.run.rerank import rerank
 from cvsi_db.search.run.resident_matrix import Resident
-from tests.search.conftest import assert_exact, brute_force, fill, logical_query, new_store, random_vectors, unit
+from tests.search.conftest import (
+    assert_exact,
+    brute_force,
+    fill,
+    logical_query,
+    new_store,
+    random_vectors,
+    unit,
+    with_caption_means,
+)
 
 if TYPE_CHECKING:
     from cvsi_db.search.run.executor import Executed
@@ -37,18 +46,22 @@ QUERIES = st.builds(
     where=FILTERS,
     exclude=st.sampled_from([None, f"{7919:064x}", f"{7919 * 2 % 10007:064x}", "none-such"]),
     seed=st.integers(0, 50),
+    unit_captions=st.booleans(),
 )
 QUICK = settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
 
-@pytest.fixture(scope="module", params=["distinct", "ties", "copies", "bare"])
+@pytest.fixture(scope="module", params=["distinct", "ties", "copies", "bare", "means"])
 def gallery(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Galleries of 130 rows: distinct ones, few distinct ones, one only, and some without captions."""
+    """Galleries of 130 rows: distinct ones, few distinct ones, one only, some without captions, and some whose caption
+    vectors are means of 15 unit vectors that agree more or less, as captions do."""
     vectors = random_vectors(130, seed=6)
     if request.param == "ties":
         vectors = np.tile(vectors[:7], (19, 1, 1))[:130]
     if request.param == "copies":
         vectors = np.repeat(vectors[:1], 130, axis=0)
+    if request.param == "means":
+        vectors = with_caption_means(vectors)
     store = fill(new_store(tmp_path_factory.mktemp(request.param)), vectors)
     if request.param == "bare":
         rows = store.rows([f"{number * 7919 % 10007:064x}" for number in range(0, 130, 3)])

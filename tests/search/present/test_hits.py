@@ -10,8 +10,9 @@ import pytest
 from cvsi_db.records import METHOD_TERMS, ComposedQuery
 from cvsi_db.search import SearchContext, search
 from cvsi_db.search.plan.nodes import EXACT, Strategy
-from cvsi_db.search.present.hits import explain_text, to_json
-from cvsi_db.search.present.score_gap import clear_gap
+from cvsi_db.search.present.explain import explain_text
+from cvsi_db.search.present.json import to_json
+from cvsi_db.search.score_gap import clear_gap
 from tests.fakes import FakeEncoder, make_picture
 from tests.search.conftest import assert_exact, brute_force, fill, random_vectors
 
@@ -65,7 +66,7 @@ def test_explain_tells_texts_weights_plan_and_time(context: SearchContext) -> No
 def test_explain_shows_the_branch_that_a_bundle_without_phi_lacks(context: SearchContext) -> None:
     fill(context.store, random_vectors(5, seed=4))
     query = ComposedQuery(make_picture(), "with a hat", k=2, preset="fashioniq")
-    text = explain_text(search(query, replace(context, phi=None)))
+    text = explain_text(search(query, replace(context, models=replace(context.models, phi=None))))
     assert "branch pseudo_token is missing: this bundle has no phi\n" in text
     assert "Union by image_id rounds=1 candidates=5 without pseudo_token\n" in text
     assert text.count("warning: this bundle has no phi") == 1

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import replace
+from fnmatch import fnmatch
+from importlib.resources import files
 from pathlib import Path
 
-from cvsi_db.records import ComposedQuery, SearchResult
-from cvsi_db.search import SearchContext, search
+from cvsi_db.records import ComposedQuery
+from cvsi_db.search import SearchContext, SearchResult, search
 from cvsi_db.search.present.html import THUMBNAIL, thumbnail, to_html
 from tests.fakes import make_picture
 from tests.search.conftest import fill, random_vectors
@@ -36,7 +39,7 @@ def test_texts_and_paths_are_escaped(context: SearchContext) -> None:
     )
     assert "<script" not in page
     assert "with &lt;script&gt;alert(1)&lt;/script&gt;" in page
-    assert "&lt;script&gt;&quot;onerror=1.png" in page
+    assert "&lt;script&gt;&#34;onerror=1.png" in page
 
 
 def test_a_page_without_hits_says_so(context: SearchContext) -> None:
@@ -67,3 +70,12 @@ def test_examples_are_on_the_page_when_given(context: SearchContext, photos: Pat
     assert "<dt>negative</dt><dd>a &lt;tree&gt;</dd>" in page
     assert 'negative text <span class="number">× -0.5</span>' in page
     assert page.count("var(--negative)") == 4
+
+
+def test_the_wheel_holds_the_template_and_the_style_sheet() -> None:
+    declared = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    names = {each.name for each in files("cvsi_db.search.present").iterdir() if not each.name.endswith((".py", "__"))}
+    assert names == {"hits.css", "hits.html.jinja"}
+    globs = declared["package-data"]["cvsi_db.search.present"]
+    assert "cvsi_db.search.present" in declared["packages"]
+    assert all(any(fnmatch(name, glob) for glob in globs) for name in names)

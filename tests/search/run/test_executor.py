@@ -9,11 +9,11 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from cvsi_db.query.checks import PRESETS
+from cvsi_db.query.weights import PRESETS
 from cvsi_db.records import LogicalQuery
-from cvsi_db.search.plan.build import build_plan, naive_plan
-from cvsi_db.search.plan.nodes import TopK, VectorSearch, rewrite_searches, searches_of, union_of
-from cvsi_db.search.plan.rules import push_down_exclusion, push_down_filter
+from cvsi_db.search.plan.build import build_plan, naive_plan, push_down_exclusion, push_down_filter
+from cvsi_db.search.plan.nodes import TopK, searches_of, union_of, with_searches
+from cvsi_db.search.plan.strategies import NO_FACTS, Facts
 from cvsi_db.search.run.executor import FLOAT16_SLACK, run_plan
 from cvsi_db.search.run.rerank import rerank
 from tests.search.conftest import assert_exact, brute_force, fill, logical_query, new_store, random_vectors, unit
@@ -32,20 +32,21 @@ def answer(store: Store, plan: TopK) -> list[tuple[str, float]]:
 
 
 def limited(plan: TopK, limit: int) -> TopK:
-    return rewrite_searches(plan, lambda search: replace(search, limit=limit))
+    return with_searches(plan, [replace(search, limit=limit) for search in searches_of(plan)])
 
 
-def check(store: Store, logical: LogicalQuery, limit: int | None = None) -> None:
-    plan = build_plan(logical, store.count())
+def check(store: Store, logical: LogicalQuery, limit: int | None = None, facts: Facts = NO_FACTS) -> None:
+    plan = build_plan(logical, store.count(), facts)
     found = answer(store, plan if limit is None else limited(plan, limit))
     assert_exact(found, brute_force(store, logical), logical.k)
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
 @pytest.mark.parametrize("limit", [None, 5])
-def test_every_preset_equals_brute_force(big_store: Store, name: str, limit: int | None) -> None:
+def test_every_preset_equals_brute_force(mean_store: Store, name: str, limit: int | None) -> None:
     preset = PRESETS[name]
-    check(big_store, logical_query(list(preset.weights.values()), preset.gamma, k=10), limit)
+    weights = list(preset.weights.values())
+    check(mean_store, logical_query(weights, preset.gamma, k=10, unit_captions=preset.unit_captions), limit)
 
 
 @settings(max_examples=30, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
@@ -56,11 +57,21 @@ def test_every_preset_equals_brute_force(big_store: Store, name: str, limit: int
     where=FILTERS,
     limit=st.sampled_from([None, 1, 40]),
     seed=st.integers(0, 50),
+    unit_captions=st.booleans(),
+    facts=st.sampled_from([NO_FACTS, Facts(forced="branches")]),
 )
 def test_any_weights_equal_brute_force(
-    big_store: Store, weights: list[float], gamma: float, k: int, where: str | None, limit: int | None, seed: int
+    mean_store: Store,
+    weights: list[float],
+    gamma: float,
+    k: int,
+    where: str | None,
+    limit: int | None,
+    seed: int,
+    unit_captions: bool,
+    facts: Facts,
 ) -> None:
-    check(big_store, logical_query(weights, gamma, k, where, exclude=f"{7919:064x}", seed=seed), limit)
+    check(mean_store, logical_query(weights, gamma, k, where, f"{7919:064x}", seed, unit_captions), limit, facts)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
@@ -106,15 +117,27 @@ def test_one_round_is_enough_when_a_search_reads_everything(tiny_store: Store) -
 def test_the_rules_do_not_change_the_answer(big_store: Store) -> None:
     logical = logical_query([0.6, 0, 0.4, 0.0, 0.0], 0.2, k=10, where="width > 900", exclude=f"{7919:064x}")
     naive = push_down_exclusion(push_down_filter(naive_plan(logical, big_store.count())))
-    kept = rewrite_searches(naive, lambda search: search if np.any(search.vector) else None)
+    kept = with_searches(naive, [search for search in searches_of(naive) if np.any(search.vector)])
     assert answer(big_store, kept) == answer(big_store, build_plan(logical, big_store.count()))
 
 
-def test_the_slack_covers_the_arithmetic_of_the_store(big_store: Store) -> None:
+def test_the_slack_covers_the_arithmetic_of_the_store(mean_store: Store) -> None:
     worst = 0.0
     for seed in range(20):
-        search = VectorSearch("pseudo_token", "image_vector", 1.0, unit(seed), 1500)
-        table = big_store.search(search.column, search.vector, 1500)
-        exact = np.stack(table["image_vector"].to_numpy(zero_copy_only=False)).astype(np.float64) @ search.vector
+        table = mean_store.search("image_vector", unit(seed), 1500)
+        exact = np.stack(table["image_vector"].to_numpy(zero_copy_only=False)).astype(np.float64) @ unit(seed)
+        worst = max(worst, float(np.abs(exact - table["similarity"].to_numpy()).max()))
+        table = mean_store.search("caption_vector", unit(seed), 1500, unit=True)
+        captions = np.stack(table["caption_vector"].to_numpy(zero_copy_only=False)).astype(np.float64)
+        exact = captions @ unit(seed) / np.maximum(np.linalg.norm(captions, axis=1), 1e-9)
         worst = max(worst, float(np.abs(exact - table["similarity"].to_numpy()).max()))
     assert 0 < worst < FLOAT16_SLACK
+
+
+@pytest.mark.parametrize("gamma", [0.1, 1.0])
+def test_images_without_captions_are_found_where_captions_count_at_unit_length(tmp_path: Path, gamma: float) -> None:
+    vectors = random_vectors(300, seed=9)
+    vectors[::3, 1] = 0
+    store = fill(new_store(tmp_path), vectors)
+    for k in (3, 150, 250):
+        check(store, logical_query([0.2, 0, 0.6, 0.2, 0], gamma, k, unit_captions=True), limit=20)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cvsi_db.errors import RankError
-from cvsi_db.records import Branch, Column, ComposedQuery, LogicalQuery, SearchResult, Term
-from cvsi_db.search import SearchContext, facts, search, strategies
-from cvsi_db.search.plan.build import build_plan, naive_plan
-from cvsi_db.search.plan.facts import NO_FACTS, Facts
-from cvsi_db.search.plan.nodes import TopK, rewrite_searches, searches_of, union_of
-from cvsi_db.search.plan.rules import drop_zero_columns, push_down_exclusion
-from cvsi_db.search.plan.strategies import judge_indexed, use_indexed
-from cvsi_db.search.present.hits import to_json
+from cvsi_db.records import Branch, Column, ComposedQuery, LogicalQuery, Term
+from cvsi_db.search import SearchContext, SearchResult, search
+from cvsi_db.search.plan import strategies
+from cvsi_db.search.plan.build import build_plan, drop_zero_columns, naive_plan, push_down_exclusion
+from cvsi_db.search.plan.nodes import TopK, searches_of, union_of, with_searches
+from cvsi_db.search.plan.strategies import NO_FACTS, Facts, gather_facts, judge_indexed, use_indexed
+from cvsi_db.search.present.json import to_json
 from cvsi_db.search.run.executor import run_plan
 from cvsi_db.search.run.rerank import rerank
 from cvsi_db.store.indexes import IndexFacts
@@ -89,6 +88,18 @@ def test_branches_that_cancel_out_are_not_searched_by_index() -> None:
         build_plan(logical, MILLION, Facts(forced="indexed"))
 
 
+def test_captions_at_unit_length_are_not_searched_by_index() -> None:
+    logical = logical_query(CVSI, 0.1, k=10, unit_captions=True)
+    plan = build_plan(logical, MILLION, Facts(2048, 4096, indexes=BOTH))
+    assert (plan.strategy, plan.why) == (
+        "fused",
+        "the first search over these 1,000,000 rows does not load them; no index ranks caption_vector at unit length",
+    )
+    assert build_plan(replace(logical, columns=logical.columns[:1]), MILLION, Facts(indexes=BOTH)).strategy == "indexed"
+    with pytest.raises(RankError, match="cannot search by index: no index ranks caption_vector at unit length"):
+        build_plan(logical, MILLION, Facts(forced="indexed"))
+
+
 def test_rows_in_memory_come_before_an_index_and_an_index_before_a_fused_search() -> None:
     logical = logical_query(CVSI, 0.1, k=10)
     told = Facts(2048, 4096, indexes=BOTH)
@@ -134,7 +145,7 @@ def test_the_best_hit_can_be_the_one_left_out(indexed_store: Store) -> None:
 def test_it_widens_until_the_answer_stays_the_same(indexed_store: Store) -> None:
     logical = logical_query(CVSI, 0.3, 20)
     plan = build_plan(logical, 1500, Facts(forced="indexed"))
-    narrow = rewrite_searches(plan, lambda each: replace(each, limit=20, partitions=1))
+    narrow = with_searches(plan, [replace(each, limit=20, partitions=1) for each in searches_of(plan)])
     executed = run_plan(narrow, indexed_store, "cpu")
     rounds = union_of(executed.plan).rounds
     assert rounds is not None
@@ -157,7 +168,6 @@ def test_more_hits_than_rows_gives_all_rows(indexed_store: Store) -> None:
 @pytest.fixture
 def large(context: SearchContext, indexed_store: Store, monkeypatch: pytest.MonkeyPatch) -> SearchContext:
     """A gallery that counts as large: its index is asked, for filters that at least 500 rows meet."""
-    monkeypatch.setattr(facts, "VECTOR_INDEX_ROWS", 1000)
     monkeypatch.setattr(strategies, "VECTOR_INDEX_ROWS", 1000)
     monkeypatch.setattr(strategies, "FLAT_ROWS", 500)
     return replace(context, store=indexed_store, resident_mb=0)
@@ -197,9 +207,9 @@ def test_what_an_index_gave_is_reranked_with_a_warning(large: SearchContext) -> 
 def test_the_indexes_are_looked_up_only_where_one_may_be_asked(
     large: SearchContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert {index.column for index in facts.gather_facts(large).indexes} >= {"image_vector", "caption_vector"}
+    assert {index.column for index in gather_facts(large).indexes} >= {"image_vector", "caption_vector"}
     loaded = replace(large, resident_mb=100)
-    assert facts.gather_facts(loaded).indexes
-    assert not facts.gather_facts(loaded, batch=2).indexes
-    monkeypatch.setattr(facts, "VECTOR_INDEX_ROWS", 1501)
-    assert not facts.gather_facts(large).indexes
+    assert gather_facts(loaded).indexes
+    assert not gather_facts(loaded, batch=2).indexes
+    monkeypatch.setattr(strategies, "VECTOR_INDEX_ROWS", 1501)
+    assert not gather_facts(large).indexes

@@ -14,9 +14,10 @@ import torch
 
 from cvsi_db.errors import UsageError
 from cvsi_db.records import Column, ComposedQuery, Term
-from cvsi_db.search import SearchContext, probes, scan, search, search_many
-from cvsi_db.search.plan.facts import BUDGET_MB, gather_facts, memory_budget
+from cvsi_db.search import SearchContext, search, search_many
 from cvsi_db.search.plan.nodes import format_plan
+from cvsi_db.search.plan.strategies import BUDGET_MB, gather_facts, memory_budget
+from cvsi_db.search.run import exact_scan, query_matrix
 from cvsi_db.search.run.exact_scan import find_rows
 from cvsi_db.search.run.query_matrix import Request
 from cvsi_db.search.run.rerank import mix
@@ -38,7 +39,7 @@ def filled(context: SearchContext) -> SearchContext:
 
 
 def strategies(context: SearchContext, times: int) -> list[str]:
-    return [search(QUERY, context).plan.strategy for _ in range(times)]  # type: ignore[attr-defined]
+    return [search(QUERY, context).plan.strategy for _ in range(times)]
 
 
 # --- loading --------------------------------------------------------------------------------------------------------
@@ -124,7 +125,7 @@ def test_a_budget_that_is_too_small_is_told_by_the_plan(filled: SearchContext) -
     context = replace(filled, resident_mb=0)
     search(QUERY, context)
     told = "fused: 60 rows take 1 MB, above the 0 MB they may"
-    assert told in format_plan(search(QUERY, context).plan)  # type: ignore[arg-type]
+    assert told in format_plan(search(QUERY, context).plan)
     assert not context.resident.is_loaded(context.store.version)
 
 
@@ -183,7 +184,7 @@ def test_many_searches_give_what_single_ones_give(filled: SearchContext) -> None
         for rank in (None, "edited_captions - 0.5*image")
     ]
     many = search_many(queries, filled)
-    assert {each.plan.strategy for each in many} == {"resident"}  # type: ignore[attr-defined]
+    assert {each.plan.strategy for each in many} == {"resident"}
     for query, result in zip(queries, many, strict=True):
         single = search(query, replace(filled, resident=Resident(), strategy="branches"))
         assert list(result) == list(single)
@@ -194,7 +195,7 @@ def test_many_searches_give_what_single_ones_give(filled: SearchContext) -> None
 def test_many_is_none_or_one(filled: SearchContext) -> None:
     assert search_many([], filled) == []
     (one,) = search_many([QUERY], filled)
-    assert one.plan.strategy == "fused"  # type: ignore[attr-defined]
+    assert one.plan.strategy == "fused"
     assert list(one) == list(search(QUERY, filled))
 
 
@@ -231,14 +232,14 @@ def best_rows(resident: ResidentMatrix, request: Request) -> set[int]:
     return set(np.flatnonzero((scores >= least) & (scores > -np.inf)).tolist())
 
 
-@pytest.mark.parametrize("count", [1, scan.BATCH_FROM])
+@pytest.mark.parametrize("count", [1, exact_scan.BATCH_FROM])
 @pytest.mark.parametrize("kind", ["bfloat16", "no bfloat16", "device"])
 @pytest.mark.parametrize("spread", [0.0, 1e-4, 0.02, 3.0])
 def test_the_rows_in_question_hold_the_best(
     count: int, kind: str, spread: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probes, "_has_bfloat16", lambda: kind == "bfloat16")
-    monkeypatch.setattr(scan, "DEVICE_ROWS", 3000)
+    monkeypatch.setattr(query_matrix, "_has_bfloat16", lambda: kind == "bfloat16")
+    monkeypatch.setattr(exact_scan, "DEVICE_ROWS", 3000)
     resident = crowded(5000, spread)
     if kind == "device":  # where rows are float32
         resident = replace(resident, rows=resident.rows.float())
@@ -253,7 +254,7 @@ def test_the_rows_in_question_hold_the_best(
 @pytest.mark.parametrize("scores", [1, 2**14, 2**23])
 def test_passes_mixes_filters_and_sizes_keep_the_best(scores: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Several passes, the last one no whole group; two mixes in one batch; filters; more asked for than there is."""
-    monkeypatch.setattr(scan, "PASS_SCORES", scores)
+    monkeypatch.setattr(exact_scan, "PASS_SCORES", scores)
     resident, rng = crowded(4999, 0.5), np.random.default_rng(2)
     resident.rows[1000:1040] = resident.rows[2500]  # neighbours alike
     masks = [rng.random(4999) < share for share in (0.5, 0.002, 0.0)]

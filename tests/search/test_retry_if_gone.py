@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from cvsi_db.errors import ImageGoneError
-from cvsi_db.records import ComposedQuery, SearchResult
-from cvsi_db.search import ATTEMPTS, SearchContext, search, search_many
+from cvsi_db.records import ComposedQuery
+from cvsi_db.search import ATTEMPTS, SearchContext, SearchResult, search, search_many
 from cvsi_db.store.images import Store
 from tests.fakes import make_picture
 from tests.search.conftest import fill, random_vectors

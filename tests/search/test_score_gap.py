@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cvsi_db.search.present.score_gap import CUT_WINDOW, FEWEST, clear_gap
+from cvsi_db.search.score_gap import CUT_WINDOW, FEWEST, clear_gap
 
 TAIL = [0.40 - 0.005 * place for place in range(20)]
 

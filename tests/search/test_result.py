@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from cvsi_db.errors import QueryError, RankError
-from cvsi_db.records import ComposedQuery, SearchResult, TermName
-from cvsi_db.search import SearchContext, search
-from cvsi_db.search.reweight import LONGEST, outside_bound
+from cvsi_db.records import ComposedQuery, TermName
+from cvsi_db.search import SearchContext, SearchResult, search
+from cvsi_db.search.result import LONGEST, outside_bound
 from tests.fakes import FakeEncoder, make_picture
 from tests.search.conftest import fill, random_vectors, unit
 
@@ -91,9 +91,9 @@ def test_offset_and_cuts_hold_for_the_new_order(filled: SearchContext) -> None:
 @pytest.mark.parametrize(
     ("weights", "reason"),
     [
-        ({"liked": 1.0}, "liked takes pictures to be near"),
-        ({"image": float("nan")}, "unknown term 'nan'"),
-        ({}, "the rank is empty"),
+        ({"liked": 1.0}, "liked needs images to be near"),
+        ({"image": float("nan")}, "gives image the weight nan"),
+        ({}, "every weight of this query is 0"),
         ("image*image", "not linear"),
         ({"image": 0.0}, "every weight of this query is 0"),
     ],

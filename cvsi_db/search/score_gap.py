@@ -1,7 +1,4 @@
-"""The cut: where a list of scores falls off so clearly that what follows is no answer.
-
-Takes scores, best first; returns how many come before the first clear gap. Knows nothing about what was scored.
-"""
+"""The score gap: where a list of scores, best first, falls off so clearly that what follows is no answer."""
 
 from __future__ import annotations
 
@@ -10,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 CUT_WINDOW = 50
-"""The best scores that are judged, always as many, so that every page of an answer is cut at the same place."""
+"""How many of the best scores are judged: always the same number, so that every page of an answer ends at one place."""
 
 FEWEST = 10
-"""With fewer scores there is no telling what step between two of them is usual."""
+"""With fewer scores nothing can be said of what step between two of them is usual."""
 
 FOLLOWING = 20
 """The steps after a gap that it is measured by, beside all those before it: further down, lists are another matter."""
 
 CLEAR = 9.0
-"""How often a step must be the usual one. In lists that have no gap at all, 7 % are cut (a test holds it there)."""
+"""A gap is this many times the usual step. In lists that have no gap at all, 7 % are cut (a test holds it there)."""
 
 LEAST_SHARE = 0.1
 """The part of the judged range that a gap must be at least: a step may be unusual and still mean nothing."""

@@ -1,0 +1,214 @@
+"""The result of a search: its hits, what led to them, and the same images in the order of other weights.
+
+A ranking and the metadata of its images make a pool, a pool makes the hits that a query shows. A result keeps its pool,
+so that it can be reranked without a model call or a table scan; the reranked result says when an image outside the pool
+may belong among its hits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from cvsi_db.errors import QueryError
+from cvsi_db.query.options import BY_FIELD
+from cvsi_db.query.weights import check_weights, choose_weights, weights_of
+from cvsi_db.records import CompiledQuery, ComposedQuery, FloatArray, Term, TermName
+from cvsi_db.search.plan.nodes import TopK
+from cvsi_db.search.score_gap import clear_gap
+
+LONGEST = 1.001
+"""The longest that a stored vector is: a unit vector after rounding to float16, which adds at most 2^-11 of it."""
+
+ROUNDING = 1e-5
+"""How far a float32 score may be off, as a part of the longest query vector's length."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The best k, best first: `scores` (k,), and `similarities` and `contributions` (k, terms), all float32."""
+
+    image_ids: tuple[str, ...]
+    terms: tuple[Term, ...]
+    scores: FloatArray
+    similarities: FloatArray
+    contributions: FloatArray
+
+
+@dataclass(frozen=True)
+class TermScore:
+    """A term's part in a hit's score: contribution = weight · similarity; similarity is against the mixed column."""
+
+    similarity: float
+    weight: float
+    contribution: float
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One found image. The best of the gallery has `rank` 1; `score` is the sum of the terms' contributions."""
+
+    rank: int
+    path: str
+    image_id: str
+    score: float
+    terms: Mapping[TermName, TermScore]
+    metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The best images of a search, more than it may show, with all that hits are made of.
+
+    `ranking` holds the terms and the images' similarities, best first, `metadata` a mapping per image; it is `complete`
+    when no other image of the gallery satisfies the query's condition.
+    """
+
+    ranking: Ranking = field(repr=False)
+    metadata: tuple[Mapping[str, Any], ...] = field(repr=False)
+    complete: bool
+
+    def hits(self, query: ComposedQuery) -> list[Hit]:
+        """What the query shows of the pool: from its offset, at most k, and none below a cut-off."""
+        ranking = self.ranking
+        end = min(len(ranking.scores), query.offset + query.k)
+        if query.min_score is not None:
+            end = min(end, int((ranking.scores >= query.min_score).sum()))
+        if query.auto_cut:
+            end = min(end, clear_gap(ranking.scores.tolist()) or end)
+        hits = []
+        for place in range(query.offset, end):
+            parts = zip(ranking.terms, ranking.similarities[place], ranking.contributions[place], strict=True)
+            hits.append(
+                Hit(
+                    rank=place + 1,
+                    path=self.metadata[place]["path"],
+                    image_id=ranking.image_ids[place],
+                    score=float(ranking.scores[place]),
+                    terms={term.name: TermScore(float(near), term.weight, float(part)) for term, near, part in parts},
+                    metadata=self.metadata[place],
+                )
+            )
+        return hits
+
+    def reordered(self, terms: tuple[Term, ...]) -> Pool:
+        """The pool by the weights of `terms`, which are its own: best first, equal scores by image_id."""
+        ranking = self.ranking
+        contributions = ranking.similarities * np.array([term.weight for term in terms], dtype=np.float32)
+        scores = contributions.sum(axis=1)
+        order = np.lexsort((np.array(ranking.image_ids, dtype=np.str_), -scores))
+        reordered = Ranking(
+            tuple(ranking.image_ids[place] for place in order),
+            terms,
+            scores[order],
+            ranking.similarities[order],
+            contributions[order],
+        )
+        return replace(self, ranking=reordered, metadata=tuple(self.metadata[place] for place in order))
+
+    @property
+    def query_vector(self) -> FloatArray:
+        """(dim,) the weighted sum of the terms: the score is linear in them."""
+        return np.asarray(sum(np.float32(term.weight) * term.vector for term in self.ranking.terms), dtype=np.float32)
+
+
+class SearchResult(list[Hit]):
+    """The hits of one search, best first, with what led to them.
+
+    `compiled` holds the texts and the logical query, `plan` the executed plan tree, `timings_ms` the milliseconds of
+    each stage, `warnings` everything that made this answer less than was asked for, `pool` the images to rerank.
+    """
+
+    def __init__(
+        self,
+        hits: Sequence[Hit],
+        *,
+        compiled: CompiledQuery,
+        plan: TopK,
+        timings_ms: Mapping[str, float],
+        warnings: Sequence[str] = (),
+        pool: Pool | None = None,
+    ) -> None:
+        super().__init__(hits)
+        self.compiled = compiled
+        self.plan = plan
+        self.timings_ms = dict(timings_ms)
+        self.warnings = tuple(warnings)
+        self.pool = pool
+
+    def rerank(self, weights: str | Mapping[TermName, float], k: int | None = None) -> SearchResult:
+        """This result in the order of other weights, at once: no model runs and no table is read.
+
+        `weights` is a rank expression or a weight per term. Only the images that the search kept (the query's `pool`)
+        are ordered anew; unless it is certain that no other image of the gallery belongs among the hits, a warning
+        says so. The query's `k` (unless given), offset and cut-offs hold. γ cannot change: the similarities are
+        against one mix of the columns. Raises RankError as a search does, QueryError for a k below 1.
+        """
+        if self.pool is None:
+            raise QueryError("this result keeps nothing to rerank: search again")
+        start = perf_counter()
+        query = replace(self.compiled.query, rank=weights, k=self.compiled.query.k if k is None else k)
+        compiled = _reweighted(self.compiled, query)
+        pool = self.pool.reordered(compiled.logical.terms)
+        hits = pool.hits(query)
+        missing = _missing(self.pool, pool, query, self.plan.is_exact)
+        milliseconds = (perf_counter() - start) * 1000
+        return SearchResult(
+            hits,
+            compiled=compiled,
+            plan=self.plan,
+            timings_ms={"rerank": milliseconds, "total": milliseconds},
+            warnings=(*compiled.warnings, *missing),
+            pool=self.pool,
+        )
+
+
+def outside_bound(old: FloatArray, new: FloatArray, floor: float) -> float:
+    """The most that an image can score by the query vector `new` (dim,) when it scores at most `floor` by `old` (dim,).
+
+    An image is a vector x (the mix of its columns) no longer than LONGEST. With φ the angle between the two query
+    vectors and θ the one whose cosine is floor / (|old| · LONGEST), x stays at least θ away from `old`, and so at
+    least θ - φ from `new`: it scores at most |new| · LONGEST · cos(max(θ - φ, 0)).
+    """
+    long_old, long_new = float(np.linalg.norm(old)), float(np.linalg.norm(new))
+    away = math.acos(min(max(floor / (long_old * LONGEST), -1.0), 1.0))
+    between = math.acos(min(max(float(old @ new) / (long_old * long_new), -1.0), 1.0)) if long_new else 0.0
+    return long_new * LONGEST * math.cos(max(away - between, 0.0)) + ROUNDING * max(long_old, long_new)
+
+
+def _reweighted(compiled: CompiledQuery, query: ComposedQuery) -> CompiledQuery:
+    """The same terms with the weights of the query's rank, which is checked as in a search."""
+    BY_FIELD["k"].check(query.k)
+    available = tuple(term.name for term in compiled.logical.terms)
+    weights, _ = choose_weights(query, weights_of(query.rank or {}), compiled.preset, available)
+    check_weights(weights, available)
+    branches = tuple(
+        replace(branch, terms=tuple(replace(term, weight=float(weights.get(term.name, 0.0))) for term in branch.terms))
+        for branch in compiled.logical.branches
+    )
+    return replace(compiled, query=query, logical=replace(compiled.logical, branches=branches))
+
+
+def _missing(old: Pool, new: Pool, query: ComposedQuery, exact: bool) -> list[str]:
+    """A warning unless every image outside the pool certainly scores less than the last hit that may be shown.
+
+    Nothing is certain of images outside when the search was not `exact`.
+    """
+    kept, last = len(old.ranking.image_ids), query.offset + query.k
+    if old.complete:
+        return []
+    least = -math.inf if query.min_score is None else query.min_score
+    if kept >= last:
+        least = max(least, float(new.ranking.scores[last - 1]))
+    floor = float(old.ranking.scores[-1])
+    if exact and least > outside_bound(old.query_vector, new.query_vector, floor):
+        return []
+    return [
+        f"reranked among the {kept:,} best images of the search; others may belong here: "
+        f"search with a pool above {kept:,}, or with these weights"
+    ]
