@@ -48,7 +48,7 @@ class LazyGroup(click.Group):
     """A group whose commands are modules of this package, imported when one is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of all commands, in the order in which people meet them."""
+        """The names of all commands, in the order in which people need them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -73,8 +73,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage or input, 130 interrupted."""
-    # Importing torch and LanceDB makes millions of objects that live to the end. To look for garbage among them after
-    # every 700 of them, and once more at the end, takes a quarter of a short command.
+    # Importing torch and LanceDB makes millions of objects that live to the end. Garbage collections every 700 objects,
+    # and one more at the end, take a quarter of the time of a short command.
     gc.set_threshold(500_000, 20, 100)
     code = run()
     gc.freeze()
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """Exit without the end of Python: a model may still work in a thread, and torch aborts when it ends under it."""
+    """Exit without Python's clean-up: a model may still run in a thread, and torch aborts when its thread is ended."""
     with suppress(OSError):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -107,7 +107,7 @@ def run() -> int:
     except CvsiError as error:
         return _fail(str(error), error.exit_code)
     except BrokenPipeError:
-        # The reader (head, less) has gone: nothing is wrong, and Python must not complain when it flushes at exit.
+        # The reader (head, less) has exited: not an error, and Python must not complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except Exception as error:

@@ -1,21 +1,19 @@
-"""`cvsi-db caption`: caption the images that have no captions, and carry captions from gallery to gallery."""
+"""`cvsi-db caption`: caption the images that have no captions, and copy captions between galleries."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from .common import common_options, emit, model_options, plural, settings_for
-from .progress import Show, bar
+from .progress import bar
 
 if TYPE_CHECKING:
     from cvsi_db.gallery import Gallery
-    from cvsi_db.ingest.recaption import RecaptionProgress
 
 OUT, IN = (click.Path(path_type=Path, dir_okay=False, allow_dash=dash) for dash in (True, False))
 
@@ -23,8 +21,10 @@ OUT, IN = (click.Path(path_type=Path, dir_okay=False, allow_dash=dash) for dash 
 @click.command("caption")
 @click.option("--captions", type=click.IntRange(min=1), metavar="N", help="Captions per image.  [default: the model's]")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images per batch.")
-@click.option("--export", "out", type=OUT, metavar="FILE.jsonl", help="Write all captions instead; - for stdout.")
-@click.option("--import", "given", type=IN, metavar="FILE.jsonl", help="Take captions from such a file instead.")
+@click.option(
+    "--export", "out", type=OUT, metavar="FILE.jsonl", help="Write all captions to FILE instead; - is stdout."
+)
+@click.option("--import", "given", type=IN, metavar="FILE.jsonl", help="Replace captions by those in FILE instead.")
 @click.option("--strict", is_flag=True, help="Exit 1 when an image had to be skipped.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @model_options
@@ -43,8 +43,9 @@ def command(
 ) -> int:
     """Caption the images that have no captions.
 
-    What was captioned stays when this is interrupted; run it again for the rest. Images whose files are gone or changed
-    are listed and skipped. --export and --import carry captions from one gallery to another, a line of JSON per image.
+    Captions that are written stay when this is interrupted; run it again for the rest. Images whose files are gone or
+    changed are listed and skipped. --export and --import copy captions from one gallery to another, a line of JSON per
+    image.
     """
     from cvsi_db.gallery import Gallery
 
@@ -62,7 +63,12 @@ def command(
 
 def _caption(gallery: Gallery, captions: int | None, batch_size: int, strict: bool, form: str, quiet: bool) -> int:
     with bar("captioning", quiet) as show:
-        summary = gallery.caption(captions=captions, on_progress=show and _shown(show), batch_size=batch_size)
+        summary = gallery.caption(
+            captions=captions,
+            batch_size=batch_size,
+            on_progress=show
+            and (lambda now: show(now.done, now.total, f"{now.skipped} skipped" if now.skipped else "")),
+        )
     for failure in summary.errors:
         click.echo(f"skipped {failure.path}: {failure.reason}", err=True)
     values = dataclasses.asdict(summary)
@@ -78,11 +84,7 @@ def _import(gallery: Gallery, given: Path, form: str, quiet: bool) -> int:
     values = dataclasses.asdict(summary)
     text = (
         f"{plural(summary.matched, 'image')} of {summary.images} captioned; "
-        f"{plural(summary.unmatched, 'line')} matched none, {summary.empty} without captions"
+        f"{plural(summary.unmatched, 'line')} without an image here, {summary.empty} without captions"
     )
     emit(json.dumps(values, indent=2) if form == "json" else text)
     return 0
-
-
-def _shown(show: Show) -> Callable[[RecaptionProgress], None]:
-    return lambda now: show(now.done, now.total, f"{now.skipped} skipped" if now.skipped else "")

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from cvsi_db.manage.check import Problem
 
 _SHOWN = 20
-"""So many problems of a kind are shown to people; JSON has them all."""
+"""How many problems of a kind the table shows; JSON has them all."""
 
 
 @click.command("check")
-@click.option("--repair", is_flag=True, help="Mend what needs no model; then tell what was done and what remains.")
+@click.option("--repair", is_flag=True, help="Fix what needs no model, then list what was done and what remains.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @common_options
 def command(repair: bool, form: str, db: Path | None, quiet: bool) -> int:
     """Check that catalog, tables and files agree.
 
-    Vectors and captions are looked at too. Files that are gone or have changed since the last ingest are problems,
-    which an ingest solves. --repair loses nothing that a file still holds: what it takes out, the next ingest reads
-    again. What another process is writing meanwhile may look like a problem. Exit 1 when problems remain.
+    Vectors and captions are checked too. Files that are gone or have changed since the last ingest are problems, which
+    an ingest solves. --repair loses nothing that a file still holds: the next ingest reads again what it deletes. What
+    another process writes meanwhile may look like a problem. Exit 1 when problems remain.
     """
     from cvsi_db.gallery import Gallery
 
@@ -56,11 +56,11 @@ def _as_json(problems: Sequence[Problem], mended: Mapping[str, int]) -> str:
 
 def _lines(problems: Sequence[Problem], mended: Mapping[str, int], folder: Path) -> Iterator[str]:
     for kind, count in mended.items():
-        yield f"mended {count} of {kind!r}"
+        yield f"fixed {count} of {kind!r}"
     for kind, group in groupby(problems, lambda problem: problem.kind):
         same = list(group)
         yield from (str(problem) for problem in same[:_SHOWN])
         if len(same) > _SHOWN:
             yield f"{kind}: and {len(same) - _SHOWN} more (--format json has them all)"
-        yield f"  to mend: {same[0].remedy}"
-    yield f"{plural(len(problems), 'problem')} in {folder}" if problems else f"{folder} is sound"
+        yield f"  to fix: {same[0].remedy}"
+    yield f"{plural(len(problems), 'problem')} in {folder}" if problems else f"no problems in {folder}"

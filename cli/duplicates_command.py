@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 1, min_open=True),
     default=0.98,
     show_default=True,
-    help="How near two embeddings must be, as their cosine.",
+    help="The least cosine of two embeddings that count as alike.",
 )
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @common_options
@@ -30,7 +30,7 @@ def command(threshold: float, form: str, db: Path | None, quiet: bool) -> None:
     """Show files of the same content, and images that look alike.
 
     Every image is compared with every other: some 15 seconds for 50,000 on two cores, and four times as long for twice
-    as many. What looks alike is what the gallery's model cannot tell apart, so look before you delete.
+    as many. Images look alike when the gallery's model cannot tell them apart, so look before you delete.
     """
     from cvsi_db.gallery import Gallery
 

@@ -1,10 +1,10 @@
-"""`cvsi-db ingest`: take files and folders into the gallery."""
+"""`cvsi-db ingest`: add files and folders to the gallery."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import click
 from cvsi_db.atomic_file import replace_file
 
 from .common import common_options, emit, file_error, model_options, plural, settings_for
-from .progress import Show, bar
+from .progress import bar
 
 if TYPE_CHECKING:
     from cvsi_db.records import IngestProgress, IngestSummary
@@ -26,9 +26,9 @@ ERRORS_HELP = "Write the files that could not be read to FILE, a line of JSON ea
 @click.command("ingest")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option("--tag", "tags", multiple=True, metavar="NAME", help="Give every image this tag; may be repeated.")
-@click.option("--prune", is_flag=True, help="Forget images whose files are gone, for good.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Pictures per batch; else what suits the device.")
+@click.option("--prune", is_flag=True, help="Delete from the gallery images whose files are gone.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be done.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Images per batch.  [default: what suits the device]")
 @click.option("--no-captions", is_flag=True, help="Leave captioning to `cvsi-db caption`.")
 @click.option("--strict", is_flag=True, help="Exit 1 when a file could not be read.")
 @click.option("--errors", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help=ERRORS_HELP)
@@ -52,10 +52,10 @@ def command(
     db: Path | None,
     quiet: bool,
 ) -> int:
-    """Take files and folders into the gallery.
+    """Add files and folders to the gallery.
 
-    Known files are skipped by size and time, then by content; pictures that cannot be read are listed and counted.
-    Images whose files are gone are kept out of searches until they are back.
+    Known files are skipped by size and time, then by content; images that cannot be read are listed and counted.
+    Searches leave out images whose files are gone, until the files are back.
     """
     settings = settings_for(db, model, device)
     if errors is not None:  # before any work is done
@@ -80,7 +80,7 @@ def command(
 
 
 def _dry_run(paths: Sequence[Path], settings: Settings, model: str | None) -> IngestSummary:
-    """What an ingest would do; without a gallery none is made."""
+    """What an ingest would do; makes no gallery."""
     from cvsi_db.gallery import Gallery
     from cvsi_db.ingest import dry_run
     from cvsi_db.store.folder import is_gallery
@@ -101,10 +101,12 @@ def _ingest(
 
     normalise_tags(options["tags"])
     if not is_gallery(settings.db):
-        check_paths(paths)  # refuses paths without pictures before a gallery is made for them
+        check_paths(paths)  # refuses paths without images before a gallery is made for them
     opened = Gallery.open_or_create(settings.db, model=model, default_model=settings.model, device=settings.device)
     with opened as gallery, bar("ingesting", quiet) as show:
-        return gallery.ingest(*paths, on_progress=show and _shown(show), **options)
+        return gallery.ingest(
+            *paths, on_progress=show and (lambda now: show(now.done, now.total, _remark(now))), **options
+        )
 
 
 def _as_json(summary: IngestSummary) -> dict[str, object]:
@@ -125,15 +127,11 @@ def _as_plan(summary: IngestSummary) -> str:
 def _counts(summary: IngestSummary, names: Sequence[str]) -> str:
     counts = {name: getattr(summary, name) for name in names}
     shown = [name for name, count in counts.items() if count or name in ("new", "unchanged")]
-    return ", ".join(f"{counts[name]} {'not pictures' if name == 'skipped' else name}" for name in shown)
-
-
-def _shown(show: Show) -> Callable[[IngestProgress], None]:
-    return lambda now: show(now.done, now.total, _remark(now))
+    return ", ".join(f"{counts[name]} {'not images' if name == 'skipped' else name}" for name in shown)
 
 
 def _remark(now: IngestProgress) -> str:
-    """The rate, the failures, and the share of the time that went by in each stage: the slowest has most of it."""
+    """The rate, the failures, and each stage's share of the time."""
     stages = {"reading": now.reading, "models": now.model, "writing": now.writing}
     shares = ", ".join(f"{name} {min(1.0, spent / now.seconds):.0%}" for name, spent in stages.items())
     rate = f"{now.embedded / now.seconds:.1f} images/s"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def command(form: str, db: Path | None, quiet: bool) -> None:
     """Compact the tables, and index large galleries.
 
-    Vector indexes come with 50,000 images, indexes for filters with 10,000. Safe to repeat, and to interrupt.
+    From 10,000 images there are indexes for filters, from 50,000 for vectors. Safe to interrupt and to repeat.
     """
     from cvsi_db.gallery import Gallery
 

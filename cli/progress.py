@@ -1,4 +1,4 @@
-"""How far work has got, on stderr: a bar, or one per stage; shared by the commands that take long."""
+"""Progress on stderr for the commands that take long: one bar, or one per stage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import click
 
 Show = Callable[[int, int, str], None]
-"""Told how many are done, of how many, and a remark to set beside them."""
+"""Called with how many are done, of how many, and a remark to show beside them."""
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def bar(label: str, quiet: bool) -> Iterator[Show | None]:
 
 
 SECONDS_BETWEEN_LINES = 15
-"""How often progress is told where stderr is no terminal."""
+"""How often progress is printed where stderr is not a terminal."""
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def stage_progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
-        yield (lambda stage, done, total: None) if quiet else _lines()
+        yield (lambda _stage, _done, _total: None) if quiet else _lines()
         return
     with Progress(console=console, transient=True) as bars:
         tasks: dict[str, TaskID] = {}
@@ -64,12 +64,12 @@ def stage_progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 
 def _lines() -> Callable[[str, int, int], None]:
-    told = time.monotonic()
+    printed = time.monotonic()
 
     def show(stage: str, done: int, total: int) -> None:
-        nonlocal told
-        if time.monotonic() - told >= SECONDS_BETWEEN_LINES:
-            told = time.monotonic()
+        nonlocal printed
+        if time.monotonic() - printed >= SECONDS_BETWEEN_LINES:
+            printed = time.monotonic()
             click.echo(f"{stage}: {done} of {total}", err=True)
 
     return show

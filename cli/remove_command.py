@@ -1,4 +1,4 @@
-"""`cvsi-db remove`: take images out of the gallery."""
+"""`cvsi-db remove`: remove images from the gallery."""
 
 from __future__ import annotations
 
@@ -32,31 +32,33 @@ def command(
     db: Path | None,
     quiet: bool,
 ) -> None:
-    """Take images out of the gallery, not off the disk.
+    """Remove images from the gallery; their files stay.
 
-    Meant are the images at or under PATH..., with their captions and tags. An image that has another file stays with
-    that one. A later ingest of the folder brings the images back: list the files in its .cvsiignore to keep them out.
+    This applies to the images at or under PATH..., with their captions and tags. An image that has another file stays
+    with that one. A later ingest of the folder adds the images again: list the files in its .cvsiignore to prevent it.
     """
     from cvsi_db.gallery import Gallery
 
     folder = settings_for(db).db
     with Gallery.open(folder) as gallery:
         if not (yes or dry_run):
-            _ask(gallery.remove(*paths, where=where, dry_run=True), folder)
+            _confirm(gallery.remove(*paths, where=where, dry_run=True), folder)
         summary = gallery.remove(*paths, where=where, dry_run=dry_run)
     if dry_run and form == "table":
         sys.stdout.write("".join(f"{path}\n" for path in summary.paths))
-    emit(as_json(dataclasses.asdict(summary)) if form == "json" else _told(summary))
+    emit(as_json(dataclasses.asdict(summary)) if form == "json" else _as_text(summary))
 
 
-def _ask(planned: RemoveSummary, folder: Path) -> None:
+def _confirm(planned: RemoveSummary, folder: Path) -> None:
     if not sys.stdin.isatty():
-        raise click.UsageError("nobody is there to ask: add --yes to remove, or --dry-run to see what that would be")
-    if not click.confirm(f"{_told(planned)} (gallery {folder}). Go on?", err=True):
+        raise click.UsageError(
+            "cannot ask, since stdin is not a terminal: add --yes to remove, or --dry-run to see what would be removed"
+        )
+    if not click.confirm(f"{_as_text(planned)} (gallery {folder}). Go on?", err=True):
         raise click.ClickException("nothing was removed")
 
 
-def _told(summary: RemoveSummary) -> str:
+def _as_text(summary: RemoveSummary) -> str:
     kept = f"; {plural(summary.kept, 'image')} kept for another file" if summary.kept else ""
     would = "would be removed" if summary.dry_run else "removed"
     return f"{plural(summary.images, 'image')} ({plural(len(summary.paths), 'file')}) {would}{kept}"

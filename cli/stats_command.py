@@ -12,7 +12,7 @@ from .common import common_options, emit, plural, settings_for
 from .output import as_json, sized
 
 _TOP = 10
-"""So many folders and tags fit a screen."""
+"""How many folders and tags are shown."""
 
 
 @click.command("stats")
@@ -30,14 +30,14 @@ def command(form: str, db: Path | None, quiet: bool) -> None:
 def _as_text(stats: Mapping[str, Any]) -> str:
     plain = {name: value for name, value in stats.items() if not isinstance(value, dict | list)}
     indexes = [f"{index['column']} {index['kind']} ({_state(index)})" for index in stats["indexes"]]
-    said = {
+    shown = {
         **plain,
         "files": _counts(stats["files"]),
         **{name: _counts(stats[name]) for name in ("formats", "folders", "tags")},
         "indexes": ", ".join(indexes) or "none",
         "bytes": ", ".join(f"{name} {sized(size)}" for name, size in stats["bytes"].items() if size),
     }
-    lines = [f"{name:12} {value}" for name, value in said.items()]
+    lines = [f"{name:12} {value}" for name, value in shown.items()]
     return "\n".join([*lines, *(f"{'run':12} {_run(run)}" for run in stats["runs"])])
 
 

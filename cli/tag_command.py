@@ -1,4 +1,4 @@
-"""`cvsi-db tag`: give images tags, take them away, or count them."""
+"""`cvsi-db tag`: add tags to images, remove them, or count them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .output import as_json
 @click.command("tag")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option("--add", multiple=True, metavar="NAME", help="A tag to add; may be repeated.")
-@click.option("--remove", multiple=True, metavar="NAME", help="A tag to take away; may be repeated.")
+@click.option("--remove", multiple=True, metavar="NAME", help="A tag to remove; may be repeated.")
 @click.option("--where", metavar="SQL", help="Only images that satisfy this condition.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @common_options
@@ -29,8 +29,8 @@ def command(
 ) -> None:
     """Tag images, or count their tags.
 
-    Meant are the images at or under PATH...; without --add and --remove their tags are counted. A tag is of the image:
-    it stays when the file is moved or renamed. Search for it with --where.
+    This applies to the images at or under PATH...; without --add and --remove their tags are counted. A tag belongs to
+    the image: it stays when the file is moved or renamed. Search for it with --where.
 
     \b
     cvsi-db tag --add sea --add 2024 photos/trip

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import signal
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 @click.argument(
     "paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path, file_okay=False), metavar="FOLDER..."
 )
-@click.option("--prune", is_flag=True, help="Forget images for good when their last file is gone.")
-@click.option("--poll", is_flag=True, help="Look for changes again and again: for network drives, which tell of none.")
+@click.option("--prune", is_flag=True, help="Delete images from the gallery when their last file is gone.")
+@click.option(
+    "--poll", is_flag=True, help="Look for changes at intervals, for network drives, which do not report them."
+)
 @click.option("--no-captions", is_flag=True, help="Leave captioning to `cvsi-db caption`.")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Pictures per batch.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Images per batch.  [default: what suits the device]")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @model_options
 @common_options
@@ -44,17 +47,17 @@ def command(
 ) -> None:
     """Keep the gallery in step with folders.
 
-    They are ingested, and again whenever something changes there: new, changed, moved and deleted files. Each ingest is
-    a line on stderr; with --format json it is a line of JSON on stdout. A folder that vanishes is waited for, and so is
-    a gallery that another process writes to. Ctrl-C ends it after the batch at hand, with exit code 0; pressed twice,
-    at once.
+    They are ingested, and again whenever a file there is added, changed, moved or deleted. Each ingest prints a line on
+    stderr, or with --format json a line of JSON on stdout. The command waits for a folder that vanishes, and for a
+    gallery that another process writes to. Ctrl-C ends it after the current batch, with exit code 0; a second Ctrl-C
+    ends it at once.
     """
     from cvsi_db.gallery import Gallery
     from cvsi_db.manage.watch import Listener, WatchOptions, watch
 
     settings = settings_for(db, model, device)
     options = WatchOptions(prune, not no_captions, batch_size, poll)
-    say = _silent if quiet else _say
+    say: Callable[[str], None] = (lambda _line: None) if quiet else partial(click.echo, err=True)
     with stop_between_steps(signal.SIGINT, signal.SIGTERM) as stop:
         opened = Gallery.open_or_create(settings.db, model=model, default_model=settings.model, device=settings.device)
         with opened as gallery:
@@ -62,14 +65,6 @@ def command(
             on_ingest = _as_json if form == "json" else _as_line(say)
             watch(gallery, paths, options=options, listener=Listener(on_ingest, say), stop=stop)
     say("stopped")
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
-
-
-def _silent(line: str) -> None:
-    pass
 
 
 def _as_json(folders: Sequence[Path], summary: IngestSummary) -> None:

@@ -1,18 +1,18 @@
-"""Every error the library raises on purpose; knows nothing about how they are shown.
+"""Every error the library raises on purpose.
 
     CvsiError
-    ├── UsageError            what the caller asked for cannot be meant (exit code 2)
+    ├── UsageError            what the caller asked for is wrong in itself (exit code 2)
     │   ├── QueryError        reference, edit text, k
     │   ├── RankError         a rank expression or a preset
     │   ├── FilterError       a --where condition
     │   ├── SqlError          a statement that is not one SELECT of the kind it may be
     │   └── BundleError       an unknown bundle, or a gallery made with another one
-    ├── ImageError            one picture cannot be read; names file, cause and remedy
+    ├── ImageError            one image cannot be read; names file, cause and remedy
     ├── ModelError            weights that are missing, unreachable or of the wrong shape
     ├── RewriteError          a rewriter gave no usable answer
     ├── GalleryError          no gallery, a locked gallery, a damaged gallery
     │   ├── MigrationError    a gallery from the future, or a migration that failed
-    │   └── ImageGoneError    an image that was found, and forgotten before it could be shown
+    │   └── ImageGoneError    an image that was found, and deleted before it could be shown
     └── IngestError           nothing to ingest, no such folder
 
 The library raises, only the command line prints and exits. A message is one line: what, where, the remedy.
@@ -37,7 +37,7 @@ class UsageError(CvsiError):
 
 
 class QueryError(UsageError):
-    """A reference that is no image, an empty edit text, k below 1."""
+    """A reference that is not an image, an empty edit text, k below 1."""
 
 
 class RankError(UsageError):
@@ -57,7 +57,7 @@ class BundleError(UsageError):
 
 
 class ImageError(CvsiError):
-    """One picture cannot be read. `path` names it (or says where the bytes came from), `reason` why."""
+    """One image cannot be read. `path` names it (or says where the bytes came from), `reason` why."""
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"cannot read {path!r}: {reason}")
@@ -82,8 +82,8 @@ class MigrationError(GalleryError):
 
 
 class ImageGoneError(GalleryError):
-    """An image that was found is not in the gallery any more: another process has forgotten it meanwhile."""
+    """An image that was found is no longer in the gallery: another process has deleted it."""
 
 
 class IngestError(UsageError):
-    """A path that does not exist, or one that holds no picture."""
+    """A path that does not exist, or one that holds no image."""

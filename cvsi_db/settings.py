@@ -2,7 +2,7 @@
 
 Order of precedence: what the caller passes, the environment (`CVSI_DB`, `CVSI_MODEL`, `CVSI_DEVICE`, `CVSI_REWRITER`),
 the config file (TOML with the keys db, model, device, rewriter; `CVSI_CONFIG` or the platform's config folder), the
-defaults. Knows nothing about galleries or models; imports nothing heavy.
+defaults. Imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ APP = "cvsi-db"
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds when the caller says nothing else. `device` is auto, cpu, cuda or mps; no `rewriter`: the bundle's."""
+    """Defaults for what a caller leaves out. `device` is auto, cpu, cuda or mps; without `rewriter` the bundle's."""
 
     db: Path
     model: str = "starter"
@@ -31,10 +31,7 @@ class Settings:
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings that hold now.
-
-    Raises UsageError when the config file is no TOML or holds an unknown key.
-    """
+    """Read the settings in force. Raises UsageError when the config file is not TOML or has an unknown key."""
     names = [field.name for field in fields(Settings)]
     values = {"db": str(user_data_path(APP) / "gallery")}
     values |= _read_config(Path(environ.get("CVSI_CONFIG") or user_config_path(APP) / "config.toml"), names)
@@ -52,5 +49,7 @@ def _read_config(path: Path, names: list[str]) -> dict[str, str]:
         raise UsageError(f"cannot read the config file {str(path)!r}: {error}") from error
     for key, value in values.items():
         if key not in names or not isinstance(value, str):
-            raise UsageError(f"{key!r} in the config file {str(path)!r} is not one of the texts {', '.join(names)}")
+            raise UsageError(
+                f"{key!r} in the config file {str(path)!r} is not one of: {', '.join(names)}, each a string"
+            )
     return values

@@ -1,17 +1,15 @@
 """The gallery's migrations: the ordered revisions, and how to run them on one gallery.
 
-Takes a connection to the catalog and the open Lance database; each revision moves both, Lance first and the catalog
-(with its version stamp) last in one transaction, so that a crash leaves a step to repeat. Knows nothing about locks,
-backups or where a gallery lies. Importing it does not import alembic: an up-to-date gallery opens without.
+Takes a connection to the catalog and the open Lance database; each revision changes both, Lance first and the catalog
+(with its version stamp) last in one transaction, so that a crash leaves a step to repeat. store/folder.py locks the
+gallery and backs up the catalog first. Importing this does not import alembic, which an up-to-date gallery never needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,11 +17,6 @@ if TYPE_CHECKING:
 
 REVISIONS = ("0001_first", "0002_places_and_removed")
 """Every revision, oldest first; a revision's id is its module's name in `versions/`."""
-
-
-def head() -> str:
-    """The newest revision: the stamp of an up-to-date gallery."""
-    return REVISIONS[-1]
 
 
 @dataclass(frozen=True)
@@ -35,14 +28,14 @@ class Chain:
 
     @property
     def head(self) -> str:
-        """The newest revision of the chain."""
+        """The newest revision: the stamp of an up-to-date gallery."""
         return self.revisions[-1]
 
     def upgrade(self, connection: Connection, lance: Any, dim: int) -> None:
         """Run the revisions that `connection`'s catalog lacks, on it and on the Lance database `lance`.
 
-        `dim` is the width of the gallery's vectors. Raises whatever a revision raises; the catalog then stands at
-        the last revision that went through.
+        `dim` is the width of the gallery's vectors. Raises whatever a revision raises; the catalog is then at the
+        last revision that succeeded.
         """
         from alembic import command
         from alembic.config import Config
@@ -57,10 +50,5 @@ CHAIN = Chain(Path(__file__).parent, REVISIONS)
 
 def upgrade_lance(lance: Any, dim: int) -> None:
     """Bring an empty Lance database to the head, without a catalog: the Lance half of every revision, in order."""
-    for revision in _revisions():
-        revision.upgrade_lance(lance, dim)
-
-
-def _revisions() -> Iterator[ModuleType]:
     for name in REVISIONS:
-        yield import_module(f"{__name__}.versions.{name}")
+        import_module(f"{__name__}.versions.{name}").upgrade_lance(lance, dim)

@@ -1,7 +1,7 @@
 """Alembic's environment: runs the pending revisions on the connection it is handed, one transaction each.
 
-Takes `connection` from the config's attributes (`lance` and `dim` are there for the revisions); reads no .ini file
-and opens no database itself.
+Takes `connection` from the config's attributes, where the revisions find `lance` and `dim`; reads no .ini file and
+opens no database itself.
 """
 
 from alembic import context

@@ -1,7 +1,7 @@
 """Formats: which kinds of image file are read, and how their first bytes tell them from everything else.
 
-Takes the first bytes of a file, returns the name of its format or None. Names are Pillow's. Knows nothing about
-decoding, and never looks at what a file is called: a suffix is what somebody typed.
+Takes the first bytes of a file; returns the name of its format, which is Pillow's, or None. A file's suffix does not
+matter: anybody can type one.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
     | {".heic", ".heics", ".heif", ".heifs", ".hif", ".avif", ".avifs"}
 )
-"""What pictures are usually called, in lower case."""
+"""The usual suffixes of image files, in lower case."""
 
 RAW_SUFFIXES = frozenset(
     {".3fr", ".arw", ".cr2", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".nef", ".nrw", ".pef"}
     | {".sr2", ".srf", ".srw"}
 )
-"""What cameras call raw files that begin as a TIFF does: what would be decoded is a thumbnail, and no picture."""
+"""Suffixes of cameras' raw files, which begin as a TIFF does, but hold only a thumbnail that could be decoded."""
 
 HEAD_BYTES = 128
-"""How many bytes of a file `sniff` wants: enough for the brands of an ISO media file, the longest of all."""
+"""How many bytes of a file `sniff` needs: enough for the brands of an ISO media file, the longest header."""
 
 _MAGIC = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -35,16 +35,16 @@ _MAGIC = (
     (b"MM\0+\0\x08\0\0", "TIFF"),
 )
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
-"""The sizes that a header after `BM` may have; two letters alone begin many a text."""
+"""The sizes that a header after `BM` may have; the two letters alone also begin many texts."""
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
-"""ISO/IEC 23008-12, annex B; `mif1` and `msf1` alone do not say what they are coded in, and AVIF may begin so too."""
+"""ISO/IEC 23008-12, annex B; `mif1` and `msf1` alone do not name the coding: AVIF may begin with them too."""
 
 
 def sniff(head: bytes) -> str | None:
     """The format, one of FORMATS, of a file that begins with `head` (its first HEAD_BYTES bytes, or all it has).
 
-    None for what is no image, or one that is not read. What is named may still be damaged.
+    None for what is not an image, or one of another format. A file with a format may still be damaged.
     """
     for magic, name in _MAGIC:
         if head.startswith(magic):

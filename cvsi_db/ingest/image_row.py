@@ -1,7 +1,7 @@
-"""Image row: the row of a content, and what the paths that hold it and a person's tags make of it.
+"""Image row: the row of a new content, and a row with other paths or more tags.
 
-Takes a picture with its vector and captions, or a row with its paths; returns rows. Looks at files only to tell which
-are still there. Knows nothing about tables.
+Takes a picture with its vector and captions, or a row with its paths; returns rows. Looks at files only to see which
+still exist.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.records import FloatArray, FoundFile, ImageRow, Picture
 
 _LAST_MOMENT = 253402300799 * 10**9
-"""The end of the year 9999 in nanoseconds: file systems know later times, Python does not."""
+"""The end of the year 9999 in nanoseconds, the last time that Python can represent; file systems have later ones."""
 
 
 def new_row(file: FoundFile, picture: Picture, embedding: FloatArray, captions: Captions) -> ImageRow:
@@ -51,7 +51,7 @@ def new_row(file: FoundFile, picture: Picture, embedding: FloatArray, captions: 
 
 
 def placed(row: ImageRow, paths: tuple[str, ...]) -> ImageRow:
-    """The row with these paths, at least one; the first that is still there is the primary one."""
+    """The row with these paths, at least one; the first that still exists is the primary one."""
     primary = next((path for path in paths if not is_gone(path)), paths[0])
     if (primary, paths) == (row.path, row.paths):
         return row
@@ -62,12 +62,12 @@ def placed(row: ImageRow, paths: tuple[str, ...]) -> ImageRow:
 
 
 def with_tags(row: ImageRow, tags: Sequence[str]) -> ImageRow:
-    """The row with these tags too, each once."""
+    """The row with these tags added, each once."""
     return row if frozenset(row.tags).issuperset(tags) else replace(row, tags=tuple(dict.fromkeys((*row.tags, *tags))))
 
 
 def is_respelt(old: str, new: str) -> bool:
-    """Whether both are one name to the file system, which does not tell some letters apart: the file was renamed."""
+    """Whether both name one file, on a file system that takes some letters for the same: the file was renamed."""
     folded, other = (normalize("NFC", path).casefold() for path in (old, new))
     if folded != other:
         return False

@@ -1,7 +1,7 @@
-"""IPTC and XMP: the keywords that people gave a picture, and the date they or their software wrote down.
+"""IPTC and XMP: an image's keywords, and the date that people or their software wrote down.
 
-Takes a loaded PIL image; returns plain texts. Nobody vouches for these blocks: they are bounded in size, an XML
-document type is refused (so no entity is ever expanded), and what is broken counts as absent. Knows nothing about EXIF.
+Takes a loaded PIL image; returns plain texts. The blocks are untrusted: they are bounded in size, an XML document type
+is refused (so no entity is ever expanded), and broken values count as absent.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_XMP_BYTES = 2**20
-"""The longest XMP block that is read: editing histories make them long, keywords do not."""
+"""The longest XMP block that is read; only editing histories make them longer."""
 MAX_TAGS = 64
 
 _KEYWORDS, _DATE, _TIME = (2, 25), (2, 55), (2, 60)
@@ -34,7 +34,7 @@ _DATES = (
     "{http://ns.adobe.com/photoshop/1.0/}DateCreated",
     "{http://ns.adobe.com/xap/1.0/}CreateDate",
 )
-"""XMP specification, parts 1 and 2; the most telling first."""
+"""XMP specification, parts 1 and 2; the most reliable first."""
 
 
 def keywords(image: Image) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ def keywords(image: Image) -> tuple[str, ...]:
 
 
 def date_created(image: Image) -> str | None:
-    """When the picture was taken by XMP, else by IPTC: ISO 8601 of the clock there, without a zone; None if unsaid."""
+    """When the image was taken by XMP, else by IPTC: ISO 8601 in local time without a zone, or None."""
     written = chain(_xmp_dates(_xmp(image)), _iptc_dates(image))
     return next(filter(None, map(_moment, written)), None)
 
@@ -69,7 +69,7 @@ def _moment(text: str) -> str | None:
 
 
 def _xmp(image: Image) -> Element:
-    """The root of the XMP block; an empty element where there is none that can be read."""
+    """The root of the XMP block; an empty element where there is no readable one."""
     block = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
     if len(block) <= MAX_XMP_BYTES:
         with suppress(ElementTree.ParseError, ValueError, LookupError):
@@ -80,7 +80,7 @@ def _xmp(image: Image) -> Element:
 
 
 def _decoded(block: bytes) -> str:
-    """XMP is UTF-8, or UTF-16 with a byte-order mark (part 1, 7.1); a str leaves no encoding for the parser to find."""
+    """The block as text: XMP is UTF-8, or UTF-16 with a byte-order mark (part 1, 7.1)."""
     return block.decode("utf-16" if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8")
 
 
@@ -90,7 +90,7 @@ def _items(xmp: Element, name: str) -> Iterator[str]:
 
 
 def _xmp_dates(xmp: Element) -> Iterator[str]:
-    """What is written for each of _DATES, as an attribute of a description or an element in it."""
+    """The values of _DATES, each an attribute of a description or an element in it."""
     descriptions = list(xmp.iter(f"{_RDF}Description"))
     for name in _DATES:
         for description in descriptions:
@@ -119,7 +119,7 @@ def _iptc_fields(image: Image, field: tuple[int, int]) -> list[bytes]:
 
 
 def _iptc_dates(image: Image) -> Iterator[str]:
-    """CCYYMMDD and, where it is said, HHMMSS."""
+    """CCYYMMDD and, where there is a time, HHMMSS."""
     time = next(_iptc(image, _TIME), "")[:6]
     for date in _iptc(image, _DATE):
         yield f"{date}T{time}" if time else date

@@ -1,7 +1,6 @@
-"""Metadata: when, where and with what a picture was taken, which way is up, and its keywords.
+"""Metadata: when, where and with what an image was taken, which way is up, and its keywords.
 
-Takes a loaded PIL image; returns a Metadata. What is broken counts as absent: a picture with bad metadata is still a
-picture. Knows nothing about pixels.
+Takes a loaded PIL image; returns a Metadata, in which broken values count as absent.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _LATITUDE, _LONGITUDE = (1, 2), (3, 4)
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file says about its picture. `orientation` is EXIF's, 1 to 8; 1 where nothing is to be turned.
+    """What a file says about its image. `orientation` is EXIF's, 1 to 8; 1 where nothing is to be turned.
 
     `taken_at` is ISO 8601 by the camera's clock, without a zone; `latitude` and `longitude` are degrees (WGS 84), both
     or neither. `tags` are the file's keywords.
@@ -41,7 +40,7 @@ class Metadata:
 
 
 def read_metadata(image: Image) -> Metadata:
-    """What the image's EXIF, IPTC and XMP say; the image must be loaded, for some formats say it only at their end."""
+    """What the image's EXIF, IPTC and XMP say; the image must be loaded, since some formats hold it at their end."""
     exif = _exif(image)
     latitude, longitude = _place(_directory(exif, _GPS_IFD))
     return Metadata(
@@ -59,7 +58,7 @@ def _exif(image: Image) -> Exif:
 
     try:
         return image.getexif()
-    except Exception:  # broken metadata is common, and the picture is still a picture
+    except Exception:  # broken metadata is common, and no reason to refuse the image
         return Exif()
 
 
@@ -71,7 +70,7 @@ def _directory(exif: Exif, tag: int) -> Mapping[int, Any]:
 
 
 def _value(tags: Any, tag: int) -> Any:
-    """A tag's value, which is parsed only when it is asked for."""
+    """A tag's value, which Pillow parses only now."""
     try:
         return tags.get(tag)
     except Exception:  # as above
@@ -84,7 +83,7 @@ def _orientation(exif: Exif) -> int:
 
 
 def _taken_at(details: Mapping[int, Any]) -> str | None:
-    """When the shutter opened, else when the film was scanned; when the file was last edited says neither."""
+    """When the shutter opened, else when the film was scanned; the time of the last edit does not count."""
     for tag in (_TAKEN_AT, _DIGITIZED_AT):
         try:
             return datetime.strptime(_text(_value(details, tag)), "%Y:%m:%d %H:%M:%S").isoformat()
@@ -101,7 +100,7 @@ def _camera(exif: Exif) -> str | None:
 
 
 def _place(gps: Mapping[int, Any]) -> tuple[float | None, float | None]:
-    """Latitude and longitude in degrees, north and east positive; (None, None) unless both are sound."""
+    """Latitude and longitude in degrees, north and east positive; (None, None) unless both are valid."""
     latitude = _degrees(gps, _LATITUDE, "NS", 90.0)
     longitude = _degrees(gps, _LONGITUDE, "EW", 180.0)
     return (None, None) if latitude is None or longitude is None else (latitude, longitude)
@@ -114,8 +113,8 @@ def _degrees(gps: Mapping[int, Any], tags: tuple[int, int], halves: str, limit: 
     except (TypeError, ValueError, ArithmeticError):
         return None
     value = degrees + minutes / 60 + seconds / 3600
-    sound = min(degrees, minutes, seconds) >= 0 and max(minutes, seconds) <= 60 and value <= limit
-    if half not in tuple(halves) or not math.isfinite(value) or not sound:
+    valid = min(degrees, minutes, seconds) >= 0 and max(minutes, seconds) <= 60 and value <= limit
+    if half not in tuple(halves) or not math.isfinite(value) or not valid:
         return None
     return round(-value if half == halves[1] else value, 7)
 

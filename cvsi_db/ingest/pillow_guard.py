@@ -1,7 +1,7 @@
-"""Image file: bytes become a loaded PIL image, or one plain reason why not. Nobody vouches for those bytes.
+"""Pillow guard: untrusted bytes become a PIL image, or an ImageError with one plain reason.
 
-Takes the bytes of a file; hard limits hold before anything is decoded: formats (by content), bytes, pixels and the
-passes over them (from the header). Safe to use from several threads. Knows nothing about what becomes of the image.
+Takes the bytes of a file. Hard limits hold before anything is decoded: formats (by content), bytes, pixels and the
+passes over them (from the header). Safe to use from several threads.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 256 * 2**20
 MAX_PIXELS = 178_000_000
-"""Just under the number at which Pillow itself refuses."""
+"""Just under the number at which Pillow itself raises."""
 MAX_WORK = 4_000_000_000
-"""Pixels times scans of a progressive JPEG: a scan of a few bytes may pass over the whole picture."""
+"""Pixels times scans of a progressive JPEG: a scan of a few bytes may pass over all pixels."""
 
 _GIANT = 40_000_000
 _ONE_GIANT_AT_A_TIME = threading.RLock()
-"""Pictures of more pixels than _GIANT are decoded in turn, for each may need more than a gigabyte."""
+"""Images of more pixels than _GIANT are decoded in turn, since each may need more than a gigabyte."""
 _LIBRARIES = r"(PIL|pillow_heif)\b"
 
 
 def open_image(data: bytes, where: str) -> Image:
     """The image in the bytes of a file, not decoded yet, with Pillow's name of its format as `format`.
 
-    Raises ImageError where there is none, or one beyond the limits; other errors of Pillow's for what is damaged,
-    which `plain_reasons` turns into an ImageError.
+    Raises ImageError where there is none, or one beyond the limits; Pillow's own errors for what is damaged, which
+    `image_errors` turns into an ImageError.
     """
     from PIL import Image as Pillow
 
@@ -53,14 +53,14 @@ def open_image(data: bytes, where: str) -> Image:
     if kind == "HEIF":
         _register_heif()
     image = Pillow.open(BytesIO(data), formats=(kind,))
-    image.format = kind  # a JPEG of several pictures calls itself MPO
+    image.format = kind  # Pillow says MPO for a JPEG of several images
     check_size(image, where)
     _check_scans(image, data, where)
     return image
 
 
 def check_size(image: Image, where: str) -> None:
-    """Raises ImageError for more pixels than MAX_PIXELS, and for none."""
+    """Raise ImageError for more pixels than MAX_PIXELS, and for none."""
     pixels = image.width * image.height
     if pixels > MAX_PIXELS:
         raise _too_large(where, pixels)
@@ -69,12 +69,12 @@ def check_size(image: Image, where: str) -> None:
 
 
 def in_turn(pixels: int) -> AbstractContextManager[object]:
-    """Within it so many pixels may be decoded and reduced: at once, or after other giants if they are many."""
+    """A block in which that many pixels may be decoded: at once, or, if they are many, after other giants."""
     return _ONE_GIANT_AT_A_TIME if pixels > _GIANT else nullcontext()
 
 
 def pixels_when_opened(data: bytes) -> int:
-    """How many pixels a WebP needs memory for as soon as it is opened; 0 for other formats, which wait for `load`.
+    """How many pixels a WebP takes memory for when it is opened; 0 for other formats, which wait for `load`.
 
     From its first chunk (RFC 9649, 2.5 to 2.7): VP8X, VP8L, or VP8 with a space.
     """
@@ -89,8 +89,8 @@ def pixels_when_opened(data: bytes) -> int:
 
 
 @contextmanager
-def plain_reasons(where: str) -> Iterator[None]:
-    """Whatever Pillow's decoders raise within (much, when fed with garbage) as one ImageError."""
+def image_errors(where: str) -> Iterator[None]:
+    """Whatever Pillow's decoders raise in the block, which for garbage may be any error, becomes one ImageError."""
     from PIL import Image, UnidentifiedImageError
 
     _silence_libraries()
@@ -104,7 +104,7 @@ def plain_reasons(where: str) -> Iterator[None]:
         pixels = re.search(r"\d+", str(error))
         raise _too_large(where, int(pixels[0]) if pixels else None) from None
     except MemoryError:
-        raise ImageError(where, "too large: there is not enough memory for it") from None
+        raise ImageError(where, "too large: not enough memory") from None
     except Exception as error:
         damage = "truncated" if "truncated" in str(error).lower() else f"damaged ({_one_line(error)})"
         raise ImageError(where, damage) from None
@@ -121,25 +121,25 @@ def _one_line(error: Exception) -> str:
 
 
 def _check_scans(image: Image, data: bytes, where: str) -> None:
-    """Refuse a progressive JPEG that takes too long: FF DA begins a scan, and occurs nowhere within one."""
+    """Raise ImageError for a progressive JPEG that takes too long: FF DA begins a scan, and occurs nowhere in one."""
     if image.info.get("progressive") and data.count(b"\xff\xda") * image.width * image.height > MAX_WORK:
         raise ImageError(where, "damaged (too many scans for its size)")
 
 
 def _silence_libraries() -> None:
-    """Pillow's warnings stay unsaid in this process: ours are the limits, and an ImageError's reason says more.
+    """Silence Pillow's warnings in this process: the limits here replace them.
 
-    Only once, and for good: to put the filters back, as warnings.catch_warnings does, would undo what other threads
-    do to them meanwhile.
+    Once and for good: putting the filters back, as warnings.catch_warnings does, would undo what other threads do to
+    them meanwhile.
     """
-    ours = ("ignore", None, Warning, re.compile(_LIBRARIES), 0)
-    if ours not in warnings.filters:
+    silenced = ("ignore", None, Warning, re.compile(_LIBRARIES), 0)
+    if silenced not in warnings.filters:
         warnings.filterwarnings("ignore", module=_LIBRARIES)
 
 
 @cache
 def _register_heif() -> None:
-    """Teach Pillow HEIC; only the picture itself, not the smaller and other ones beside it."""
+    """Teach Pillow HEIC, without the thumbnails, depth maps and other images beside the main one."""
     from pi_heif import register_heif_opener
 
     register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)

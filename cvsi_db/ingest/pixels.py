@@ -1,7 +1,6 @@
-"""Pixels: whatever mode a picture has, it becomes 8-bit sRGB of bounded size, on white where it was transparent.
+"""Pixels: a picture of any mode becomes 8-bit sRGB of bounded size, on white where it was transparent.
 
-Takes a loaded PIL image; returns a new RGB image. Values of more than 8 bits are scaled down, never cut off. Knows
-nothing about files or their metadata, but for the ICC profile and the transparent colour in `image.info`.
+Takes a loaded PIL image; returns a new RGB image. Values of more than 8 bits are scaled down, never clipped.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _UPRIGHT = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
 """EXIF orientation to PIL.Image.Transpose: what undoes it (EXIF 2.32, 4.6.4 A)."""
 _RESIZABLE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
 _BAND = 2**22
-"""How many values of a deep picture are scaled at a time: what numpy needs for them is a few times 16 megabytes."""
+"""How many values of a deep picture are scaled at a time; numpy needs a few times 16 MiB for them."""
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 
 
@@ -35,7 +34,7 @@ def reduced(image: Image) -> Image:
 
 
 def upright(image: Image, orientation: Any) -> Image:
-    """The image as the photographer saw it; `orientation` is EXIF's, and what is none is ignored."""
+    """The image the right way up; an `orientation` that is not one of EXIF's is ignored."""
     from PIL.Image import Transpose
 
     turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
@@ -66,7 +65,7 @@ def _shrunk(image: Image) -> Image:
 
 
 def _flat(image: Image) -> Image:
-    """The image without an alpha channel, what is transparent on white."""
+    """The image without an alpha channel; transparent parts are white."""
     from PIL import Image as Pillow
 
     if image.mode not in ("LA", "RGBA"):
@@ -99,9 +98,9 @@ def _grey(image: Image) -> Image:
 
 
 def _range_of(image: Image) -> tuple[float, float]:
-    """The values that are black and white: unsigned integers by their bits, floats from 0 to 1 as they are.
+    """The values of black and white: unsigned integers by their bits, floats from 0 to 1 as they are.
 
-    What has no range of its own (other floats, signed and long integers) is stretched over its least and most value.
+    Other floats, signed and long integers have no range of their own: their least and greatest value are taken.
     """
     if image.mode.startswith("I;16"):
         bits = _tag(image, _BITS_PER_SAMPLE, 16)
@@ -112,7 +111,7 @@ def _range_of(image: Image) -> tuple[float, float]:
 
 
 def _bands(image: Image) -> Iterator[tuple[int, Any]]:
-    """Top row and values (rows, width) float64 of each band; what is no number is 0."""
+    """Top row and values (rows, width) float64 of each band; NaN and infinities are 0."""
     rows = max(1, _BAND // image.width)
     for top in range(0, image.height, rows):
         band = image.crop((0, top, image.width, min(top + rows, image.height)))
@@ -120,11 +119,11 @@ def _bands(image: Image) -> Iterator[tuple[int, Any]]:
 
 
 def _is_negative(image: Image) -> bool:
-    """Whether a TIFF counts from white (TIFF 6.0, PhotometricInterpretation): Pillow minds it for 8 bits only."""
+    """Whether in a TIFF 0 is white (TIFF 6.0, PhotometricInterpretation); Pillow handles that for 8 bits only."""
     return bool(_tag(image, _PHOTOMETRIC, None) == _WHITE_IS_ZERO)
 
 
 def _tag(image: Image, tag: int, default: Any) -> Any:
-    """A TIFF tag's value, of several the first."""
+    """A TIFF tag's value, or the first of its values."""
     value = getattr(image, "tag_v2", {}).get(tag, default)
     return value[0] if isinstance(value, tuple) and value else value

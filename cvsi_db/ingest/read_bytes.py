@@ -1,7 +1,7 @@
-"""Read: the bytes of one file, opened once, and what they hash to. Files may hang, change meanwhile, or be no files.
+"""Read bytes: the content of one file and its sha256, from a file that may hang, change, or not be a regular file.
 
-Takes a path; returns the file's Content, or says in plain words why there is none. Also what becomes of each file of
-an ingest, for the stages that follow. Knows nothing about what is in the bytes.
+Takes a path; returns the file's Content, or raises ImageError with the reason. Also the records that hold each file of
+an ingest after it was read.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 PATIENCE_S = 30.0
-"""A file that gives no byte for so many seconds (a network drive that is gone) is given up."""
+"""A file that gives no byte for this many seconds, as on a disconnected network drive, is given up."""
 
 _CHUNK = 2**22  # few, because joining parts costs as much as reading them
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-"""Non-blocking: what has become a pipe since it was looked at must not be waited for."""
+"""Non-blocking, because the file may have become a pipe since it was looked at."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class FailedFile:
 
 @dataclass(frozen=True)
 class DecodedBatch:
-    """A batch after reading: every file is in exactly one of the two, in the batch's order."""
+    """A batch after loading: every file is in exactly one of the two, in the batch's order."""
 
     files: tuple[ReadFile, ...]
     failures: tuple[FailedFile, ...]
@@ -83,15 +83,15 @@ class DecodedBatch:
 
 
 def printable(path: Path) -> str:
-    """The path as text that can be printed and stored, even when its bytes are not UTF-8."""
+    """The path as text that can be printed and stored, also where its bytes are not UTF-8."""
     return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def read_file(path: Path, *, patience: float = PATIENCE_S) -> Content:
     """The whole file as it is at one moment. Safe to call from several threads.
 
-    Raises ImageError for what is no file or cannot be read, for more than MAX_BYTES, for a file that changes while it
-    is read (twice over), and when no byte comes for `patience` seconds; the thread that hangs is then left behind.
+    Raises ImageError for what is not a regular file or cannot be read, for more than MAX_BYTES, for a file that changes
+    during both of two reads, and when no byte comes for `patience` seconds; the thread that hangs is then abandoned.
     """
     where = printable(path)
     if where != str(path):
@@ -103,13 +103,13 @@ def read_file(path: Path, *, patience: float = PATIENCE_S) -> Content:
     except PermissionError:
         raise ImageError(where, "permission denied") from None
     except ValueError:
-        raise ImageError(where, "no path holds a NUL") from None
+        raise ImageError(where, "its name holds a NUL") from None
     except OSError as error:
         raise ImageError(where, error.strerror or str(error)) from None
 
 
 class _Reader:
-    """A thread that reads one file after another, so that whoever asks need not wait for one that hangs."""
+    """A thread that reads one file after another, so that the caller can give up on one that hangs."""
 
     def __init__(self) -> None:
         self._jobs: SimpleQueue[tuple[Path, Future[Content]]] = SimpleQueue()
@@ -136,7 +136,7 @@ class _Reader:
             else:
                 _idle.append(self)
                 answer.set_result(content)
-                del content  # or a whole file would be kept until the next
+                del content  # else the whole file stays in memory until the next one
             del path, answer
 
     def _note(self) -> None:
@@ -144,11 +144,11 @@ class _Reader:
 
 
 _idle: list[_Reader] = []
-"""Readers that wait for a file. One that hangs comes back when it is through, if ever."""
+"""Readers that wait for a file. One that hangs comes back when its read ends, if ever."""
 
 
 def _read(path: Path, note: Callable[[], None]) -> Content:
-    _check_kind(path, path.stat())  # opening a pipe or a device may do something, even without waiting
+    _check_kind(path, path.stat())  # opening a pipe or a device may have effects, even without waiting
     opened = os.open(path, _FLAGS)
     try:
         for _ in range(2):
@@ -165,7 +165,7 @@ def _read(path: Path, note: Callable[[], None]) -> Content:
 
 def _check_kind(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise ImageError(str(path), "not a file")
+        raise ImageError(str(path), "not a regular file")
     if status.st_size > MAX_BYTES:
         raise ImageError(str(path), f"too large: the limit is {MAX_BYTES // 2**20} megabytes")
 
@@ -175,7 +175,7 @@ def _mark(status: os.stat_result) -> tuple[int, int]:
 
 
 def _whole(opened: int, size: int, note: Callable[[], None]) -> bytes:
-    """All bytes from the beginning, but no more than one beyond `size`: whoever has more has grown."""
+    """All bytes from the beginning, but no more than one beyond `size`, which shows that the file has grown."""
     os.lseek(opened, 0, os.SEEK_SET)
     parts: list[bytes] = []
     left = size + 1

@@ -1,14 +1,13 @@
-"""Recaption: captions for the images that were taken in without, read from their files again, batch by batch.
+"""Recaption: captions for the images that have none, read from their files again, batch by batch.
 
-Takes an open gallery and the models; returns a RecaptionSummary. A batch is what is lost when it is cut short: images
-that have captions are never read again, and what the captioner said is kept before it is written. Knows nothing about
-how pictures are decoded or captioned.
+Takes an open gallery and the models; returns a RecaptionSummary. A run that is cut short loses one batch at most:
+images with captions are not read again, and what the captioner wrote is cached before the rows are written.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RecaptionProgress:
-    """Where it stands, after each batch: `done` of `total` images, of which `skipped` could not be read."""
+    """`done` of `total` images after a batch, of which `skipped` could not be read."""
 
     done: int
     total: int
@@ -35,7 +34,7 @@ class RecaptionProgress:
 
 @dataclass(frozen=True)
 class RecaptionSummary:
-    """What was done, in images. The `skipped` ones, whose files are gone or changed, stay without captions."""
+    """What was done, in images. The `skipped` ones, whose files are gone or changed, still have no captions."""
 
     captioned: int = 0
     skipped: int = 0
@@ -55,8 +54,8 @@ def recaption(
 ) -> RecaptionSummary:
     """Caption every image that has no captions; `progress` is called after each batch of at most `batch_size`.
 
-    The caller holds the gallery's write lock. With `given` the captions count as the image's own, whichever captioner
-    a later search has. Raises ModelError when a model gives nothing usable, GalleryError when the gallery cannot be
+    The caller holds the gallery's write lock. With `given` the captions hold whatever captioner a later search has, as
+    imported ones do. Raises ModelError when a model gives nothing usable, GalleryError when the gallery cannot be
     written; a run that raises leaves its finished batches.
     """
     if batch_size < 1:
@@ -64,46 +63,29 @@ def recaption(
     started, waiting, total = time.monotonic(), store.uncaptioned(), RecaptionSummary()
     for start in range(0, len(waiting), batch_size):
         rows = store.rows(waiting[start : start + batch_size])
-        pictures, errors = _read_again(rows.values())
-        _caption(rows, pictures, store, catalog, encoder, captioner, given)
+        pictures, errors = [], list[IngestFailure]()
+        for row in rows.values():
+            try:
+                pictures.append(_read_again(row))
+            except ImageError as error:
+                errors.append(IngestFailure(error.path, error.reason))
+        captions = caption(pictures, captioner=captioner, encoder=encoder, catalog=catalog)
+        if given:  # before the rows: a run that dies here finds these captions, and writes the same
+            catalog.give_captions({image_id: said.texts for image_id, said in captions.items()})
+        rewrite_captions([rows[image_id] for image_id in captions], captions, store)
         total = replace(
             total,
             captioned=total.captioned + len(pictures),
             skipped=total.skipped + len(errors),
-            errors=total.errors + errors,
+            errors=(*total.errors, *errors),
         )
         if progress is not None:
             progress(RecaptionProgress(total.captioned + total.skipped, len(waiting), total.skipped))
     return replace(total, seconds=time.monotonic() - started)
 
 
-def _caption(
-    rows: dict[str, ImageRow],
-    pictures: Sequence[Picture],
-    store: Store,
-    catalog: Catalog,
-    encoder: Encoder,
-    captioner: Captioner,
-    given: bool,
-) -> None:
-    captions = caption(pictures, captioner=captioner, encoder=encoder, catalog=catalog)
-    if given:  # before the rows, as everything a captioner said: a run that dies here finds it, and writes the same
-        catalog.give_captions({image_id: said.texts for image_id, said in captions.items()})
-    rewrite_captions([rows[image_id] for image_id in captions], captions, store)
-
-
-def _read_again(rows: Iterable[ImageRow]) -> tuple[list[Picture], tuple[IngestFailure, ...]]:
-    pictures, errors = [], []
-    for row in rows:
-        try:
-            pictures.append(_picture_of(row))
-        except ImageError as error:
-            errors.append(IngestFailure(error.path, error.reason))
-    return pictures, tuple(errors)
-
-
-def _picture_of(row: ImageRow) -> Picture:
-    """The picture at the first of the row's paths that still holds it. Raises ImageError, about the first of them."""
+def _read_again(row: ImageRow) -> Picture:
+    """The picture at the first of the row's paths that still holds it. Raises ImageError about the first path."""
     failures = []
     for path in row.paths:
         try:

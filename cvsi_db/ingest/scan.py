@@ -1,8 +1,8 @@
-"""Scan: which files an ingest has to look at.
+"""Scan: which files an ingest has to load.
 
-Takes the paths a person named and what the catalog knew; returns the files to read, those that are as they were, the
-known ones that are gone, and the named ones that cannot be told about. Looks at names, sizes, times and, where a name
-says nothing, at a file's first bytes: knows nothing about what is in a picture.
+Takes the named paths and the catalog's files; returns the files to load, the unchanged ones, the known ones that are
+gone, and the named paths where known files were and nothing is now. Looks at names, sizes and times, and at the first
+bytes of a file whose suffix is not an image's.
 """
 
 from __future__ import annotations
@@ -27,12 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scan:
-    """What lies under the named paths, sorted by path: `pending` files must be read, `unchanged` ones need not.
+    """The files under the named paths, sorted by path: `pending` ones must be loaded, `unchanged` ones need not.
 
-    `gone` are the known files under the named folders at whose path there is no file any more; `skipped` counts the
-    files that are no pictures. `folders` are the named ones that were looked at, `lost` the named paths that hold
-    nothing where known files were, each with its reason: a disk may not be mounted, so nothing below one is ever taken
-    for gone.
+    `gone` are the known files under the named folders that no longer exist; `skipped` counts the files that are not
+    images. `folders` are the named folders that were walked, `lost` the named paths that hold nothing where known files
+    were, each with its reason: a disk may not be mounted, so nothing below them counts as gone.
     """
 
     pending: tuple[FoundFile, ...]
@@ -48,7 +47,7 @@ class Scan:
         return len(self.pending) + len(self.unchanged)
 
     def covers(self, path: str) -> bool:
-        """Whether this scan can tell that there is no file at `path`: it lies under a folder that was looked at."""
+        """Whether this scan can tell that `path` does not exist: it is in a folder that was walked."""
         looked, lost = self._beginnings
         return path.startswith(looked) and not path.startswith(lost)
 
@@ -58,11 +57,10 @@ class Scan:
 
 
 def scan(paths: Sequence[Path], files: Mapping[str, SourceFile], known: Collection[str]) -> Scan:
-    """Find the pictures under `paths`: files, and folders with all folders below them.
+    """Find the images under `paths`: files, and folders with all folders below them.
 
-    `files` are the catalog's, by path; `known` the image_ids that need no model. Raises IngestError for no path at all,
-    for one that does not exist, cannot be read or holds no picture and where no file was known, and when none of the
-    paths can be looked at.
+    `files` are the catalog's, by path; `known` the image_ids that need no model. Raises IngestError without paths, for
+    one that does not exist, cannot be read or holds no image, unless files are known there, and when all are lost.
     """
     found, folders, lost, skipped = dict[str, Seen](), list[str](), list[IngestFailure](), 0
     for root in _roots(paths):
@@ -81,14 +79,14 @@ def scan(paths: Sequence[Path], files: Mapping[str, SourceFile], known: Collecti
 
 
 def check_paths(paths: Sequence[Path]) -> None:
-    """Raise what a scan of `paths` for a new gallery would raise; no folder is looked at beyond its first picture."""
+    """Raise what a scan of `paths` for a new gallery would raise; a folder is walked only to its first image."""
     for root in _roots(paths):
-        if next(_named(root, Walk(lambda path: False)), None) is None:
+        if next(_named(root, Walk(lambda _path: False)), None) is None:
             _lost(root, 0)
 
 
 def is_gone(path: str) -> bool:
-    """Whether there is certainly no file at `path`; one that may merely not be looked at is not gone."""
+    """Whether there is certainly no file at `path`; False where it is only unreadable."""
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -98,7 +96,7 @@ def is_gone(path: str) -> bool:
 
 
 def is_settled(file: SourceFile) -> bool:
-    """Whether the file is known to be gone, and no row has its path."""
+    """Whether the file is recorded as missing, and no row has its path."""
     return file.state == "missing" and file.image_id is None
 
 
@@ -110,9 +108,9 @@ def _roots(paths: Sequence[Path]) -> list[str]:
 
 
 def _named(root: str, walk: Walk) -> Iterator[Seen]:
-    """The files at or below a named path: it is tried if it is no folder."""
+    """The files at or below a named path; whatever is not a folder counts as a file."""
     if os.path.isdir(root):
-        yield from walk.pictures(root)
+        yield from walk.images(root)
     elif os.path.lexists(root):
         yield seen(root)
 
@@ -120,16 +118,16 @@ def _named(root: str, walk: Walk) -> Iterator[Seen]:
 def _lost(root: str, known: int) -> str:
     """Why there is nothing at a named path where `known` files were; raises IngestError where none was."""
     if not os.path.lexists(root):
-        reason, remedy = f"there is no {root!r}", "name an existing file or folder"
+        reason, remedy = f"{root!r} does not exist", "name an existing file or folder"
     elif os.path.isdir(root) and not os.access(root, os.R_OK | os.X_OK):
         reason, remedy = f"cannot read the folder {root!r}", "permission denied"
     else:
         kinds = ", ".join(sorted(suffix.removeprefix(".") for suffix in SUFFIXES))
-        reason, remedy = f"no picture in {root!r} or below", f"name a folder with {kinds} files"
+        reason, remedy = f"no image in {root!r} or below", f"name a folder with {kinds} files"
     if not known:
         raise IngestError(f"{reason}: {remedy}")
-    were = "1 picture was" if known == 1 else f"{known} pictures were"
-    return f"{reason}, where {were}: nothing was taken for removed; mount the disk, or use `cvsi-db remove`"
+    were = "1 image was" if known == 1 else f"{known} images were"
+    return f"{reason}, where {were}: they stay in the gallery; mount the disk, or use `cvsi-db remove`"
 
 
 def _known_below(root: str, files: Mapping[str, SourceFile]) -> int:
@@ -139,7 +137,7 @@ def _known_below(root: str, files: Mapping[str, SourceFile]) -> int:
 
 
 def _inside(folders: Iterable[str]) -> tuple[str, ...]:
-    """What the path of everything in one of these folders begins with."""
+    """The prefixes of all paths in these folders."""
     return tuple(os.path.join(folder, "") for folder in folders)
 
 

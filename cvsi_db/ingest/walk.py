@@ -1,8 +1,7 @@
-"""Walk: the files in a folder and in all folders below that may be pictures.
+"""Walk: the files in a folder and in all folders below that may be images.
 
-Takes a folder and what is known of its files; yields paths with size and time, and counts what is no picture. What is
-hidden or ignored is not looked at. Text in place of paths, and one look at a file: a folder may hold a million. Knows
-nothing about the gallery.
+Takes a folder and a test for known files; yields paths with size and time, and counts the other files. Hidden and
+ignored files are skipped. Since a folder may hold a million files, paths are text, and each file is looked at once.
 """
 
 from __future__ import annotations
@@ -16,25 +15,25 @@ from cvsi_db.ingest.formats import HEAD_BYTES, RAW_SUFFIXES, SUFFIXES, sniff
 from cvsi_db.ingest.ignore import IGNORE_FILE, IgnoreRules, rules_above
 
 Seen = tuple[str, int, int]
-"""A file: its absolute path, size in bytes and time of change in nanoseconds."""
+"""A file: its absolute path, size in bytes and modification time in nanoseconds."""
 
 
 class Walk:
-    """Walks folders; `skipped` counts the files met so far that are no pictures by name and content.
+    """Walks folders; `skipped` counts the files so far that are not images by name and content.
 
-    `is_known` tells whether a path was a picture before: it is taken for one without a look inside.
+    `is_known` says whether a path was an image before: it is then taken for one without reading it.
     """
 
     def __init__(self, is_known: Callable[[str], bool]) -> None:
         self.skipped = 0
         self._is_known = is_known
 
-    def pictures(self, root: str) -> Iterator[Seen]:
-        """The files below `root` that may be pictures, folder by folder; in a folder by name.
+    def images(self, root: str) -> Iterator[Seen]:
+        """The files below `root` that may be images, folder by folder; in a folder by name.
 
         Links to folders come last and each folder once, so that loops end. A folder that cannot be read is yielded in
-        place of its files, unless it is `root`: reading it will fail, and say why. Raises IngestError for an ignore
-        file that cannot be used.
+        place of its files, unless it is `root`: loading it will fail, and give the reason. Raises IngestError for an
+        ignore file that cannot be used.
         """
         folders, links, visited = deque([(root, rules_above(root))]), deque[tuple[str, IgnoreRules]](), set[object]()
         while folders or links:
@@ -54,29 +53,29 @@ class Walk:
                     continue
                 if _is_folder(entry):
                     (links if entry.is_symlink() else folders).append((entry.path, rules))
-                elif self._may_be_picture(entry):
+                elif self._may_be_image(entry):
                     yield _seen(entry)
 
-    def _may_be_picture(self, entry: os.DirEntry[str]) -> bool:
+    def _may_be_image(self, entry: os.DirEntry[str]) -> bool:
         suffix = os.path.splitext(entry.name)[1].lower()
         if suffix in SUFFIXES or self._is_known(entry.path):
             return True
         if not _is_file(entry):  # opening a pipe would wait forever
             return False
-        found = suffix not in RAW_SUFFIXES and _begins_as_picture(entry.path)
+        found = suffix not in RAW_SUFFIXES and _begins_as_image(entry.path)
         self.skipped += not found
         return found
 
 
 def _listed(folder: str) -> tuple[object, list[os.DirEntry[str]]]:
-    """What tells the folder from every other one, whatever it is called, and its entries by name."""
+    """The folder's identity, which is the same under all of its names, and its entries, by name."""
     status = os.stat(folder)
     with os.scandir(folder) as listing:
         return (status.st_dev, status.st_ino), sorted(listing, key=attrgetter("name"))
 
 
 def seen(path: str) -> Seen:
-    """The file as it is now; what cannot be looked at (a dangling link) has size and time -1, and is tried."""
+    """The file as it is now; size and time are -1 where they cannot be had, as of a dangling link."""
     try:
         status = os.stat(path)
     except OSError:
@@ -85,7 +84,7 @@ def seen(path: str) -> Seen:
 
 
 def _seen(entry: os.DirEntry[str]) -> Seen:
-    """The same, without asking again where the listing said it already."""
+    """The same from a folder's listing, which often knows it without another call."""
     try:
         status = entry.stat()
     except OSError:
@@ -93,7 +92,7 @@ def _seen(entry: os.DirEntry[str]) -> Seen:
     return entry.path, status.st_size, status.st_mtime_ns
 
 
-def _begins_as_picture(path: str) -> bool:
+def _begins_as_image(path: str) -> bool:
     try:
         with open(path, "rb", buffering=0) as file:
             return sniff(file.read(HEAD_BYTES)) is not None

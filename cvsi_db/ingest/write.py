@@ -1,9 +1,9 @@
-"""Write: what was read and embedded goes into the gallery, Lance first and the catalog last, batch by batch.
+"""Write: what was loaded and embedded goes into the gallery, Lance first and the catalog last, batch by batch.
 
 Takes a DecodedBatch with its vectors and captions, and at the end the scan; writes to the store and the catalog, and
-returns what that was, in files. A row without a path goes to the table `removed`, and comes back without a model when
-its content turns up again. Knows nothing about models or the inside of a picture. A crash anywhere leaves only work to
-redo: the catalog never names a file whose row is not there, and every step may be repeated.
+returns the counts, in files. A row without a path goes to the table `removed`, and comes back without a model when its
+content turns up again. A crash anywhere leaves only work to redo: the catalog never names a file whose row is missing,
+and every step may be repeated.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _CHUNK = 500
 
 
 class Writer:
-    """The one who writes an ingest, and who knows what the gallery holds meanwhile.
+    """Writes an ingest, and keeps track of what the gallery holds.
 
-    `known` are the contents (image_ids) that need no model, removed ones among them; `files` the catalog's files by
-    path. A file has an image_id exactly when the row of that image in `images` has the file's path. Every file that is
-    met gives its image the `tags`.
+    `known` are the contents (image_ids) that need no model, removed ones included; `files` the catalog's files by path.
+    A file has an image_id exactly when the row of that image in `images` has the file's path. Every file that is
+    ingested gives its image the `tags`.
     """
 
     def __init__(self, store: Store, catalog: Catalog, *, tags: Sequence[str] = ()) -> None:
@@ -56,8 +56,8 @@ class Writer:
     ) -> IngestSummary:
         """Write one batch; returns its part of the summary.
 
-        `vectors` and `captions` hold every picture of the batch, by image_id. Raises what the store and the catalog
-        raise; the batch is then not recorded, and the next ingest does it again.
+        `vectors` and `captions` hold those of every picture in the batch, by image_id. Raises what the store and the
+        catalog raise; the batch is then not recorded, and the next ingest does it again.
         """
         rows = self._rows_touched_by(batch.files)
         rows |= {
@@ -75,8 +75,8 @@ class Writer:
     def finish(self, found: Scan, *, prune: bool = False) -> IngestSummary:
         """Do what is left once every pending file of a scan is written; returns that part of the summary.
 
-        Unchanged files get their tags, gone ones are noted; with `prune` the removed images under the scanned folders
-        are forgotten for good.
+        Unchanged files get their tags, gone ones are recorded as missing; with `prune` the removed images under the
+        scanned folders are deleted.
         """
         self._tag(found.unchanged)
         return IngestSummary(
@@ -88,7 +88,7 @@ class Writer:
         )
 
     def mark_missing(self, gone: Sequence[SourceFile]) -> int:
-        """Note the files that are gone and did not turn up elsewhere; returns how many of them were images."""
+        """Record the files that are gone and did not turn up elsewhere; returns how many of them were images."""
         missing = [file for file in gone if not is_settled(self.files[file.path])]
         lost = {file.path for file in missing}
         for chunk in _chunks(missing):
@@ -99,15 +99,15 @@ class Writer:
         return sum(file.state == "ok" or file.image_id is not None for file in missing)
 
     def prune(self, covers: Callable[[str], bool]) -> int:
-        """Forget, with captions and caches, the removed images whose last path `covers` holds for; returns how many."""
-        doomed = sorted(image_id for image_id, path in self._removed.items() if covers(path))
-        for chunk in _chunks(doomed):
-            self._catalog.forget_captions(chunk)  # first: what is kept for later is no statement about the tables
+        """Delete the removed images whose last path is covered, with captions and caches; returns how many."""
+        covered = sorted(image_id for image_id, path in self._removed.items() if covers(path))
+        for chunk in _chunks(covered):
+            self._catalog.forget_captions(chunk)  # may go first: a cache says nothing about the tables
             self._store.delete(chunk)
             self.known.difference_update(chunk)
             for image_id in chunk:
                 del self._removed[image_id]
-        return len(doomed)
+        return len(covered)
 
     def _tag(self, files: Sequence[SourceFile]) -> None:
         ids = sorted({file.image_id for file in files if file.image_id is not None}) if self._tags else []
@@ -116,7 +116,7 @@ class Writer:
             self._write_rows(rows, {image_id: row.paths for image_id, row in rows.items()}, {}, tagged=rows)
 
     def _place(self, read: ReadFile, paths: dict[str, tuple[str, ...]], records: dict[str, SourceFile]) -> Outcome:
-        """Put a file's path into the row of its content, in place of one that is gone if there is one."""
+        """Put a file's path into the row of its content, in place of one that is gone, if any."""
         path, image_id, before = str(read.file.path), read.image_id, self.files.get(str(read.file.path))
         if before is not None and before.image_id in paths and before.image_id != image_id:
             paths[before.image_id] = tuple(other for other in paths[before.image_id] if other != path)
@@ -127,23 +127,21 @@ class Writer:
         gone = next((other for other in held if is_gone(other) or is_respelt(other, path)), None)
         if gone is None:
             paths[image_id] = (*held, path)
-            return "duplicates" if held else self._found_again(image_id, path)
+            if held:
+                return "duplicates"
+            last = self._removed.get(image_id)  # the path of a removed image that is back
+            return "new" if last is None else "unchanged" if last == path else "moved"
         paths[image_id] = tuple(path if other == gone else other for other in held)
         if gone in self.files:
             records[gone] = _missing(self.files[gone])
         return "moved"
 
-    def _found_again(self, image_id: str, path: str) -> Outcome:
-        """What the first path of an image makes of the file: new, or a removed one that is back."""
-        last = self._removed.get(image_id)
-        return "new" if last is None else "unchanged" if last == path else "moved"
-
     def _failed(self, failures: Sequence[FailedFile]) -> dict[str, SourceFile]:
-        """Records of the failures. They keep the image_id: the row stays until the path is known to hold another."""
+        """Records of the failures, with the image_id they had: the row stays until its path holds another content."""
         records = {}
         for failed in failures:
             path = str(failed.file.path)
-            if path == printable(failed.file.path):  # SQLite takes no other text
+            if path == printable(failed.file.path):  # SQLite stores no other text
                 before = self.files.get(path)
                 image_id = before.image_id if before is not None else None
                 records[path] = _source_file(failed.file, image_id, failed.reason)
@@ -155,7 +153,7 @@ class Writer:
         return self._rows(left | {read.image_id for read in files})
 
     def _rows(self, image_ids: Collection[str]) -> dict[str, ImageRow]:
-        """The rows of those images that have one, be it a removed one."""
+        """The rows of those images that have one, in either table."""
         shown = self._shown.intersection(image_ids)
         removed = self._removed.keys() & image_ids
         rows = self._store.rows(shown) if shown else {}
@@ -168,7 +166,7 @@ class Writer:
         captions: Mapping[str, Captions],
         tagged: Collection[str] = (),
     ) -> None:
-        """New rows, then rows with other paths, and last the end of rows without any: no path is ever in no row."""
+        """Write new rows, then rows with other paths, and last move rows without any: no path is ever in no row."""
         placed_rows = {image_id: placed(row, paths[image_id]) for image_id, row in rows.items() if paths[image_id]}
         placed_rows |= {
             image_id: with_tags(row, self._tags) for image_id, row in placed_rows.items() if image_id in tagged
@@ -184,7 +182,7 @@ class Writer:
         self._note(placed_rows.keys(), empty)
 
     def _note(self, placed_ids: Set[str], empty: Mapping[str, ImageRow]) -> None:
-        """Keep in mind what was written; the sets change in place, since others look into them meanwhile."""
+        """Remember what was written; the sets change in place, since the loading threads look into them."""
         self.known.update(placed_ids)
         self._shown.update(placed_ids)
         self._shown.difference_update(empty)
@@ -198,7 +196,7 @@ class Writer:
 
 
 def _paths_of_removed(store: Store, shown: Collection[str]) -> dict[str, str]:
-    """The last path of every removed image; one that is among the images too, as a crash leaves it, is there alone."""
+    """The last path of every removed image; rows that a crash left in both tables are deleted from `removed`."""
     table = store.scan(["image_id", "path"], table="removed")
     removed = dict(zip(table["image_id"].to_pylist(), table["path"].to_pylist(), strict=True))
     store.drop_removed(removed.keys() & shown)

@@ -1,8 +1,7 @@
 """Duplicates: the images of a gallery that have several files, and those that look alike to its model.
 
-Takes the store; returns groups. Every embedding is compared with every other, a block with a block, so that nothing
-is missed and memory stays bounded: the embeddings wait in a temporary file, and besides the blocks only what names an
-image is held. Knows nothing about files or models.
+Takes the store; returns groups. Every embedding is compared with every other, block by block, so that nothing is missed
+and memory stays bounded: the embeddings are in a temporary file, and only two blocks and the images' names in memory.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ if TYPE_CHECKING:
     from cvsi_db.store.images import Store
 
 BLOCK = 4096
-"""Rows of a block: two of them at width 512 and their products are 80 MiB."""
+"""Rows per block: two blocks of width 512 and their products take 80 MiB."""
 
 SLACK = 1e-6
-"""What float32 may make of a cosine of exactly 1."""
+"""The rounding error of a float32 cosine."""
 
 _COLUMNS = ("image_id", "path", "paths", "width", "height", "size_bytes")
 
@@ -54,8 +53,8 @@ class Lookalike:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """What was found among `images`: `exact` by path; `near`, groups of two or more, each with the largest picture
-    first, by the path of that one."""
+    """What was found among `images`: `exact` in the order of paths; `near`, groups of two or more with the largest
+    image first, in the order of its path."""
 
     threshold: float
     images: int
@@ -116,7 +115,7 @@ class Groups:
 
 
 def _unload(store: Store, scratch: IO[bytes]) -> pa.Table:
-    """Write every embedding into the file, as float16, row by row; returns what else is to be known of the rows."""
+    """Write every embedding to the file, as float16, row by row; returns the other columns."""
     parts = []
     for batch in store.batches([*_COLUMNS, "image_vector"], BLOCK):
         scratch.write(batch["image_vector"].flatten().to_numpy(zero_copy_only=False).tobytes())
@@ -126,7 +125,7 @@ def _unload(store: Store, scratch: IO[bytes]) -> pa.Table:
 
 
 def _mapped(scratch: IO[bytes], rows: int, dim: int) -> npt.NDArray[np.float16]:
-    """(rows, dim): the embeddings in the file, read when they are looked at."""
+    """(rows, dim): the embeddings in the file, read on access."""
     return np.memmap(scratch, np.float16, "r", shape=(rows, dim)) if rows else np.zeros((0, dim), np.float16)
 
 
@@ -150,7 +149,7 @@ def _compare(
 
 
 def _note(cosines: FloatArray, threshold: float, top: int, left: int, groups: Groups, nearest: FloatArray) -> None:
-    """Join the rows of a block's pairs that are near enough; the block's corner is row `top`, column `left`."""
+    """Join the rows of a block's near pairs; the block's upper left corner is row `top`, column `left`."""
     near = cosines >= threshold - SLACK
     for row in np.flatnonzero(near.any(axis=1)):
         columns = np.flatnonzero(near[row])
@@ -161,7 +160,7 @@ def _note(cosines: FloatArray, threshold: float, top: int, left: int, groups: Gr
 
 
 def _unit(vectors: npt.NDArray[np.float16]) -> FloatArray:
-    """The vectors as float32 at unit length; float16 has changed theirs a little, and some are damaged."""
+    """The vectors as float32 at unit length, which float16 has changed a little; damaged ones become finite."""
     wide = np.nan_to_num(vectors.astype(np.float32), posinf=0, neginf=0)
     return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-6), np.float32)
 

@@ -1,6 +1,6 @@
-"""Listing: the images of a gallery as plain mappings, and the files that never became one.
+"""Listing: the images of a gallery as plain mappings, and the files that could not be read.
 
-Takes the store or the catalog; returns lists in the order of paths. Knows nothing about how they are shown.
+Takes the store or the catalog; returns lists in the order of paths.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store, TableName
 
+_ORDER = ["path", "image_id"]
+_FEW = 1000
+"""Up to this limit the order is found first, and the columns are read of the listed images only."""
+
 
 def list_images(
     store: Store,
@@ -31,21 +35,23 @@ def list_images(
     At most `limit`, after the first `offset`; with `removed` the images whose files are all gone. Raises FilterError
     for a condition that cannot be used, QueryError for a negative number.
     """
+    from cvsi_db.store.images import any_of
+
     if offset < 0 or (limit is not None and limit < 0):
         raise QueryError(f"cannot list {limit!r} images after {offset!r}: neither may be negative")
     condition = None if where is None else check_where(where, store.columns)
     wanted = list(columns or store.columns)
     table: TableName = "removed" if removed else "images"
-    if limit is not None and limit <= _FEW:  # the order first, and the rest of those alone that are asked for
-        condition = _named(_sorted(store.scan(_ORDER, condition, table=table)).slice(offset, limit))
-        offset = 0
+    if limit is not None and limit <= _FEW:
+        listed = _sorted(store.scan(_ORDER, condition, table=table)).slice(offset, limit)
+        condition, offset = any_of(listed["image_id"].to_pylist()), 0
     found = _sorted(store.scan([*wanted, *(name for name in _ORDER if name not in wanted)], condition, table=table))
     rows: list[dict[str, Any]] = found.select(wanted).slice(offset, limit).to_pylist()
     return rows
 
 
 def list_failed(catalog: Catalog) -> list[dict[str, Any]]:
-    """A mapping per file that could not be read when it was last seen: path, error and size_bytes, ordered by path."""
+    """A mapping per file that could not be read when last seen: path, error and size_bytes, ordered by path."""
     return [
         {"path": file.path, "error": file.error, "size_bytes": file.size_bytes}
         for file in catalog.each_file()
@@ -53,16 +59,5 @@ def list_failed(catalog: Catalog) -> list[dict[str, Any]]:
     ]
 
 
-_ORDER = ["path", "image_id"]
-_FEW = 1000
-"""More images than this are not looked up one by one."""
-
-
 def _sorted(table: pa.Table) -> pa.Table:
     return table.sort_by([(name, "ascending") for name in _ORDER])
-
-
-def _named(table: pa.Table) -> str:
-    from cvsi_db.store.lance import any_of
-
-    return any_of(table["image_id"].to_pylist())

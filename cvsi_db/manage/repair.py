@@ -1,7 +1,7 @@
-"""Repair: mends what a check found, as far as that needs no model and loses nothing that a file still holds.
+"""Repair: fixes what a check found, as far as that needs no model and loses nothing that a file still holds.
 
-Takes the store and the catalog; returns what was done and what remains. What cannot be mended in place is taken out of
-tables and catalog, so that the next ingest finds its file unknown and reads it again. Knows nothing about pictures.
+Takes the store and the catalog; returns what was fixed and what remains. What cannot be fixed in place is deleted from
+tables and catalog, so that the next ingest finds its file unknown and reads it again.
 """
 
 from __future__ import annotations
@@ -16,135 +16,122 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cvsi_db.ingest.image_row import placed
 from cvsi_db.manage.check import Kind, Problem, find_problems
+from cvsi_db.store.catalog import SourceFile
 
 if TYPE_CHECKING:
     from cvsi_db.records import FloatArray, ImageRow
-    from cvsi_db.store.catalog import Catalog, SourceFile
+    from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store
 
 _CHUNK = 500
 _ROUNDS = 3
-"""A repair may bring another problem to light: captions, say, of a row that had to go."""
+"""A repair may reveal another problem: captions, for example, whose row had to be deleted."""
 
 
 @dataclass(frozen=True)
 class RepairSummary:
-    """What a repair did, in problems mended by kind, and the problems that it could not mend."""
+    """What a repair did: how many problems of each kind it mended, and the problems that remain."""
 
     mended: Mapping[Kind, int]
     remaining: tuple[Problem, ...]
 
 
 def repair(store: Store, catalog: Catalog) -> RepairSummary:
-    """Mend what can be mended. The caller holds the gallery's write lock; safe to interrupt and to repeat."""
+    """Fix what can be fixed. The caller holds the gallery's write lock; safe to interrupt and to repeat."""
     found, mended = find_problems(store, catalog, files=True), Counter[Kind]()
     for _ in range(_ROUNDS):
-        hopeful = [problem for problem in found if problem.kind in _MENDERS]
-        if not hopeful:
+        if not any(problem.kind in _REPAIRS for problem in found):
             break
-        for kind, mend in _MENDERS.items():
-            ill = [problem for problem in hopeful if problem.kind == kind]
-            for start in range(0, len(ill), _CHUNK):
-                mend(ill[start : start + _CHUNK], store, catalog)
-            mended[kind] += len(ill)
+        for kind, fix in _REPAIRS.items():
+            problems = [problem for problem in found if problem.kind == kind]
+            for start in range(0, len(problems), _CHUNK):
+                fix(problems[start : start + _CHUNK], store, catalog)
+            mended[kind] += len(problems)
         found = find_problems(store, catalog, files=True)
-    mended.subtract(Counter(problem.kind for problem in found if problem.kind in _MENDERS))
+    mended.subtract(Counter(problem.kind for problem in found if problem.kind in _REPAIRS))
     return RepairSummary({kind: count for kind, count in mended.items() if count > 0}, tuple(found))
 
 
-# --- the catalog ------------------------------------------------------------------------------------------------
-
-
-def _forget_files(ill: Sequence[Problem], store: Store, catalog: Catalog) -> None:
+def _forget_files(problems: Sequence[Problem], _store: Store, catalog: Catalog) -> None:
     """The next ingest does not know these files, and reads them."""
-    catalog.forget_files([problem.path for problem in ill if problem.path is not None])
+    catalog.forget_files([problem.path for problem in problems if problem.path is not None])
 
 
-# --- rows -------------------------------------------------------------------------------------------------------
-
-
-def _drop(image_ids: Collection[str], store: Store, catalog: Catalog) -> None:
-    """Images out, and their files unknown: first these, so that the catalog never names a row that is not there."""
+def _delete_images(image_ids: Collection[str], store: Store, catalog: Catalog) -> None:
+    """Delete images, and first forget their files: the catalog must never name a row that is missing."""
     catalog.forget_files([path for row in store.rows(image_ids).values() for path in row.paths])
     store.delete(image_ids)
 
 
-def _drop_twice(ill: Sequence[Problem], store: Store, catalog: Catalog) -> None:
-    store.drop_removed(_ids(ill, "removed"))
-    _drop(_ids(ill, "images"), store, catalog)
+def _delete_twice(problems: Sequence[Problem], store: Store, catalog: Catalog) -> None:
+    store.drop_removed(_ids(problems, "removed"))
+    _delete_images(_ids(problems, "images"), store, catalog)
 
 
-def _mend_vectors(ill: Sequence[Problem], store: Store, catalog: Catalog) -> None:
-    """To unit length, which is all that a search sees of it; one without a direction has to go."""
-    store.drop_removed(_ids(ill, "removed"))
-    rows = store.rows(_ids(ill, "images"))
-    straight = {image_id: _scaled(row) for image_id, row in rows.items() if _has_direction(row.image_vector)}
-    store.update([row for row in straight.values() if _are_captions_sound(row)])
-    store.upsert([_bare(row) for row in straight.values() if not _are_captions_sound(row)], [])
-    _drop(rows.keys() - straight.keys(), store, catalog)
+def _normalise_vectors(problems: Sequence[Problem], store: Store, catalog: Catalog) -> None:
+    """Scale vectors to unit length, as they were before; delete images whose vector has no direction."""
+    store.drop_removed(_ids(problems, "removed"))
+    rows = store.rows(_ids(problems, "images"))
+    scaled = {
+        image_id: replace(row, image_vector=row.image_vector / np.linalg.norm(row.image_vector))
+        for image_id, row in rows.items()
+        if _has_direction(row.image_vector)
+    }
+    store.update([row for row in scaled.values() if _has_valid_captions(row)])
+    store.upsert([_without_captions(row) for row in scaled.values() if not _has_valid_captions(row)], [])
+    _delete_images(rows.keys() - scaled.keys(), store, catalog)
 
 
-def _strip_captions(ill: Sequence[Problem], store: Store, catalog: Catalog) -> None:
-    """Images without captions are sound, and `cvsi-db caption` gives them those that the catalog has kept."""
-    named = _ids(ill, "images")
+def _delete_captions(problems: Sequence[Problem], store: Store, _catalog: Catalog) -> None:
+    """Leave images without captions; `cvsi-db caption` restores those that the catalog has cached."""
+    named = _ids(problems, "images")
     rows = store.rows(named)
-    store.drop_removed(_ids(ill, "removed") | (named - rows.keys()))
-    store.upsert([_bare(row) for row in rows.values()], [])
+    store.drop_removed(_ids(problems, "removed") | (named - rows.keys()))
+    store.upsert([_without_captions(row) for row in rows.values()], [])
 
 
 def _has_direction(vector: FloatArray) -> bool:
     return bool(np.isfinite(vector).all() and vector.any())
 
 
-def _are_captions_sound(row: ImageRow) -> bool:
+def _has_valid_captions(row: ImageRow) -> bool:
     return _has_direction(row.caption_vector) if row.captions else not row.caption_vector.any()
 
 
-def _scaled(row: ImageRow) -> ImageRow:
-    length = np.linalg.norm(row.image_vector.astype(np.float64))
-    return replace(row, image_vector=row.image_vector / np.float32(length))
-
-
-def _bare(row: ImageRow) -> ImageRow:
+def _without_captions(row: ImageRow) -> ImageRow:
     return replace(row, captions=(), caption_vector=np.zeros_like(row.image_vector))
 
 
-def _delete(ill: Sequence[Problem], store: Store, catalog: Catalog) -> None:
-    store.delete(_ids(ill, "images"))
+def _delete(problems: Sequence[Problem], store: Store, _catalog: Catalog) -> None:
+    store.delete(_ids(problems, "images"))
 
 
-def _put_aside(ill: Sequence[Problem], store: Store, catalog: Catalog) -> None:
-    """Rows without a file wait in `removed` for one of their content."""
-    store.remove(list(store.rows(_ids(ill, "images")).values()))
+def _move_to_removed(problems: Sequence[Problem], store: Store, _catalog: Catalog) -> None:
+    """Rows without a file wait in `removed` until their content turns up again."""
+    store.remove(list(store.rows(_ids(problems, "images")).values()))
 
 
-def _place(ill: Sequence[Problem], store: Store, catalog: Catalog) -> None:
-    """Path, folder and name anew from the paths."""
-    from cvsi_db.ingest.image_row import placed
-
-    rows = store.rows(_ids(ill, "images")).values()
+def _recompute_primary_path(problems: Sequence[Problem], store: Store, _catalog: Catalog) -> None:
+    rows = store.rows(_ids(problems, "images")).values()
     store.update([placed(replace(row, path=""), tuple(dict.fromkeys(row.paths))) for row in rows])
 
 
-def _settle_paths(ill: Sequence[Problem], store: Store, catalog: Catalog) -> None:
-    """A path whose file holds the image is made known; any other leaves the row."""
-    from cvsi_db.ingest.image_row import placed
-
-    known = dict(_recognised(ill))
+def _settle_paths(problems: Sequence[Problem], store: Store, catalog: Catalog) -> None:
+    """Record a path in the catalog if its file holds the image; else take it out of the row."""
+    known = dict(_files_with_their_image(problems))
     catalog.record_files(list(known.values()))
-    strange = {problem.path for problem in ill} - known.keys()
-    rows = store.rows(_ids(ill, "images")).values()
-    left = {row.image_id: tuple(path for path in row.paths if path not in strange) for row in rows}
+    wrong = {problem.path for problem in problems} - known.keys()
+    rows = store.rows(_ids(problems, "images")).values()
+    left = {row.image_id: tuple(path for path in row.paths if path not in wrong) for row in rows}
     store.update([placed(row, left[row.image_id]) for row in rows if left[row.image_id]])
     store.remove([row for row in rows if not left[row.image_id]])
 
 
-def _recognised(ill: Sequence[Problem]) -> Iterator[tuple[str, SourceFile]]:
-    """The files that hold the image that has their path, as the catalog should have them."""
-    from cvsi_db.store.catalog import SourceFile
-
-    for problem in ill:
+def _files_with_their_image(problems: Sequence[Problem]) -> Iterator[tuple[str, SourceFile]]:
+    """The paths whose file holds the image of the row that has the path, with the record for the catalog."""
+    for problem in problems:
         if problem.path is None or problem.image_id is None:
             continue
         try:
@@ -156,23 +143,22 @@ def _recognised(ill: Sequence[Problem]) -> Iterator[tuple[str, SourceFile]]:
         except OSError:
             continue
         if found == problem.image_id:
-            seen = SourceFile(problem.path, status.st_size, status.st_mtime_ns, found, "ok", None)
-            yield problem.path, seen
+            yield problem.path, SourceFile(problem.path, status.st_size, status.st_mtime_ns, found, "ok", None)
 
 
-def _ids(ill: Sequence[Problem], table: str) -> set[str]:
-    return {problem.image_id for problem in ill if problem.table == table and problem.image_id is not None}
+def _ids(problems: Sequence[Problem], table: str) -> set[str]:
+    return {problem.image_id for problem in problems if problem.table == table and problem.image_id is not None}
 
 
-_MENDERS: Mapping[Kind, Callable[[Sequence[Problem], Store, Catalog], None]] = {
-    "image twice": _drop_twice,
-    "image vector": _mend_vectors,
-    "captions": _strip_captions,
+_REPAIRS: Mapping[Kind, Callable[[Sequence[Problem], Store, Catalog], None]] = {
+    "image twice": _delete_twice,
+    "image vector": _normalise_vectors,
+    "captions": _delete_captions,
     "captions without image": _delete,
-    "row without file": _put_aside,
-    "row paths": _place,
+    "row without file": _move_to_removed,
+    "row paths": _recompute_primary_path,
     "path unknown": _settle_paths,
     "path lost": _forget_files,
     "image missing": _forget_files,
 }
-"""Who mends which kind, in this order; the other kinds are for an ingest or an optimize."""
+"""What fixes which kind, in this order; the other kinds need an ingest or an optimize."""

@@ -1,7 +1,7 @@
-"""Selection: the images that a person means by naming files, folders or a condition.
+"""Selection: the images that files, folders or a condition name.
 
-Takes the store, paths and an SQL condition; returns the image_ids with those of their paths that are meant. Looks at
-the tables alone: knows nothing about what lies on the disk, nor about what is then done with the images.
+Takes the store, paths and an SQL condition; returns the image_ids with the paths that were named. Looks at the tables
+only, not at the disk.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Selection:
-    """The images meant, by image_id, each with the paths meant; `roots` are the absolute paths that were named, and
-    `idle` those of them at or under which no image lies."""
+    """The selected images, by image_id, each with its selected paths; `roots` are the named paths, absolute, and
+    `unmatched` those of them at or under which there is no image."""
 
     images: Mapping[str, tuple[str, ...]]
     roots: frozenset[str]
-    idle: frozenset[str]
+    unmatched: frozenset[str]
 
 
 def select(
     store: Store, paths: Sequence[Path], where: str | None, *, all_without: bool = False, removed: bool = False
 ) -> Selection:
-    """The images with a path at or under one of `paths` that satisfy `where`; all, if both are missing and may be.
+    """The images with a path at or under one of `paths` that satisfy `where`; with neither, all if `all_without`.
 
-    With `removed` also those that searches do not find. Raises UsageError when both are missing and `all_without` is
+    With `removed` also the images whose files are gone. Raises UsageError when both are missing and `all_without` is
     False, FilterError for a condition that cannot be used.
     """
     if not paths and where is None and not all_without:
@@ -42,27 +42,28 @@ def select(
     condition = None if where is None else check_where(where, store.columns)
     roots = frozenset(os.path.abspath(path) for path in paths)
     images: dict[str, tuple[str, ...]] = {}
-    busy: set[str] = set()
-    for image_id, held in _rows(store, condition, removed):
-        found = {path: root for path in held if (root := root_of(path, roots)) is not None}
+    matched: set[str] = set()
+    for image_id, row_paths in _rows(store, condition, removed):
+        found = {path: root for path in row_paths if (root := root_of(path, roots)) is not None}
         if found:
             images[image_id] = tuple(found)
-            busy.update(found.values())
-    return Selection(images, roots, roots - busy)
+            matched.update(found.values())
+    return Selection(images, roots, roots - matched)
 
 
 def select_named(store: Store, paths: Sequence[Path], where: str | None, *, all_without: bool = False) -> Selection:
-    """The same; raises UsageError also for a path at or under which no image lies, unless a condition may be why."""
+    """As `select`; raises UsageError also for a path without images, unless there is a condition."""
     selection = select(store, paths, where, all_without=all_without)
     if where is None:
-        refuse_idle(selection.idle)
+        refuse_unmatched(selection.unmatched)
     return selection
 
 
-def refuse_idle(idle: frozenset[str]) -> None:
+def refuse_unmatched(unmatched: frozenset[str]) -> None:
     """Raise UsageError if there is such a path."""
-    if idle:
-        raise UsageError(f"no image of the gallery is at or under {min(idle)!r}: `cvsi-db list` shows what there is")
+    if unmatched:
+        first = min(unmatched)
+        raise UsageError(f"no image of the gallery is at or under {first!r}: `cvsi-db list` shows all paths")
 
 
 def root_of(path: str, roots: frozenset[str]) -> str | None:
@@ -79,7 +80,7 @@ def root_of(path: str, roots: frozenset[str]) -> str | None:
 
 
 def _rows(store: Store, condition: str | None, removed: bool) -> Iterator[tuple[str, list[str]]]:
-    """The image_id and paths of each row; one in both tables comes from `images`, which holds it, last."""
+    """The image_id and paths of each row; of an image in both tables the row of `images`, which counts, comes last."""
     tables: tuple[TableName, ...] = ("removed", "images") if removed else ("images",)
     for table in tables:
         found = store.scan(["image_id", "path", "paths"], condition, table=table)

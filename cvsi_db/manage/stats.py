@@ -1,25 +1,22 @@
-"""Stats: what a gallery holds, counted from its tables and its catalog, and how much room that takes on the disk.
+"""Stats: what a gallery holds, counted from its tables and its catalog, and its size on the disk.
 
 Takes the folder, the open store and catalog; returns plain values, ready for JSON. Reads every row's metadata once, a
-batch at a time, and no vector. Knows nothing about how it is shown.
+batch at a time, and no vector.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from cvsi_db.store.catalog import Catalog, IngestRun
     from cvsi_db.store.images import Store
 
 RUNS = 5
-"""So many of the last ingests are told of."""
+"""How many of the last ingests are listed."""
 
 _BATCH = 8192
 
@@ -32,10 +29,12 @@ def stats(folder: Path, store: Store, catalog: Catalog) -> dict[str, Any]:
     (files whose content another one has). And indexes, bytes on the disk, and the last runs, newest first.
     """
     info = catalog.gallery()
-    counts = {name: Counter[str]() for name in ("formats", "folders", "tags")}
-    duplicates = 0
+    formats, folders, tags, duplicates = Counter[str](), Counter[str](), Counter[str](), 0
     for batch in store.batches(["format", "folder", "tags", "paths"], _BATCH):
-        duplicates += _count(batch, counts)
+        formats.update(batch["format"].to_pylist())
+        folders.update(batch["folder"].to_pylist())
+        tags.update(batch["tags"].flatten().to_pylist())
+        duplicates += len(batch["paths"].flatten()) - len(batch)
     return {
         "folder": str(folder),
         "model": info.bundle,
@@ -47,51 +46,44 @@ def stats(folder: Path, store: Store, catalog: Catalog) -> dict[str, Any]:
         "removed": store.count(table="removed"),
         "duplicates": duplicates,
         "files": dict(sorted(Counter(file.state for file in catalog.each_file()).items())),
-        **{name: _frequent_first(counter) for name, counter in counts.items()},
+        "formats": _frequent_first(formats),
+        "folders": _frequent_first(folders),
+        "tags": _frequent_first(tags),
         "indexes": [asdict(facts) for facts in store.indexes()],
         "bytes": bytes_on_disk(folder),
-        "runs": [_told(run) for run in catalog.runs(RUNS)],
+        "runs": [_run(run) for run in catalog.runs(RUNS)],
     }
 
 
 def bytes_on_disk(folder: Path) -> dict[str, int]:
-    """The bytes under a gallery's folder: of each table without its indexes, of all indexes, the catalog, the rest."""
+    """The bytes in a gallery's folder: of each table without its indexes, of all indexes, the catalog, the rest."""
     sizes = Counter({"images": 0, "captions": 0, "removed": 0, "indexes": 0, "catalog": 0, "other": 0})
     for file in folder.rglob("*"):
         try:
             if file.is_file():
                 sizes[_part_of(file.relative_to(folder))] += file.stat().st_size
-        except FileNotFoundError:  # another process is at work
+        except FileNotFoundError:  # another process deleted it
             continue
     return dict(sizes)
 
 
 def _part_of(file: Path) -> str:
-    place = file.parts
-    if place[0] == "lance" and len(place) > 2:
-        return "indexes" if place[2] == "_indices" else place[1].removesuffix(".lance")
-    return "catalog" if place[0].startswith("catalog.sqlite") else "other"
-
-
-def _count(batch: pa.RecordBatch, counts: Mapping[str, Counter[str]]) -> int:
-    """Adds a batch's values to the counts; returns how many paths it has beyond one for each image."""
-    counts["formats"].update(batch["format"].to_pylist())
-    counts["folders"].update(batch["folder"].to_pylist())
-    counts["tags"].update(batch["tags"].flatten().to_pylist())
-    return len(batch["paths"].flatten()) - len(batch)
+    parts = file.parts
+    if parts[0] == "lance" and len(parts) > 2:
+        return "indexes" if parts[2] == "_indices" else parts[1].removesuffix(".lance")
+    return "catalog" if parts[0].startswith("catalog.sqlite") else "other"
 
 
 def _frequent_first(counter: Counter[str]) -> dict[str, int]:
     return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _told(run: IngestRun) -> dict[str, Any]:
+def _run(run: IngestRun) -> dict[str, Any]:
     """A run without the list of its failures, which `cvsi-db list --failed` shows as they are now."""
     summary = asdict(run.summary) if run.summary else None
-    kept = summary and {name: value for name, value in summary.items() if not isinstance(value, tuple | list)}
     return {
         "roots": list(run.roots),
         "started_at": run.started_at,
         "finished_at": run.finished_at,
-        "summary": kept,
+        "summary": summary and {name: value for name, value in summary.items() if not isinstance(value, tuple | list)},
     }

@@ -1,8 +1,7 @@
-"""Watch: keeps a gallery in step with folders, by an ingest at first and one after each change below them.
+"""Watch: keeps a gallery in step with folders, with an ingest at the start and one after each change below them.
 
-Takes an open gallery and folders; tells what it does, and ends when it is told to. A change only says which folder to
-look at: what changed is found by the ingest, the same way as ever, so that a lost or a doubled event does no harm.
-Knows nothing about pictures, models or tables.
+Takes an open gallery and folders; calls a Listener, and returns when an event is set. A change only names the folder to
+ingest; what changed is found by the ingest as usual, so lost or doubled events do no harm.
 """
 
 from __future__ import annotations
@@ -17,28 +16,27 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from cvsi_db.errors import GalleryError, IngestError
+from cvsi_db.ingest.ignore import IGNORE_FILE
 from cvsi_db.records import IngestProgress, IngestSummary
 
 if TYPE_CHECKING:
     from cvsi_db.gallery import Gallery
 
 TICK = 0.5
-"""How often, in seconds, it is seen whether the folders are still there, and whether to stop."""
+"""How often, in seconds, to check whether the folders still exist, and whether to stop."""
 QUIET, PATIENCE = 0.4, 5.0
-"""An ingest begins when nothing has changed for QUIET seconds, or PATIENCE seconds after the first change."""
+"""An ingest starts when nothing has changed for QUIET seconds, or PATIENCE seconds after the first change."""
 RETRY = 3.0
 """Seconds before another attempt when the gallery could not be written."""
-IGNORE_FILE = ".cvsiignore"
-"""The one hidden file that matters."""
 
 Identity = tuple[int, int]
-"""Device and inode: a folder that was away and is back has another one, or its disk has."""
+"""Device and inode: they differ when a folder, or its disk, was away and is back."""
 
 
 @dataclass(frozen=True)
 class WatchOptions:
-    """How to ingest (see Gallery.ingest), and whether to `poll`: to look again and again, where the system announces no
-    changes, as on network drives."""
+    """How to ingest (see Gallery.ingest), and whether to `poll`: to look for changes at intervals, for network drives,
+    where the system does not report them."""
 
     prune: bool = False
     caption: bool = True
@@ -48,7 +46,7 @@ class WatchOptions:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who is told: `on_ingest` the folders and what the ingest of them did, `say` everything else, in lines."""
+    """What is called: `on_ingest` with the folders and the summary of their ingest, `say` with each other message."""
 
     on_ingest: Callable[[Sequence[Path], IngestSummary], None]
     say: Callable[[str], None]
@@ -59,47 +57,47 @@ def watch(
 ) -> None:
     """Ingest the folders, then again whatever of them changes, until `stop` is set.
 
-    A folder that vanishes is waited for, a gallery that cannot be written is tried again, a file that cannot be read
-    is told once. Raises IngestError for what is no folder, GalleryError when the system cannot watch so many, and what
-    the models raise.
+    It waits for a folder that vanishes, retries when the gallery cannot be written, and reports an unreadable file
+    once. Raises IngestError for a path that is not a folder, GalleryError when the system cannot watch that many, and
+    what the models raise.
     """
     roots = tuple(Path(os.path.abspath(folder)) for folder in folders)
     for root in roots:
         if not root.is_dir():
             raise IngestError(f"cannot watch {str(root)!r}: name an existing folder")
-    keeper = _Keeper(gallery, options, listener, stop)
+    ingester = _Ingester(gallery, options, listener, stop)
     for changed in _changes(roots, gallery.folder.absolute(), options.poll, listener.say, stop):
-        keeper.keep_up(changed)
+        ingester.ingest(changed)
 
 
 class _StopError(Exception):
-    """Ends an ingest after a batch."""
+    """Stops an ingest after a batch."""
 
 
 @dataclass
-class _Keeper:
-    """Ingests what changed; what did not go through it tries again. `told` is what was said last, by what about."""
+class _Ingester:
+    """Ingests what changed, and retries what failed. `told` holds the last message about each path or the gallery."""
 
     gallery: Gallery
     options: WatchOptions
     listener: Listener
     stop: Event
-    waiting: set[Path] = field(default_factory=set)
+    pending: set[Path] = field(default_factory=set)
     told: dict[str, str] = field(default_factory=dict)
-    pause_until: float = 0.0
+    retry_at: float = 0.0
 
-    def keep_up(self, changed: Sequence[Path]) -> None:
-        """Ingest these folders, and those that wait for another attempt."""
-        self.waiting.update(changed)
-        if not self.waiting or time.monotonic() < self.pause_until:
+    def ingest(self, changed: Sequence[Path]) -> None:
+        """Ingest these folders, and those that failed before."""
+        self.pending.update(changed)
+        if not self.pending or time.monotonic() < self.retry_at:
             return
-        roots = tuple(sorted(filter(Path.is_dir, self.waiting)))  # one that is away will be a change when it is back
+        roots = tuple(sorted(filter(Path.is_dir, self.pending)))  # a missing one is reported as changed when it is back
         with suppress(_StopError):
             if not roots or self._ingest(roots):
-                self.waiting.clear()
+                self.pending.clear()
 
     def _ingest(self, roots: Sequence[Path]) -> bool:
-        """Whether there is no need to try again. In one ingest, so that what moved between the folders is seen to."""
+        """Ingest all roots at once, so that moves between them are found; returns False if it must be tried again."""
         try:
             summary = self.gallery.ingest(
                 *roots,
@@ -108,13 +106,13 @@ class _Keeper:
                 caption=self.options.caption,
                 prune=self.options.prune,
             )
-        except IngestError as error:  # no picture in one of them, so far
+        except IngestError as error:  # no image in one of them, so far
             if len(roots) > 1:
                 return all(self._ingest([root]) for root in roots)
             self._say(str(roots[0]), str(error))
         except GalleryError as error:
             self._say("gallery", f"{error}; trying again")
-            self.pause_until = time.monotonic() + RETRY
+            self.retry_at = time.monotonic() + RETRY
             return False
         else:
             self._report(roots, summary)
@@ -131,12 +129,12 @@ class _Keeper:
             self._say(about, line)
 
     def _say(self, about: str, line: str) -> None:
-        """Say it, unless that is what was said last about the same thing."""
+        """Pass the message on, unless it repeats the last one about the same thing."""
         if self.told.get(about) != line:
             self.told[about] = line
             self.listener.say(line)
 
-    def _progress(self, now: IngestProgress) -> None:
+    def _progress(self, _now: IngestProgress) -> None:
         if self.stop.is_set():
             raise _StopError
 
@@ -151,39 +149,39 @@ def _is_in(path: str, roots: Sequence[Path]) -> bool:
 def _changes(
     roots: Sequence[Path], gallery: Path, poll: bool, say: Callable[[str], None], stop: Event
 ) -> Iterator[Sequence[Path]]:
-    """The roots below which something changed, at first all; every TICK, also when there are none."""
+    """The roots below which something changed, at first all; every TICK, and empty when nothing did."""
     seen: dict[Path, Identity] = {}
     while not stop.is_set():
-        there = _there(roots)
-        for root in seen.keys() - there.keys():
-            say(f"{root} is gone: waiting for it to come back")
-        changed = [root for root in there if seen.get(root) != there[root]]
-        seen = there
-        if there:
-            yield from _changes_while(roots, there, changed, gallery, poll, stop)
+        existing = _existing(roots)
+        for root in seen.keys() - existing.keys():
+            say(f"{root} is gone: waiting until it is back")
+        changed = [root for root in existing if seen.get(root) != existing[root]]
+        seen = existing
+        if existing:
+            yield from _changes_while(roots, existing, changed, gallery, poll, stop)
         else:
             stop.wait(TICK)
 
 
 def _changes_while(
     roots: Sequence[Path],
-    there: dict[Path, Identity],
+    existing: dict[Path, Identity],
     changed: Sequence[Path],
     gallery: Path,
     poll: bool,
     stop: Event,
 ) -> Iterator[Sequence[Path]]:
-    """The same, as long as those of the roots are there that are now; `changed` are told first.
+    """The same, as long as the same roots exist; `changed` come first.
 
-    It empties `there`, so that all of them count as changed, when it cannot tell what did.
+    When it cannot tell what changed, it empties `existing`, so that all roots count as changed.
     """
     from watchfiles import watch as watch_files
 
-    kept, is_watching = _Filter(tuple(there), gallery), False
+    kept, is_watching = _Filter(tuple(existing), gallery), False
     try:
         for changes in watch_files(
-            *there,
-            watch_filter=lambda change, path: kept.root_of(path) is not None,
+            *existing,
+            watch_filter=lambda _change, path: kept.root_of(path) is not None,
             debounce=int(PATIENCE * 1000),
             step=int(QUIET * 1000),
             rust_timeout=int(TICK * 1000),
@@ -192,22 +190,24 @@ def _changes_while(
             force_polling=poll or None,
             ignore_permission_denied=True,
         ):
-            # The first set comes when the system has begun to watch: from then on nothing is missed.
+            # The first set comes once the system watches: from then on nothing is missed.
             yield sorted({*changed, *(root for _, path in changes if (root := kept.root_of(path)) is not None)})
             changed = ()
             is_watching = True
-            if _there(roots) != there:
+            if _existing(roots) != existing:
                 return
-    except FileNotFoundError:  # it went while we turned to it
+    except FileNotFoundError:  # a folder vanished before it was watched
         stop.wait(TICK)
-    except (OSError, RuntimeError) as error:  # both are of the library: what a caller raises does not come here
+    except (OSError, RuntimeError) as error:  # from watchfiles: what the consumer raises does not come here
         if not is_watching:
-            raise GalleryError(f"cannot watch {', '.join(map(str, there))}: {error}; watch fewer, or poll") from error
-        there.clear()  # a name that is not UTF-8, say
+            raise GalleryError(
+                f"cannot watch {', '.join(map(str, existing))}: {error}; watch fewer, or poll"
+            ) from error
+        existing.clear()  # for example, a name that is not UTF-8
         stop.wait(QUIET)
 
 
-def _there(roots: Sequence[Path]) -> dict[Path, Identity]:
+def _existing(roots: Sequence[Path]) -> dict[Path, Identity]:
     found = {}
     for root in roots:
         with suppress(OSError):
@@ -217,10 +217,10 @@ def _there(roots: Sequence[Path]) -> dict[Path, Identity]:
 
 
 class _Filter:
-    """Which root a changed path is below, if it may matter: hidden files and the gallery's own do not."""
+    """Finds the root of a changed path; hidden files and the gallery's own do not count."""
 
     def __init__(self, roots: Sequence[Path], gallery: Path) -> None:
-        # Some systems report a path as it was named, others free of links.
+        # Some systems report a path as it was named, others with its links resolved.
         self._roots = {str(root.resolve()): root for root in roots} | {str(root): root for root in roots}
         self._gallery = {str(gallery), str(gallery.resolve())}
 

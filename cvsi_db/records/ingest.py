@@ -1,7 +1,4 @@
-"""What an ingest hands from stage to stage: files found, pictures decoded, rows written, and its summary.
-
-Knows nothing about how a stage works, nor about the tables that rows lie in.
-"""
+"""What an ingest hands from stage to stage: files found, pictures decoded, rows written, and its summary."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file that may be a picture, as the scan saw it. `path` is absolute."""
+    """A file that may be an image, as the scan saw it. `path` is absolute."""
 
     path: Path
     size_bytes: int
@@ -26,10 +23,11 @@ class FoundFile:
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture: upright (EXIF orientation applied), RGB, alpha flattened on white.
+    """A decoded image: upright (EXIF orientation applied), RGB, alpha flattened on white.
 
-    `image_id` is the sha256 (hex) of the file's bytes; `width` and `height` are those of the upright picture;
-    `latitude` and `longitude` where it was taken, in degrees (WGS 84); `tags` the keywords that the file holds.
+    `image` holds the pixels, which may be fewer than the file's; `image_id` is the sha256 (hex) of the file's bytes;
+    `width` and `height` are the file's, upright; `latitude` and `longitude` where it was taken, in degrees (WGS 84);
+    `tags` the file's keywords.
     """
 
     image_id: str
@@ -50,8 +48,8 @@ class ImageRow:
 
     Vectors: `image_vector` (dim,) is the L2-normalised image embedding; `caption_vector` (dim,) the mean of the
     L2-normalised embeddings of `captions`, not normalised again. `modified_at` and `taken_at` are ISO 8601 or None;
-    `latitude` and `longitude` are degrees (WGS 84) or None; `tags` the file's keywords and what a person added.
-    `image_norm` is the length of the embedding whose direction is the image_vector, where it is known.
+    `latitude` and `longitude` are degrees (WGS 84) or None; `tags` the file's keywords and those that people added.
+    `image_norm` is the length of the embedding that image_vector was normalised from, where it is known.
     """
 
     image_id: str
@@ -87,9 +85,9 @@ class CaptionRow:
 
 @dataclass(frozen=True)
 class IngestProgress:
-    """Where an ingest stands, after each batch. `done` of `total` files; `embedded` pictures met the model.
+    """How far an ingest is, after each batch: `done` of `total` files, of which `embedded` went through the model.
 
-    `seconds` have gone by, of which it waited `reading` for pictures, `model` in the models, `writing` for the writer.
+    Of its `seconds` it spent `reading` waiting for pictures, `model` in the models, `writing` waiting for the writer.
     """
 
     done: int
@@ -104,7 +102,7 @@ class IngestProgress:
 
 @dataclass(frozen=True)
 class IngestFailure:
-    """One file or folder that could not be read: which, and why."""
+    """A file or folder that could not be read, and the reason."""
 
     path: str
     reason: str
@@ -112,14 +110,14 @@ class IngestFailure:
 
 @dataclass(frozen=True)
 class IngestSummary:
-    """What an ingest did, in files. `embedded` counts the pictures the model saw (the rest cost no forward).
+    """What an ingest did, in files. `embedded` counts the images that went through the model.
 
-    `unchanged` files were known and the same; `moved` ones have known content under a new path whose old file is
-    gone; `duplicates` have the content of another file that is still there; `skipped` ones lie in the ingested
-    folders and are no pictures; `removed` were known under the ingested folders and are no longer there: no search
-    finds what has no other file left, until its content turns up again. `pruned` counts the contents, not the files,
-    that were forgotten for good. `lost` are the named folders of known files that are gone or hold no picture any
-    more, as an unmounted disk does, each with its reason: nothing below them was taken for removed.
+    `unchanged` files were known and the same; `moved` ones have a known content under a new path whose old file is
+    gone; `duplicates` have the content of another file that still exists; `skipped` ones are in the ingested folders
+    and not images; `removed` ones were known under the ingested folders and no longer exist: no search finds an image
+    without another file, until its content turns up again. `pruned` counts the contents, not the files, that were
+    deleted for good. `lost` are the named paths where known files were and nothing is now, as where a disk is not
+    mounted, each with its reason: nothing below them counts as removed.
     """
 
     new: int = 0

@@ -1,7 +1,7 @@
-"""Rows: turns records into Arrow batches for the gallery's tables, and Arrow tables back into records.
+"""Arrow rows: records become Arrow tables for the gallery's Lance tables, and Arrow tables become records.
 
 Takes ImageRow and CaptionRow (vectors float32) and a table's schema (vectors float16); checks keys, vectors and times
-on the way in. Knows nothing about LanceDB or where the tables lie.
+on the way in.
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ def image_batch(images: Sequence[ImageRow], schema: pa.Schema) -> pa.Table:
     Raises ModelError for an unusable vector, GalleryError for a repeated id.
     """
     columns: dict[str, Any] = {name: [getattr(image, name) for image in images] for name in IMAGE_FIELDS}
-    columns["modified_at"] = [_utc(image.modified_at, image.image_id) for image in images]
-    columns["taken_at"] = [_camera_time(image.taken_at, image.image_id) for image in images]
+    modified = [_moment(image.modified_at, image.image_id) for image in images]
+    columns["modified_at"] = [at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC) for at in modified]
+    columns["taken_at"] = [  # the camera's clock, without a zone
+        _moment(image.taken_at, image.image_id).replace(tzinfo=None) if image.taken_at else None for image in images
+    ]
     bare = frozenset(image.image_id for image in images if not image.captions)
     return _batch(columns, schema, columns["image_id"], {"caption_vector": bare})
 
@@ -64,36 +67,29 @@ def matrix(table: pa.Table, column: str) -> FloatArray:
     return result
 
 
-def check_captions(images: Sequence[ImageRow], captions: Sequence[CaptionRow]) -> None:
-    """Raise GalleryError for a caption of an image that is not among `images`."""
-    stranger = {caption.image_id for caption in captions} - {image.image_id for image in images}
-    if stranger:
-        raise GalleryError(f"captions of image {min(stranger)!r} without its row: write both in one call")
-
-
 def check_vector(vector: FloatArray, dim: int, what: str, *, may_be_zero: bool = False) -> None:
     """Raise ModelError unless `vector` is (dim,), finite and, if it must be, not zero, also after rounding to float16.
 
-    LanceDB stores such vectors without a word, and finds nothing when it searches for one.
+    LanceDB stores such vectors without an error, and finds nothing when it searches for one.
     """
     if vector.shape != (dim,):
-        raise ModelError(f"{what} has the shape {vector.shape}, the gallery's vectors have ({dim},): another model?")
+        raise ModelError(f"{what} has shape {vector.shape}, the gallery needs ({dim},): was another model used?")
     with np.errstate(over="ignore"):
         rounded = vector.astype(np.float16)
     if not np.isfinite(rounded).all():
         raise ModelError(f"{what} holds NaN, an infinity or a number beyond ±65504: the model's output is broken")
     if not (rounded.any() or may_be_zero):
-        raise ModelError(f"{what} is zero, so it is near to nothing: the model's output is broken")
+        raise ModelError(f"{what} is zero, which is near to no image: the model's output is broken")
 
 
 def _batch(
     columns: dict[str, Any], schema: pa.Schema, keys: Sequence[str], zeros: Mapping[str, Collection[str]]
 ) -> pa.Table:
     """The columns as a table; `zeros` names, by column, the keys whose vector may be zero."""
-    # LanceDB inserts a new key as often as a batch names it.
+    # LanceDB inserts a new key as often as the batch has it.
     repeated = [key for key, times in Counter(keys).items() if times > 1]
     if repeated:
-        raise GalleryError(f"{repeated[0]!r} is twice in one batch: merge its rows before they are written")
+        raise GalleryError(f"{repeated[0]!r} is in one batch more than once: merge its rows before they are written")
     arrays = [_array(columns[field.name], field, keys, zeros.get(field.name, ())) for field in schema]
     return pa.table(arrays, schema=schema)
 
@@ -106,15 +102,6 @@ def _array(values: Sequence[Any], field: pa.Field, keys: Sequence[str], zeros: C
         check_vector(vector, dim, f"the {field.name} of {key!r}", may_be_zero=key in zeros)
     flat = np.asarray(values, np.float16).reshape(-1)
     return pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float16()), dim)
-
-
-def _utc(text: str, image_id: str) -> datetime:
-    moment = _moment(text, image_id)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _camera_time(text: str | None, image_id: str) -> datetime | None:
-    return _moment(text, image_id).replace(tzinfo=None) if text else None
 
 
 def _moment(text: str, image_id: str) -> datetime:

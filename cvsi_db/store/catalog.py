@@ -1,7 +1,7 @@
 """The catalog: a gallery's SQLite file, by SQLModel, which only this module and catalog_tables import.
 
-Takes and returns frozen records: which files were seen, which ingests ran, what captioner and rewriter said. Knows
-nothing about vectors, and does not make its own tables: the migrations do.
+Takes and returns frozen records: which files were seen, which ingests ran, what captioners and rewriters wrote. The
+migrations make its tables.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from cvsi_db.store.sqlite import ReadOnly, connect_writing
 FileState = Literal["ok", "failed", "missing"]
 
 GIVEN = "*"
-"""Stands in the caption cache in place of a captioner: captions that a person chose, which whoever asks shall get."""
+"""The captioner's name in the cache for captions that a person imported: they take precedence over every captioner."""
 
 _PARAMETERS = 1000
-"""SQLite limits the parameters of a statement."""
+"""How many parameters a statement gets: SQLite limits them."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class GalleryInfo:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file as the last ingest saw it. `path` is absolute; `image_id` is set exactly when that
-    image's row has this path: a file that cannot be read any more keeps it until another content is seen there."""
+    """A file as the last ingest saw it. `path` is absolute; `image_id` is set exactly when that image's row has this
+    path. A file that has become unreadable keeps it until another content is seen there."""
 
     path: str
     size_bytes: int
@@ -67,7 +67,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class IngestRun:
-    """One ingest: its roots, ISO 8601 times, and its summary. Both ends are None while it runs, or if it died."""
+    """One ingest: its roots, ISO 8601 times and summary. `finished_at` and `summary` are None unless it finished."""
 
     run_id: int
     roots: tuple[str, ...]
@@ -81,12 +81,12 @@ class Catalog:
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            raise GalleryError(f"no catalog at {str(path)!r}: ingest pictures first")
+            raise GalleryError(f"no catalog at {str(path)!r}: ingest images first")
         self._path = path
         self._engine = open_engine(path)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._engine.dispose()
 
     # --- the gallery --------------------------------------------------------------------------------------------
@@ -96,11 +96,11 @@ class Catalog:
         with self._session() as session:
             row = session.get(GalleryTable, 1)
             if row is None:
-                raise GalleryError(f"{str(self._path)!r} describes no gallery: ingest pictures first")
+                raise GalleryError(f"{str(self._path)!r} describes no gallery: ingest images first")
             return GalleryInfo(row.bundle, row.fingerprint, row.dim, row.created_at)
 
     def describe(self, info: GalleryInfo) -> None:
-        """Say what the gallery was made with, in place of what was said before."""
+        """Record what the gallery was made with."""
         self._upsert(GalleryTable, [{"id": 1, **asdict(info)}])
 
     # --- files and runs -----------------------------------------------------------------------------------------
@@ -110,9 +110,9 @@ class Catalog:
         return {file.path: file for file in self.each_file()}
 
     def each_file(self) -> Iterator[SourceFile]:
-        """Every file seen so far, in the order of their paths; some at a time are in memory."""
+        """Every file seen so far, in the order of their paths, read in chunks."""
         columns = [cast(Any, SourceFileTable).__table__.c[field.name] for field in fields(SourceFile)]
-        with self._session() as session:  # columns, not SourceFileTable: making its objects takes ten times as long
+        with self._session() as session:  # columns, since making SourceFileTable objects takes ten times as long
             rows = session.connection(execution_options={"yield_per": 1000}).execute(
                 select_columns(*columns).order_by(col(SourceFileTable.path))
             )
@@ -133,11 +133,11 @@ class Catalog:
         self._upsert(SourceFileTable, [asdict(file) for file in files])
 
     def forget_files(self, paths: Collection[str]) -> None:
-        """Drop what is known of files; unknown paths are no error."""
+        """Forget files; unknown paths are ignored."""
         self._delete(SourceFileTable, col(SourceFileTable.path), paths)
 
     def start_run(self, roots: Sequence[str]) -> int:
-        """Note that an ingest of `roots` began; returns its number."""
+        """Record that an ingest of `roots` began; returns its number."""
         with self._session() as session:
             run = IngestRunTable(roots=list(roots), started_at=_now())
             session.add(run)
@@ -145,9 +145,9 @@ class Catalog:
             return cast(int, run.run_id)
 
     def finish_run(self, run_id: int, summary: IngestSummary) -> None:
-        """Note what an ingest did."""
+        """Record what an ingest did."""
         done = {"finished_at": _now(), "summary": asdict(summary)}
-        with self._session() as session:  # nothing is read first: SQLite refuses to write after that if others wrote
+        with self._session() as session:  # no read first: SQLite refuses to write after a read if others wrote
             session.execute(update(IngestRunTable).where(col(IngestRunTable.run_id) == run_id).values(done))
 
     def runs(self, limit: int = 10) -> list[IngestRun]:
@@ -157,19 +157,19 @@ class Catalog:
             return [_run(row) for row in rows]
 
     def was_cut_short(self) -> bool:
-        """Whether the last ingest did not finish, or still runs."""
+        """Whether the last ingest has not finished."""
         return any(run.finished_at is None for run in self.runs(limit=1))
 
     # --- caches -------------------------------------------------------------------------------------------------
 
     def captions(self, image_ids: Collection[str], captioner: str) -> dict[str, tuple[str, ...]]:
-        """The captions kept for those of the images that `captioner` has seen, or that somebody gave captions."""
+        """The cached captions of the images, by image_id: imported ones, else those of `captioner`."""
         kept = self.kept_captions(image_ids)
         own = {image_id: said.get(GIVEN, said.get(captioner)) for image_id, said in kept.items()}
         return {image_id: captions for image_id, captions in own.items() if captions is not None}
 
     def kept_captions(self, image_ids: Collection[str]) -> dict[str, dict[str, tuple[str, ...]]]:
-        """Everything kept of these images: by image_id, by captioner."""
+        """All cached captions of these images: by image_id, by captioner."""
         wanted = list(image_ids)
         found: dict[str, dict[str, tuple[str, ...]]] = {}
         with self._session() as session:
@@ -180,19 +180,19 @@ class Catalog:
         return found
 
     def keep_captions(self, captioner: str, captions: Mapping[str, tuple[str, ...]]) -> None:
-        """Keep what `captioner` said of images, by image_id, where something can be written."""
+        """Cache what `captioner` wrote of images, by image_id; does nothing where nothing can be written."""
         self._cache(CaptionCacheTable, _captions(captioner, captions))
 
     def give_captions(self, captions: Mapping[str, tuple[str, ...]]) -> None:
-        """Keep captions of images, by image_id, that stand whichever captioner is asked for."""
+        """Record imported captions of images, by image_id, which hold whatever the captioner."""
         self._upsert(CaptionCacheTable, _captions(GIVEN, captions))
 
     def forget_captions(self, image_ids: Collection[str]) -> None:
-        """Drop all captions kept of these images."""
+        """Forget all cached captions of these images."""
         self._delete(CaptionCacheTable, col(CaptionCacheTable.image_id), image_ids)
 
     def rewrite(self, captions: Sequence[str], edit_text: str, rewriter: str) -> Rewrite | None:
-        """What `rewriter` made of the same captions and edit text before, or None."""
+        """The cached rewrite of these captions and edit text by `rewriter`, or None."""
         with self._session() as session:
             row = session.get(RewriteCacheTable, _rewrite_key(captions, edit_text, rewriter))
             if row is None:
@@ -200,7 +200,7 @@ class Catalog:
             return Rewrite(tuple(row.edited_captions), row.added_objects, row.answered_by, row.fallback)
 
     def keep_rewrite(self, captions: Sequence[str], edit_text: str, rewriter: str, rewrite: Rewrite) -> None:
-        """Keep a rewrite, where something can be written; `rewriter` is the name to ask by (a Rewriter's `name`)."""
+        """Cache a rewrite under a Rewriter's `name`; does nothing where nothing can be written."""
         row = {
             "key": _rewrite_key(captions, edit_text, rewriter),
             "rewriter": rewriter,
@@ -213,7 +213,7 @@ class Catalog:
         self._cache(RewriteCacheTable, [row])
 
     def _cache(self, table: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
-        """Upsert what can be had again: in a read-only folder or on a full disk a search goes on without."""
+        """Upsert what can be computed again: in a read-only folder or on a full disk it is left out."""
         try:
             self._upsert(table, rows)
         except GalleryError as error:
@@ -249,7 +249,7 @@ def open_engine(path: Path) -> Engine:
     engine = create_engine(URL.create("sqlite", database=str(path)), creator=lambda: connect_writing(path))
     # The driver's own BEGIN leaves schema changes outside of transactions; ours holds them, so migrations are atomic.
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-    event.listen(engine, "checkin", _let_go)
+    event.listen(engine, "checkin", _drop_read_only)
     return engine
 
 
@@ -258,8 +258,8 @@ def _reason(error: DBAPIError) -> str:
     return "its folder is read-only, or the disk is full" if code == sqlite3.SQLITE_READONLY else str(error.orig)
 
 
-def _let_go(connection: Any, record: Any) -> None:
-    """Keep no connection that cannot write: by the next question somebody may have written."""
+def _drop_read_only(connection: Any, record: Any) -> None:
+    """Do not reuse a read-only connection: another process may write before the next statement."""
     if isinstance(connection, ReadOnly):
         record.invalidate()
 
@@ -278,7 +278,7 @@ def _run(row: IngestRunTable) -> IngestRun:
 
 
 def _summary(stored: Mapping[str, Any]) -> IngestSummary:
-    """The summary; an older cvsi-db said less, and what it did not count was none."""
+    """The summary; counts that an older cvsi-db did not record are 0."""
     failures = {name: tuple(IngestFailure(**each) for each in stored.get(name, ())) for name in ("errors", "lost")}
     return IngestSummary(**{**stored, **failures})
 

@@ -1,4 +1,4 @@
-"""The catalog's tables, as SQLModel sees them; the migrations make them. Knows nothing about what they are for."""
+"""The catalog's tables, as SQLModel sees them; the migrations make them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class IngestRunTable(SQLModel, table=True):
 
 
 class CaptionCacheTable(SQLModel, table=True):
-    """What a captioner said of an image."""
+    """The captions that a captioner wrote of an image."""
 
     __tablename__ = "caption_cache"
 
@@ -57,7 +57,7 @@ class CaptionCacheTable(SQLModel, table=True):
 
 
 class RewriteCacheTable(SQLModel, table=True):
-    """What a rewriter made of captions and an edit text; `key` is the digest of all three."""
+    """What a rewriter made of captions and an edit text; `key` is a digest of all three."""
 
     __tablename__ = "rewrite_cache"
 

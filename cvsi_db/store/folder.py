@@ -1,9 +1,9 @@
-"""Storage: what a gallery's folder is, and how it is made, opened, locked and migrated.
+"""Folder: what a gallery has on disk, and how it is made, opened, locked and migrated.
 
-Takes the folder; returns its open store and catalog. Knows nothing about models or pictures. Layout: `lance/` the
-tables, `catalog.sqlite` the catalog, `lock` held by the one writer, who is named in `lock.holder`, `backups/` catalogs
-from before migrations. A folder is a gallery once its catalog says what it was made with, which is written last. Where
-nothing can be written (a read-only disk, a full one, somebody else's folder) a gallery can still be opened and read.
+Takes the folder; returns its open store and catalog. Layout: `lance/` the tables, `catalog.sqlite` the catalog, `lock`
+held by the one writer, who is named in `lock.holder`, `backups/` catalogs from before migrations. A folder is a gallery
+once its catalog says what it was made with, which is written last. Where nothing can be written (a read-only or a full
+disk, somebody else's folder) a gallery can still be opened and read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _LANCE, _CATALOG, _LOCK, _HOLDER, _BACKUPS = "lance", "catalog.sqlite", "lock", "lock.holder", "backups"
 EVALUATION = "evaluation"
-"""The folder in a gallery's that keeps what models made of a benchmark's queries."""
+"""The folder inside a gallery's folder that caches what models made of a benchmark's queries."""
 _OURS = frozenset(
     {_LANCE, _CATALOG, *(f"{_CATALOG}-{kind}" for kind in ("wal", "shm", "journal"))}
     | {_LOCK, _HOLDER, _BACKUPS, EVALUATION}
@@ -44,7 +44,7 @@ def is_gallery(folder: Path) -> bool:
 def create_gallery_folder(folder: Path, info: GalleryInfo, chain: Chain = CHAIN) -> tuple[Store, Catalog]:
     """Make an empty gallery in `folder`, or finish one whose making was cut short.
 
-    Raises GalleryError when there is a gallery already, or anything else that is not ours, or nothing can be written.
+    Raises GalleryError when the folder holds a gallery or anything else already, or cannot be written.
     """
     _refuse_foreign(folder)
     try:
@@ -68,11 +68,12 @@ def open_gallery_folder(folder: Path, chain: Chain = CHAIN) -> tuple[Store, Cata
     when one is due in a folder that cannot be written.
     """
     if not is_gallery(folder):
-        raise GalleryError(f"no gallery in {str(folder)!r}: make one with `cvsi-db ingest PICTURES --db {folder}`")
+        raise GalleryError(f"no gallery in {str(folder)!r}: make one with `cvsi-db ingest PATH --db {folder}`")
     if _stamp(folder) != chain.head:
         if not os.access(folder, os.W_OK):
-            remedy = "open it once where it can be written"
-            raise MigrationError(f"{str(folder)!r} must be migrated to be read here, and is read-only: {remedy}")
+            raise MigrationError(
+                f"{str(folder)!r} is read-only and needs a migration: open it once where it can be written"
+            )
         with write_lock(folder):
             _migrate(folder, chain)
     return _open(folder)
@@ -80,35 +81,32 @@ def open_gallery_folder(folder: Path, chain: Chain = CHAIN) -> tuple[Store, Cata
 
 @contextmanager
 def write_lock(folder: Path, timeout: float = 2.0) -> Iterator[None]:
-    """Be the one writer of `folder` for a while; may be nested.
+    """The block is the one writer of `folder`; may be nested.
 
-    Raises GalleryError after `timeout` seconds, naming who holds the lock, and at once where nothing can be written.
+    Raises GalleryError after `timeout` seconds, naming the process that holds the lock, and at once where nothing can
+    be written.
     """
     from filelock import FileLock, Timeout
 
-    # One lock object per folder and process, so that whoever holds the lock may take it again.
+    # One lock object per folder and process, so that the holder may take it again.
     lock = FileLock(folder.resolve() / _LOCK, is_singleton=True)
     try:
         lock.acquire(timeout=timeout)
     except Timeout as error:
+        holder = ""
+        with suppress(OSError, ValueError):  # not in the lock itself, which is emptied by whoever tries to take it
+            holder = f" ({(folder / _HOLDER).read_text()})"
         raise GalleryError(
-            f"another process is writing to {str(folder)!r}{_holder(folder)}: wait until it is done, then retry"
+            f"another process is writing to {str(folder)!r}{holder}: wait until it is done, then retry"
         ) from error
     except OSError as error:
         raise GalleryError(f"cannot write to {str(folder)!r}: {error.strerror or error}") from error
     try:
-        with suppress(OSError):  # a courtesy: it must not stop whoever frees a full disk
+        with suppress(OSError):  # optional: on a full disk a removal must still be possible
             (folder / _HOLDER).write_text(f"process {os.getpid()} on {platform.node()}")
         yield
     finally:
         lock.release()
-
-
-def _holder(folder: Path) -> str:
-    """Who holds the lock, as far as it is known; beside the lock, which whoever tries to take it empties."""
-    with suppress(OSError, ValueError):
-        return f" ({(folder / _HOLDER).read_text()})"
-    return ""
 
 
 def _open(folder: Path) -> tuple[Store, Catalog]:
@@ -125,11 +123,11 @@ def _refuse_foreign(folder: Path) -> None:
     if not folder.exists() or is_gallery(folder):
         return
     if not folder.is_dir() or {entry.name for entry in folder.iterdir()} - _OURS:
-        raise GalleryError(f"{str(folder)!r} is no gallery and not empty: name a new or an empty folder")
+        raise GalleryError(f"{str(folder)!r} holds other files and no gallery: name a new or an empty folder")
 
 
 def _clear_half_made(folder: Path) -> None:
-    """Remove what a cut-short making left: it cannot hold images yet, and may be for vectors of another width."""
+    """Remove what an unfinished gallery left: it cannot hold images yet, and may be for vectors of another width."""
     if any((folder / _LANCE / "images.lance" / "data").glob("*")):
         remedy = f"copy the newest of {_BACKUPS!r} to {_CATALOG!r}, or remove the folder"
         raise GalleryError(f"{str(folder)!r} holds images but no catalog of them: {remedy}")
@@ -158,7 +156,7 @@ def _upgrade(folder: Path, dim: int, chain: Chain) -> None:
 
 
 def _migrate(folder: Path, chain: Chain) -> None:
-    """Run the pending revisions on a gallery, whose catalog and tables are put back if one fails."""
+    """Run the pending revisions on a gallery; its catalog and tables are put back if one fails."""
     from cvsi_db.store.lance import restoring
 
     stamp, dim = _stamp(folder), _ask(folder, "gallery", "SELECT dim FROM gallery")
@@ -183,7 +181,7 @@ def _migrate(folder: Path, chain: Chain) -> None:
 
 
 def _stamp(folder: Path) -> str | None:
-    """The revision that the gallery stands at."""
+    """The revision that the gallery is at."""
     stamp: str | None = _ask(folder, "alembic_version", "SELECT version_num FROM alembic_version")
     return stamp
 
@@ -191,7 +189,7 @@ def _stamp(folder: Path) -> str | None:
 def _ask(folder: Path, table: str, question: str) -> Any:
     """The first value of the answer to an SQL `question` about a catalog's `table`; None without file, table or row.
 
-    Asked without SQLModel, which takes longer to import than an up-to-date gallery takes to recognise.
+    Without SQLModel, which takes longer to import than this check of an up-to-date gallery.
     """
     path = (folder / _CATALOG).resolve()
     if not path.is_file():
@@ -217,6 +215,6 @@ def _back_up(folder: Path, stamp: str) -> Path:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy one SQLite file over another, whole, whatever its write-ahead log holds."""
+    """Copy one SQLite file over another, with what its write-ahead log holds."""
     with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(target)) as here:
         there.backup(here)

@@ -1,16 +1,16 @@
-"""The store: the gallery's Lance tables `images`, `captions` and `removed`, as the stages see them.
+"""The store: the gallery's Lance tables `images`, `captions` and `removed`, as the other rooms see them.
 
 Takes and returns the records of records/ and Arrow tables; vectors are float16 on disk and float32 in every answer.
-An image whose last file is gone lies in `removed` until its content turns up again: no search sees it, its captions
-stay; a row in both tables counts as in `images`. Knows nothing about models, files, SQL statements or how scores are
-combined. The tables themselves are made by the migrations, which hold their schemas. A condition (`where`) is
-LanceDB's own SQL and is passed on as it is: what a person wrote goes through search.sql.check_where first, because
-LanceDB drops whatever follows a complete condition.
+An image whose last file is gone is in `removed` until its content turns up again: no search finds it, its captions
+stay; a row in both tables counts as in `images`. The migrations make the tables and hold their schemas. A condition
+(`where`) is LanceDB's own SQL and is passed on as it is: what a person wrote must go through query.where.check_where
+first, because LanceDB ignores whatever follows a complete condition.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,33 +19,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cvsi_db.errors import GalleryError, ImageGoneError, QueryError
+from cvsi_db.errors import FilterError, GalleryError, ImageGoneError, QueryError
 from cvsi_db.records import CaptionRow, ColumnName, FloatArray, ImageRow
-from cvsi_db.store.arrow_rows import (
-    IMAGE_FIELDS,
-    VECTORS,
-    caption_batch,
-    check_captions,
-    check_vector,
-    image_batch,
-    image_rows,
-    matrix,
-)
+from cvsi_db.store.arrow_rows import IMAGE_FIELDS, VECTORS, caption_batch, check_vector, image_batch, image_rows
 from cvsi_db.store.indexes import KEEP, IndexEffort, IndexFacts, OptimizeSummary, indexes_of, optimize
-from cvsi_db.store.lance import (
-    TABLE_NAMES,
-    TableName,
-    any_of,
-    connect,
-    index_kinds,
-    lance_errors,
-    lance_write_errors,
-    merge,
-    open_table,
-    widened,
-)
+from cvsi_db.store.lance import TABLE_NAMES, TableName, connect, lance_write_errors, merge, one_line, open_table
 
-__all__ = ["Store", "TableName", "matrix"]
+__all__ = ["Store", "TableName", "any_of", "widened"]
 
 _UNCAPTIONED = "coalesce(array_length(captions), 0) = 0"
 
@@ -75,9 +55,9 @@ class Store:
 
     @classmethod
     def open(cls, folder: Path) -> Store:
-        """Open the tables in `folder`. Raises GalleryError when they are not there."""
+        """Open the tables in `folder`. Raises GalleryError when they are missing."""
         if not folder.is_dir():  # connecting would make it
-            raise GalleryError(f"no image tables in {str(folder)!r}: ingest pictures first")
+            raise GalleryError(f"no image tables in {str(folder)!r}: ingest images first")
         return cls(folder, connect(folder))
 
     @property
@@ -92,13 +72,14 @@ class Store:
 
         Captions go first, so that an image is never found without its captions. Raises ModelError for a vector
         that is zero, not finite or of the wrong width, GalleryError for a repeated key, a caption of another image
-        or a failed write; nothing is written unless all rows are sound.
+        or a failed write; nothing is written unless all rows can be.
         """
         image_table = image_batch(images, self._images.schema)
         caption_table = caption_batch(captions, self._captions.schema)
-        named = any_of(image.image_id for image in images)
-        check_captions(images, captions)
+        if others := {caption.image_id for caption in captions} - {image.image_id for image in images}:
+            raise GalleryError(f"captions of image {min(others)!r} without its row: write both in one call")
         if images:
+            named = any_of(image.image_id for image in images)
             with lance_write_errors(self._folder):
                 merge(self._captions, caption_table, "caption_id", replacing=named)
                 merge(self._images, image_table, "image_id")
@@ -110,9 +91,9 @@ class Store:
                 merge(self._images, image_batch(images, self._images.schema), "image_id")
 
     def remove(self, images: Sequence[ImageRow]) -> None:
-        """Take images whose last file is gone out of every search; what is there of them stays, but for their paths.
+        """Move images whose last file is gone to `removed`, without their paths; their captions stay.
 
-        A removed row's `path` says where it was last. Safe to repeat. Raises as `upsert` does.
+        A removed row's `path` is the last one it had. Safe to repeat. Raises as `upsert` does.
         """
         if images:
             rows = image_batch([replace(image, paths=()) for image in images], self._removed.schema)
@@ -121,18 +102,18 @@ class Store:
                 self._images.delete(any_of(image.image_id for image in images))
 
     def bring_back(self, images: Sequence[ImageRow]) -> None:
-        """Put removed images, whose captions are still there, back among the images. Safe to repeat."""
+        """Move images from `removed` back to `images`. Safe to repeat."""
         self.update(images)
         self.drop_removed([image.image_id for image in images])
 
     def drop_removed(self, image_ids: Collection[str]) -> None:
-        """Take rows out of `removed` alone; unknown ids are no error."""
+        """Delete rows from `removed` only; unknown ids are ignored."""
         if image_ids:
             with lance_write_errors(self._folder):
                 self._removed.delete(any_of(image_ids))
 
     def delete(self, image_ids: Collection[str]) -> None:
-        """Delete images for good, removed or not, and last their captions; unknown ids are no error."""
+        """Delete images from both tables, and last their captions; unknown ids are ignored."""
         if image_ids:
             with lance_write_errors(self._folder):
                 for name in ("images", "removed", "captions"):
@@ -141,13 +122,13 @@ class Store:
     def optimize(
         self, *, keep: timedelta = KEEP, on_step: Callable[[int, int, str], None] | None = None
     ) -> OptimizeSummary:
-        """Compact the tables, drop versions older than `keep`, build the indexes that such a gallery should have.
+        """Compact the tables, drop versions older than `keep`, build the indexes for a gallery of this size.
 
-        Safe to repeat; one process at a time. `on_step` is told the steps done, their total and the next one.
+        Safe to repeat; one process at a time. `on_step` is called with the steps done, their total and the next one.
         """
         with lance_write_errors(self._folder):
             self._removed.optimize(cleanup_older_than=keep)
-            return optimize((self._images, self._captions), self._folder, index_kinds(), keep, on_step)
+            return optimize((self._images, self._captions), self._folder, keep, on_step)
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -159,31 +140,44 @@ class Store:
         where: str | None = None,
         *,
         effort: IndexEffort | None = None,
+        unit: bool = False,
     ) -> pa.Table:
         """The `limit` images nearest to `vector` (dim,) by inner product, out of those that meet `where`.
 
+        With `unit` the stored vectors count at length 1, and images whose vector is zero may be missing.
         Columns: image_id, image_vector, caption_vector, similarity (float32); best first, ties by image_id. Without
-        `effort` every image is compared, whatever indexes there are; with them the column's index is asked, and near
-        images may be missing. LanceDB rounds the query to float16, so it is searched for at unit
-        length and the similarity scaled back; the error against the stored row is at most 2⁻¹¹ · |vector| · |row|
-        (4.9e-4 for unit vectors; 7e-5 measured). Raises ModelError for a zero, infinite or misshapen vector,
-        QueryError for a limit below 1, FilterError for an unusable filter, GalleryError for effort without an index.
+        `effort` every image is compared, whatever indexes there are; with it the column's index is asked, which may
+        miss near images. LanceDB rounds the query to float16, so it searches for the vector at unit length, and the
+        similarity is scaled back; the error against the stored row is at most 2⁻¹¹ · |vector| · |row| (4.9e-4 for unit
+        vectors; 7e-5 measured). Raises ModelError for a zero, infinite or misshapen vector, QueryError for a limit
+        below 1, FilterError for an unusable condition, GalleryError for effort without an index.
         """
         if limit < 1:
             raise QueryError(f"cannot search for {limit!r} images: ask for at least 1")
         check_vector(vector, self.dim, "the query vector")
         length = float(np.linalg.norm(vector))
         search = self._images.search(vector / length, vector_column_name=column, query_type="vector")
-        search = self._through(search.distance_type("dot").limit(limit), column, effort)
-        return _ranked(self._run(search.select(["image_id", *VECTORS, "_distance"]), where), length)
+        search = search.distance_type("cosine" if unit else "dot").limit(limit)
+        search = search.select(["image_id", *VECTORS, "_distance"])
+        if effort is None:
+            search = search.bypass_vector_index()
+        elif column in {facts.column for facts in self.indexes()}:
+            # No maximum: a narrow filter may leave fewer rows than the limit in the partitions nearest to the query.
+            search = search.minimum_nprobes(effort.partitions).maximum_nprobes(0).refine_factor(effort.refine)
+        else:  # LanceDB would compare every row without saying so
+            raise GalleryError(f"no index on {column!r} in {str(self._folder)!r}: run `cvsi-db optimize`")
+        found = self._read(search, where)
+        similarity = length * (1 - found["_distance"].to_numpy().astype(np.float32))  # _distance is 1 - dot or 1 - cos
+        ranked = found.drop_columns("_distance").append_column("similarity", pa.array(similarity, pa.float32()))
+        return ranked.sort_by([("similarity", "descending"), ("image_id", "ascending")])
 
     def take(self, image_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
-        """`columns` of the named images, in the order given, also of those removed since they were found.
+        """`columns` of the named images, in the order given, whether in `images` or in `removed`.
 
-        Raises ImageGoneError when one is not there.
+        Raises ImageGoneError when one is in neither.
         """
         found = self._named(image_ids, list({"image_id": None} | dict.fromkeys(columns)))
-        for table in ("removed", "images") * 4:  # to and fro: it may have been moved in between
+        for table in ("removed", "images") * 4:  # another process may move it while we look
             if lacking := set(image_ids).difference(found["image_id"].to_pylist()):
                 found = pa.concat_tables([found, self._named(lacking, found.column_names, table)])
         position = {image_id: row for row, image_id in enumerate(found["image_id"].to_pylist())}
@@ -193,42 +187,42 @@ class Store:
         return found.take(pa.array([position[image_id] for image_id in image_ids], pa.int64())).select(list(columns))
 
     def rows(self, image_ids: Collection[str], table: TableName = "images") -> dict[str, ImageRow]:
-        """The named images that are there (in `images`, or in `removed`), by image_id."""
+        """The named images that are in `table` (images or removed), by image_id."""
         return {row.image_id: row for row in image_rows(self._named(image_ids, IMAGE_FIELDS, table))}
 
     def scan(self, columns: Sequence[str], where: str | None = None, table: TableName = "images") -> pa.Table:
         """`columns` of every row of `table` that meets `where`, in no particular order."""
-        return self._run(self._tables[table].search().select(list(columns)), where)
+        return self._read(self._tables[table].search().select(list(columns)), where)
 
     def ids(self, table: TableName = "images") -> set[str]:
         """The image_ids in `table`."""
         return set(self.scan(["image_id"], table=table)["image_id"].unique().to_pylist())
 
     def orphans(self) -> set[str]:
-        """The image_ids of captions whose image is in neither table, as an ingest leaves that was cut short."""
+        """The image_ids of captions whose image is in neither table: an ingest that is cut short leaves some."""
         return self.ids("captions") - self.ids() - self.ids("removed")
 
     def batches(self, columns: Sequence[str], size: int, table: TableName = "images") -> Iterator[pa.RecordBatch]:
         """`columns` of every row of one version, as stored (vectors float16), at most `size` rows at a time."""
-        with lance_errors(self._folder):
+        with _lance_errors(self._folder):
             rows = open_table(connect(self._folder), table, self._folder)
             rows.checkout(rows.version)  # whatever is written in between
-            # One query per batch: a single one would read ahead, into memory, whatever its reader is too slow for.
+            # One query per batch: a single query reads ahead, into memory, when its reader is slow.
             for start in range(0, rows.count_rows(), size):
                 yield from rows.search().select(list(columns)).offset(start).limit(size).to_batches()
 
     def count(self, where: str | None = None, table: TableName = "images") -> int:
         """The number of rows of `table` that meet `where`."""
-        with lance_errors(self._folder, where):
+        with _lance_errors(self._folder, where):
             return int(self._tables[table].count_rows(where))
 
     def indexes(self, table: TableName = "images") -> tuple[IndexFacts, ...]:
         """The indexes on `table`, by column."""
-        with lance_errors(self._folder):
+        with _lance_errors(self._folder):
             return indexes_of(self._tables[table])
 
     def count_uncaptioned(self) -> int:
-        """The number of images without captions; counted once per version of the table, so that searches may ask."""
+        """The number of images without captions; counted once per version of the table, since every search asks."""
         version = self.version
         if self._counted is None or self._counted[0] != version:
             self._counted = (version, self.count(_UNCAPTIONED))
@@ -239,31 +233,45 @@ class Store:
         return sorted(self.scan(["image_id"], _UNCAPTIONED)["image_id"].to_pylist())
 
     def check_filter(self, where: str) -> None:
-        """Dry-run a filter. Raises FilterError, with the reason in one line, when it cannot be used."""
-        self._run(self._images.search().select(["image_id"]).limit(1), where)
-
-    def _through(self, search: Any, column: ColumnName, effort: IndexEffort | None) -> Any:
-        if effort is None:
-            return search.bypass_vector_index()
-        if column not in {facts.column for facts in self.indexes()}:  # LanceDB would compare every row without a word
-            raise GalleryError(f"no index on {column!r} in {str(self._folder)!r}: run `cvsi-db optimize`")
-        # No most: a narrow filter may leave fewer rows than the limit in the partitions nearest to the query.
-        search = search.minimum_nprobes(effort.partitions).maximum_nprobes(0)
-        return search.refine_factor(effort.refine)
+        """Dry-run a condition. Raises FilterError, with the reason in one line, when it cannot be used."""
+        self._read(self._images.search().select(["image_id"]).limit(1), where)
 
     def _named(self, image_ids: Collection[str], columns: Sequence[str], table: TableName = "images") -> pa.Table:
-        with lance_errors(
-            self._folder
-        ):  # the condition is ours: whatever goes wrong, a person's filter is not at fault
-            return widened(self._tables[table].search().select(list(columns)).where(any_of(image_ids)).to_arrow())
+        return self._read(self._tables[table].search().select(list(columns)).where(any_of(image_ids)))
 
-    def _run(self, query: Any, condition: str | None) -> pa.Table:
-        with lance_errors(self._folder, condition):
-            return widened((query.where(condition) if condition else query).to_arrow())
+    def _read(self, query: Any, where: str | None = None) -> pa.Table:
+        """The answer to a query; `where` is a condition that a person wrote, which may be at fault."""
+        with _lance_errors(self._folder, where):
+            return widened((query.where(where) if where else query).to_arrow())
 
 
-def _ranked(found: pa.Table, length: float) -> pa.Table:
-    """`found` with the similarity in place of LanceDB's `_distance` = 1 - dot, best first, ties by image_id."""
-    similarity = length * (1 - found["_distance"].to_numpy().astype(np.float32))
-    ranked = found.drop_columns("_distance").append_column("similarity", pa.array(similarity, pa.float32()))
-    return ranked.sort_by([("similarity", "descending"), ("image_id", "ascending")])
+def any_of(image_ids: Iterable[str]) -> str:
+    """The condition that these images alone meet."""
+    named = ", ".join("'" + image_id.replace("'", "''") + "'" for image_id in image_ids)
+    return f"image_id IN ({named})" if named else "false"
+
+
+def widened(table: pa.Table) -> pa.Table:
+    """`table` with its float16 vectors as float32."""
+    for position, field in enumerate(table.schema):
+        if pa.types.is_fixed_size_list(field.type):
+            wide = pa.list_(pa.float32(), field.type.list_size)
+            table = table.set_column(position, field.name, table[field.name].cast(wide))
+    return table
+
+
+_FILTER_AT_FAULT = ("Invalid input", "Error applying filter expression", "Unsupported CAST", "Invalid arithmetic")
+"""What LanceDB says when a condition parses and yet cannot be computed, because its types do not fit."""
+
+
+@contextmanager
+def _lance_errors(folder: Path, where: str | None = None) -> Iterator[None]:
+    """LanceDB's errors in the block become GalleryErrors, or FilterErrors where the condition is at fault."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = one_line(error)
+        if where is not None and any(sign in reason for sign in _FILTER_AT_FAULT):
+            told = reason.removeprefix("Invalid input, ").rpartition("Error applying filter expression to batch: ")
+            raise FilterError(f"cannot use the filter {where!r}: {told[-1]}") from error
+        raise GalleryError(f"cannot read {str(folder)!r}: {reason}") from error

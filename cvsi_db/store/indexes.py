@@ -1,7 +1,6 @@
-"""Indexes: which ones a gallery's tables should have, which they have, and the upkeep that brings the two together.
+"""Indexes: which ones a gallery's tables should have, which they have, and how they are compacted and built.
 
-Takes LanceDB's open tables and its module of index kinds from the store, which alone imports them; gives IndexFacts and
-an OptimizeSummary. Knows nothing about who searches.
+Takes LanceDB's open tables; returns IndexFacts and an OptimizeSummary.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ VECTOR_INDEX_ROWS = 50_000
 """Fewer rows than this get no vector index: comparing them all takes less than a tenth of a second."""
 
 SCALAR_INDEX_ROWS = 10_000
-"""Fewer rows than this get no index for filters: reading the column is as quick."""
+"""Fewer rows than this get no index for filters: reading the column is as fast."""
 
 KEEP = timedelta(hours=1)
-"""Versions younger than this stay, so that a process that is reading one finds its files."""
+"""Versions younger than this stay, since another process may be reading one."""
 
 _KEYS = MappingProxyType({"images": ("image_id",), "captions": ("caption_id", "image_id")})
 _FILTERED = MappingProxyType(
@@ -33,7 +32,7 @@ _FILTERED = MappingProxyType(
     }
 )
 _QUICK = MappingProxyType({"distance_type": "dot", "max_iterations": 10, "sample_rate": 64})
-"""LanceDB's own 50 and 256 draw the partitions many times more slowly and find no more."""
+"""LanceDB's defaults, 50 and 256, make partitions many times more slowly and find no more."""
 _VECTORS = ("image_vector", "caption_vector")
 
 
@@ -48,9 +47,9 @@ class IndexSpec:
 
 @dataclass(frozen=True)
 class IndexFacts:
-    """An index that is there: how many of the table's rows it holds, and how many came since.
+    """An index: how many of the table's rows it holds, and how many were added since.
 
-    A search finds the rows that came since too, by comparing each of them.
+    A search compares each of the rows added since.
     """
 
     column: str
@@ -62,9 +61,9 @@ class IndexFacts:
 
 @dataclass(frozen=True)
 class IndexEffort:
-    """How an indexed search looks: partitions read at the least, and candidates per row asked for, compared exactly.
+    """How hard an indexed search tries: the least number of partitions read, and exact comparisons per row asked for.
 
-    A search that finds too few rows among `partitions`, because of its filter, goes on to the others.
+    A search whose filter leaves too few rows in `partitions` goes on to the others.
     """
 
     partitions: int = 20
@@ -73,7 +72,7 @@ class IndexEffort:
 
 @dataclass(frozen=True)
 class OptimizeSummary:
-    """What an optimize did: `built` and `kept` indexes as "table.column kind"; bytes are those of the folder."""
+    """What optimizing did: `built` and `kept` indexes as "table.column kind"; bytes are those of the folder."""
 
     rows: int
     built: tuple[str, ...]
@@ -88,7 +87,7 @@ def wanted_indexes(table: str, rows: int) -> tuple[IndexSpec, ...]:
     """The indexes that `table` (images or captions) of `rows` rows should have.
 
     The vectors' kind is IVF with RaBitQ codes (Gao and Long, SIGMOD 2024), for the inner product: of the kinds that
-    reach the same recall it is by far the quickest to build and the smallest; benchmarks/README.md has the figures.
+    reach the same recall it is by far the fastest to build and the smallest; benchmarks/README.md has the figures.
     """
     specs = [IndexSpec(column, "BTree") for column in _KEYS[table]]
     if table == "captions":
@@ -109,19 +108,24 @@ def indexes_of(table: Any) -> tuple[IndexFacts, ...]:
 
 
 def optimize(
-    tables: Sequence[Any], folder: Path, kinds: Any, keep: timedelta, on_step: Callable[[int, int, str], None] | None
+    tables: Sequence[Any], folder: Path, keep: timedelta, on_step: Callable[[int, int, str], None] | None
 ) -> OptimizeSummary:
-    """Compact the tables in `folder`, drop versions older than `keep`, build the indexes that are wanted.
+    """Compact the tables in `folder`, drop versions older than `keep`, build the missing indexes.
 
-    `kinds` is the module lancedb.index. `on_step` is told the steps done, their total and the next one. Safe to repeat:
-    a second call finds nothing to do. LanceDB's own errors come through.
+    `on_step` is called with the steps done, their total and the next one. Safe to repeat: a second call finds nothing
+    to do. LanceDB's own errors come through.
     """
+    from lancedb import index as kinds
+
+    def build(table: Any, spec: IndexSpec) -> None:
+        table.create_index(spec.column, config=getattr(kinds, spec.kind)(**spec.options))
+
     start, before, versions = perf_counter(), _size(folder), _versions(tables)
     missing = [(table, spec) for table in tables for spec in _missing(table)]
     kept = [f"{table.name}.{i.column} {i.kind}" for table in tables for i in indexes_of(table) if not is_outgrown(i)]
     steps: list[tuple[str, Callable[[], Any]]] = [
         *((f"compact {table.name}", partial(table.optimize, cleanup_older_than=keep)) for table in tables),
-        *((f"index {table.name}.{spec.column}", partial(_build, table, spec, kinds)) for table, spec in missing),
+        *((f"index {table.name}.{spec.column}", partial(build, table, spec)) for table, spec in missing),
     ]
     for done, (name, step) in enumerate(steps):
         if on_step:
@@ -139,17 +143,13 @@ def optimize(
 
 
 def _missing(table: Any) -> list[IndexSpec]:
-    sound = {facts.column for facts in indexes_of(table) if not is_outgrown(facts)}
-    return [spec for spec in wanted_indexes(table.name, table.count_rows()) if spec.column not in sound]
+    usable = {facts.column for facts in indexes_of(table) if not is_outgrown(facts)}
+    return [spec for spec in wanted_indexes(table.name, table.count_rows()) if spec.column not in usable]
 
 
 def is_outgrown(facts: IndexFacts) -> bool:
-    """Whether most rows came after the partitions of a vector index were drawn: it is then made anew."""
+    """Whether most rows were added after a vector index was built: it is then built again."""
     return facts.column in _VECTORS and facts.rows_since > facts.rows
-
-
-def _build(table: Any, spec: IndexSpec, kinds: Any) -> None:
-    table.create_index(spec.column, config=getattr(kinds, spec.kind)(**spec.options))
 
 
 def _versions(tables: Sequence[Any]) -> set[tuple[str, int]]:

@@ -1,8 +1,7 @@
 """SQLite: a connection to a gallery's catalog, also where nothing may be written.
 
-Takes the file; returns a connection of the standard library. A catalog keeps a write-ahead log, and SQLite wants to
-make files beside it even to read: a read-only folder or a full disk forbids that, so there the file is read as it is.
-Knows nothing about what the catalog holds.
+Takes the file; returns a connection of the standard library. A catalog has a write-ahead log, and SQLite makes files
+beside it even to read. A read-only folder or a full disk forbids that, so there the file is read as it is.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _CANNOT_WRITE = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite
 
 
 class ReadOnly(sqlite3.Connection):
-    """A connection that cannot write. It may have been told that nobody else does either: use it once, not for long."""
+    """A connection that cannot write. It may assume that no other process writes, so use it once, and briefly."""
 
 
 def connect_writing(path: Path) -> sqlite3.Connection:

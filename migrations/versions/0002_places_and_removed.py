@@ -1,4 +1,4 @@
-"""Where a picture was taken, how long its embedding was, and a Lance table `removed`. The catalog stays as it is."""
+"""Where an image was taken, how long its embedding was, and a Lance table `removed`. The catalog stays as it is."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_failures_are_logged_a_line_each(ingest: Cli, photos: Path, tmp_path: Pa
     assert list(tmp_path.glob("*.part")) == []
 
 
-def test_a_log_that_cannot_be_written_is_told_before_any_work(ingest: Cli, photos: Path, tmp_path: Path) -> None:
+def test_an_unwritable_error_log_is_an_error_before_any_work(ingest: Cli, photos: Path, tmp_path: Path) -> None:
     code, out, err = ingest(photos, "--errors", tmp_path / "none" / "errors.jsonl")
     assert (code, out) == (1, "")
     assert "errors.jsonl" in err
@@ -81,13 +81,13 @@ def test_tags_and_prune(ingest: Cli, photos: Path, tmp_path: Path) -> None:
     assert json.loads(ingest(photos, "--format", "json", "--prune")[1])["pruned"] == 0
 
 
-def test_a_tag_that_is_none_makes_no_gallery(ingest: Cli, photos: Path, tmp_path: Path) -> None:
+def test_an_unusable_tag_makes_no_gallery(ingest: Cli, photos: Path, tmp_path: Path) -> None:
     code, _, err = ingest(photos, "--tag", " ")
     assert (code, "cannot use the tag" in err) == (2, True)
     assert not (tmp_path / "db").exists()
 
 
-def test_a_lost_folder_is_told_and_fails(ingest: Cli, photos: Path) -> None:
+def test_a_lost_folder_is_a_warning_and_exit_code_1(ingest: Cli, photos: Path) -> None:
     save_picture(photos.parent / "more" / "black.png", "black")
     ingest(photos, photos.parent / "more")
     photos.rename(photos.parent / "elsewhere")
@@ -97,6 +97,6 @@ def test_a_lost_folder_is_told_and_fails(ingest: Cli, photos: Path) -> None:
     assert out.startswith("0 new, 1 unchanged")
 
 
-def test_the_remark_tells_rate_failures_and_waits() -> None:
+def test_the_remark_has_rate_failures_and_waits() -> None:
     now = IngestProgress(50, 100, 40, 2, seconds=10.0, reading=1.0, model=9.5, writing=0.0)
     assert _remark(now) == "4.0 images/s · 2 failed · waits for reading 10%, models 95%, writing 0%"

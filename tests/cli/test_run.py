@@ -52,7 +52,7 @@ def test_every_failure_is_one_line_and_a_code(
     assert (captured.out, captured.err) == ("", said)
 
 
-def test_a_result_file_is_whole_or_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_emit_replaces_the_file_or_leaves_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     emit("one\ntwo", tmp_path / "out.txt")
     assert (tmp_path / "out.txt").read_text() == "one\ntwo\n"
     with pytest.raises(click.FileError):
@@ -61,7 +61,7 @@ def test_a_result_file_is_whole_or_not_there(tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr().out == "shown\n"
 
 
-def test_commands_are_all_there_and_named_as_listed(cli_command: Callable[[str], click.Command]) -> None:
+def test_every_listed_command_exists_under_its_name(cli_command: Callable[[str], click.Command]) -> None:
     for name in cvsi_cli.COMMANDS:
         assert cli_command(name).name == name
 

@@ -99,7 +99,7 @@ def test_list_in_every_format(cli: Cli, made: Path, folder: Path, document: Docu
     assert "camera" in cli("list", "--db", made, "--format", "table").stdout.splitlines()[0].split()
 
 
-def test_list_what_failed_and_what_was_removed(cli: Cli, made: Path, folder: Path, document: Document) -> None:
+def test_list_failed_and_removed(cli: Cli, made: Path, folder: Path, document: Document) -> None:
     (failed,) = document("list", "--db", made, "--failed")  # type: ignore[misc]
     assert (failed["path"], failed["size_bytes"]) == (str(folder / "broken.png"), 8)
     assert cli("list", "--db", made, "--failed").stdout == f"{folder / 'broken.png'}\n"
@@ -138,7 +138,7 @@ def test_tags_are_added_counted_searched_for_and_removed(cli: Cli, db: Path, fol
     one_line(cli("tag", "--add", "a", "--db", db), 2, "no image is named")
 
 
-def test_remove_asks_tells_and_removes(cli: Cli, db: Path, folder: Path, document: Document) -> None:
+def test_remove_asks_first_and_prints_counts(cli: Cli, db: Path, folder: Path, document: Document) -> None:
     one_line(cli("remove", folder / "sub", "--db", db), 2, "--yes")
     dry = cli("remove", folder / "sub", "--db", db, "--dry-run")
     assert dry.stdout.endswith("1 image (2 files) would be removed; 1 image kept for another file\n")
@@ -163,7 +163,7 @@ class Terminal(StringIO):
 
 
 @pytest.mark.parametrize(("typed", "code", "left"), [("n\n", 1, 7), ("y\n", 0, 6), ("", 130, 7)])
-def test_remove_does_what_is_answered(
+def test_remove_obeys_the_answer(
     cli: Cli, db: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, typed: str, code: int, left: int
 ) -> None:
     monkeypatch.setattr("sys.stdin", Terminal(typed))
@@ -187,9 +187,9 @@ def test_duplicates(cli: Cli, made: Path, folder: Path, document: Document) -> N
     one_line(cli("duplicates", "--db", made, "--threshold", "1.5"), 2, "--threshold")
 
 
-def test_check_finds_and_repairs(cli: Cli, db: Path, folder: Path, document: Document) -> None:
+def test_check_finds_problems_and_repairs_them(cli: Cli, db: Path, folder: Path, document: Document) -> None:
     sound = cli("check", "--db", db)
-    assert (sound.returncode, sound.stdout) == (0, f"{db} is sound\n")
+    assert (sound.returncode, sound.stdout) == (0, f"no problems in {db}\n")
     with sqlite3.connect(db / "catalog.sqlite") as catalog:
         catalog.execute("DELETE FROM source_file WHERE path LIKE '%twin.png'")
         catalog.execute("INSERT INTO source_file VALUES ('/ghost.png', 1, 1, ?, 'ok', NULL)", ("0" * 64,))
@@ -201,10 +201,10 @@ def test_check_finds_and_repairs(cli: Cli, db: Path, folder: Path, document: Doc
     done = cli("check", "--db", db)
     assert done.returncode == 1
     assert done.stdout.endswith(f"\n3 problems in {db}\n")
-    assert done.stdout.count("to mend: ") == 3
+    assert done.stdout.count("to fix: ") == 3
     done = cli("check", "--repair", "--db", db)
     assert (done.returncode, done.stderr) == (0, "")
-    mended = ["mended 1 of 'path unknown'", "mended 1 of 'image missing'", f"{db} is sound"]
+    mended = ["fixed 1 of 'path unknown'", "fixed 1 of 'image missing'", f"no problems in {db}"]
     assert done.stdout.splitlines() == mended
 
 

@@ -69,7 +69,7 @@ def test_unreadable_files_are_listed_and_counted(cli: Cli, bad_files: Path, tmp_
     assert "1 unchanged" in strict.stdout
 
 
-def test_paths_without_pictures(cli: Cli, tmp_path: Path) -> None:
+def test_paths_without_images_are_errors(cli: Cli, tmp_path: Path) -> None:
     db = tmp_path / "db"
     one_line(cli("ingest", tmp_path / "gone", "--db", db), 2, "gone")
     (tmp_path / "nothing").mkdir()
@@ -105,14 +105,14 @@ def test_bad_queries(cli: Cli, sample_db: Path, arguments: tuple[str | Path, ...
     one_line(cli("search", *arguments, "--db", sample_db), 2, *said)
 
 
-def test_weights_that_cannot_be_had_name_the_way_out(cli: Cli, tmp_path: Path) -> None:
+def test_unavailable_weights_name_the_remedy(cli: Cli, tmp_path: Path) -> None:
     env = {"HF_HOME": str(tmp_path / "cache"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     done = cli("ingest", SAMPLES, "--model", "clip-b32", "--db", tmp_path / "db", env=env)
     one_line(done, 1, "--model starter", "local copy")
     assert not (tmp_path / "db").exists()
 
 
-def test_a_gallery_from_the_future_is_left_alone(cli: Cli, sample_db: Path, tmp_path: Path) -> None:
+def test_a_gallery_of_a_newer_version_is_refused_and_unchanged(cli: Cli, sample_db: Path, tmp_path: Path) -> None:
     future = tmp_path / "future"
     shutil.copytree(sample_db, future)
     with sqlite3.connect(future / "catalog.sqlite") as catalog:

@@ -58,7 +58,7 @@ def other(cli: Cli, few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return db
 
 
-def test_a_bad_line_is_named_and_changes_nothing(cli: Cli, other: Path, lines: str, tmp_path: Path) -> None:
+def test_an_invalid_line_is_named_and_changes_nothing(cli: Cli, other: Path, lines: str, tmp_path: Path) -> None:
     (tmp_path / "captions.jsonl").write_text(lines + "{\n")
     done = cli("caption", "--db", other, "--import", tmp_path / "captions.jsonl")
     assert (done.returncode, done.stdout) == (2, "")

@@ -25,7 +25,7 @@ def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
     assert done.stdout.startswith("Usage: ")
 
 
-def test_the_overview_lists_every_command_whole(cli: Cli) -> None:
+def test_help_lists_every_command_with_its_whole_summary(cli: Cli) -> None:
     done = cli("--help")
     assert done.returncode == 0
     assert all(f"\n  {name} " in done.stdout for name in COMMANDS)

@@ -22,7 +22,7 @@ def test_a_second_ingest_embeds_nothing_and_says_so(cli: Cli, sample_db: Path) -
     done = cli("ingest", SAMPLES, "--db", sample_db)
     assert done.returncode == 0
     assert done.stderr == ""
-    assert done.stdout.startswith(f"0 new, {pictures} unchanged, 3 not pictures; nothing to embed")
+    assert done.stdout.startswith(f"0 new, {pictures} unchanged, 3 not images; nothing to embed")
     again = json.loads(cli("ingest", SAMPLES, "--db", sample_db, "--format", "json").stdout)
     assert (again["new"], again["unchanged"], again["embedded"], again["errors"]) == (0, pictures, 0, [])
 
@@ -141,7 +141,7 @@ def test_stats_list_check_optimize_migrate(cli: Cli, sample_db: Path) -> None:
     for command in ("optimize", "migrate", "check"):
         done = cli(command, "--db", sample_db)
         assert (done.returncode, done.stderr) == (0, ""), command
-    assert done.stdout == f"{sample_db} is sound\n"
+    assert done.stdout == f"no problems in {sample_db}\n"
 
 
 def test_the_python_interface_of_the_readme(sample_db: Path) -> None:

@@ -118,7 +118,7 @@ def test_started_with_ctrl_c_ignored_it_ignores_ctrl_c_and_ends_at_sigterm(
     assert watcher.end(signal.SIGTERM) == 0
 
 
-def test_what_cannot_be_watched(cli: Cli, tmp_path: Path) -> None:
+def test_watch_refuses_missing_paths_and_files(cli: Cli, tmp_path: Path) -> None:
     db = tmp_path / "db"
     one_line(cli("watch", tmp_path / "none", "--db", db), 2, "none", "FOLDER")
     one_line(cli("watch", REFERENCE, "--db", db), 2, "red-cat-beach.png")

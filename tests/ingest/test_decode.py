@@ -64,7 +64,7 @@ def test_every_format(kind: str) -> None:
     assert (picture.taken_at, picture.camera) == (None, None)
 
 
-def test_a_path_reads_as_its_bytes_do(tmp_path: Path) -> None:
+def test_reading_a_path_and_its_bytes_gives_the_same_picture(tmp_path: Path) -> None:
     path = save_picture(tmp_path / "x.png", "green")
     assert read_picture(path).image_id == read_picture(path.read_bytes()).image_id
 
@@ -105,7 +105,7 @@ def test_a_large_photograph_on_its_side_keeps_its_size_and_is_reduced() -> None:
 
 
 @pytest.mark.parametrize(("size", "reduced"), [((2048, 1024), (1024, 512)), ((5000, 1), (1024, 1)), ((9, 7), (9, 7))])
-def test_reduction(size: tuple[int, int], reduced: tuple[int, int]) -> None:
+def test_large_images_are_reduced_to_max_side(size: tuple[int, int], reduced: tuple[int, int]) -> None:
     picture = read_picture(picture_bytes("red", size))
     assert ((picture.width, picture.height), picture.image.size) == (size, reduced)
 
@@ -156,7 +156,7 @@ def test_other_modes_become_rgb(mode: str) -> None:
     assert read_picture(encoded(image, "TIFF")).image.getpixel((4, 4)) == (255, 255, 255)
 
 
-def test_an_animation_is_its_first_frame() -> None:
+def test_an_animation_is_decoded_as_its_first_frame() -> None:
     frames = [make_picture("red"), make_picture("blue")]
     for kind in ("GIF", "WEBP", "PNG"):
         data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
@@ -197,7 +197,7 @@ def test_taken_at(written: str | None, taken_at: str | None) -> None:
     assert read_picture(with_exif(None, None, written)).taken_at == taken_at
 
 
-def test_broken_metadata_does_not_spoil_the_picture() -> None:
+def test_broken_metadata_leaves_the_picture_readable() -> None:
     picture = read_picture(encoded(make_picture(), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff garbage"))
     assert (picture.width, picture.taken_at, picture.camera) == (64, None, None)
 
@@ -205,7 +205,7 @@ def test_broken_metadata_does_not_spoil_the_picture() -> None:
 # --- what is none ---------------------------------------------------------------------------------------------------
 
 
-def test_a_bomb_is_refused_by_its_header() -> None:
+def test_a_decompression_bomb_is_refused_by_its_header() -> None:
     assert reason(png_header(30_000, 30_000)) == "too large: 900 megapixels, the limit is 178"
 
 
@@ -213,7 +213,7 @@ def test_just_too_many_pixels() -> None:
     assert reason(png_header(178_001, 1_000)) == "too large: 178 megapixels, the limit is 178"
 
 
-def test_a_header_that_promises_more_than_there_is() -> None:
+def test_a_header_larger_than_the_data_is_an_error() -> None:
     assert reason(png_header(3000, 3000)) == "truncated"
 
 
@@ -229,7 +229,7 @@ def test_not_an_image(data: bytes) -> None:
     assert reason(data) == "not an image"
 
 
-def test_an_image_of_a_kind_not_allowed() -> None:
+def test_an_image_of_another_format_is_refused() -> None:
     assert reason(picture_bytes(kind="PPM")) == "not an image"
 
 
@@ -247,16 +247,16 @@ def test_truncated(kind: str) -> None:
         assert found == "truncated"
 
 
-def test_paths_that_are_no_file(tmp_path: Path) -> None:
+def test_paths_that_are_not_files_are_errors(tmp_path: Path) -> None:
     (tmp_path / "folder.jpg").mkdir()
     (tmp_path / "dangling.jpg").symlink_to("nowhere")
     (tmp_path / "loop.jpg").symlink_to("loop.jpg")
     os.mkfifo(tmp_path / "pipe.jpg")
-    assert reason(tmp_path / "folder.jpg") == "not a file"
+    assert reason(tmp_path / "folder.jpg") == "not a regular file"
     assert reason(tmp_path / "dangling.jpg") == "no such file"
-    assert reason(tmp_path / "a\0b.jpg") == "no path holds a NUL"
+    assert reason(tmp_path / "a\0b.jpg") == "its name holds a NUL"
     assert "symbolic links" in reason(tmp_path / "loop.jpg")
-    assert reason(tmp_path / "pipe.jpg") == "not a file"
+    assert reason(tmp_path / "pipe.jpg") == "not a regular file"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
@@ -266,7 +266,7 @@ def test_permission_denied(tmp_path: Path) -> None:
     assert reason(path) == "permission denied"
 
 
-def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf_8_is_an_error(tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png"))
     assert printable(path) == f"{tmp_path}/caf\\xe9.png"
     assert reason(path) == "its name is not UTF-8: rename it"
@@ -279,7 +279,7 @@ def test_a_name_that_is_no_text(tmp_path: Path) -> None:
     junk=st.binary(min_size=1, max_size=12),
     cut=st.floats(0, 1),
 )
-def test_garbage_gives_a_picture_or_an_image_error(kind: str, at: float, junk: bytes, cut: float) -> None:
+def test_garbage_bytes_give_a_picture_or_an_image_error(kind: str, at: float, junk: bytes, cut: float) -> None:
     data = bytearray(picture_bytes("red", (16, 16), "blue", kind=kind))
     start = int(at * len(data))
     data[start : start + len(junk)] = junk
@@ -297,7 +297,7 @@ def test_a_pil_image_has_an_id_of_its_pixels() -> None:
     assert picture_of(make_picture("red", (48, 64))).image_id != first.image_id
 
 
-def test_a_pil_image_is_left_as_it_was() -> None:
+def test_a_given_pil_image_is_not_changed() -> None:
     image = Image.new("RGBA", (2000, 100), (0, 0, 0, 0))
     assert picture_of(image).image.size == (1024, 51)
     assert (image.size, image.mode) == ((2000, 100), "RGBA")

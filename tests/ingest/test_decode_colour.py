@@ -59,11 +59,11 @@ def test_adobe_rgb() -> None:
     assert not near(srgb_of((100, 150, 120), ADOBE_RGB), (100, 150, 120), 20)  # it does make a difference
 
 
-def test_colours_outside_srgb_end_at_its_border() -> None:
+def test_colours_outside_srgb_are_clipped() -> None:
     assert near(colour_of("RGB", (0, 255, 0), ADOBE_RGB), (0, 255, 0))
 
 
-def test_srgb_is_left_alone() -> None:
+def test_srgb_images_are_not_converted() -> None:
     assert colour_of("RGB", (13, 77, 201), SRGB) == (13, 77, 201)
 
 
@@ -78,7 +78,7 @@ def test_grey_with_a_profile() -> None:
     assert near(colour_of("L", 55, SAME_BUT_LINEAR), (128,) * 3)  # grey pixels that carry a profile for RGB
 
 
-def test_ink_with_a_profile() -> None:
+def test_cmyk_with_a_profile() -> None:
     """L* 50 at full cyan, where Pillow's own formula would say (0, 255, 255)."""
     profile = ink_profile({(1, 0, 0, 0): (128, 128, 128), (1, 1, 1, 1): (0, 128, 128)})
     assert near(colour_of("CMYK", (255, 0, 0, 0), profile, "TIFF"), (119, 119, 119))
@@ -86,12 +86,12 @@ def test_ink_with_a_profile() -> None:
     assert near(colour_of("CMYK", (0, 0, 0, 0), profile, "TIFF"), (255, 255, 255))
 
 
-def test_ink_without_a_profile() -> None:
+def test_cmyk_without_a_profile() -> None:
     for kind in ("JPEG", "TIFF"):  # Pillow writes the inks of a JPEG inverted, as Adobe does
         assert near(colour_of("CMYK", (0, 255, 255, 0), None, kind), (255, 0, 0), 6)
 
 
-def test_inks_of_a_jpeg_as_luminance_and_colour() -> None:
+def test_a_ycck_jpeg() -> None:
     """YCCK: the same stored values mean other inks once Adobe's marker says so (libjpeg, jdcolor.c)."""
     data = bytearray(encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=100))
     data[data.index(b"Adobe") + 11] = 2
@@ -121,7 +121,7 @@ def test_transparent_pixels_are_white_under_any_profile() -> None:
     ],
     ids=["text", "cut", "grey", "ink", "link", "long"],
 )
-def test_a_profile_that_cannot_be_meant_is_ignored(profile: bytes) -> None:
+def test_an_unusable_icc_profile_is_ignored(profile: bytes) -> None:
     assert near(colour_of("RGB", (180, 100, 90), profile, "TIFF"), (180, 100, 90), 0)
 
 
@@ -146,7 +146,7 @@ def row(*values: float, kind: type) -> np.ndarray:
     return np.array([values], dtype=kind).repeat(3, axis=0)
 
 
-def test_16_bits_go_by_their_range_not_their_contents() -> None:
+def test_16_bit_values_are_scaled_by_their_range_not_their_contents() -> None:
     assert read(row(0, 1000, 2000, kind=np.uint16)) == [0, 4, 8]
     assert read(row(0, 32768, 65535, kind=np.uint16), "PNG") == [0, 128, 255]
 
@@ -160,18 +160,18 @@ def test_other_floats_are_stretched() -> None:
     assert read(row(np.nan, 0, 4, kind=np.float32)) == [0, 0, 255]
 
 
-def test_a_constant_does_not_divide_by_zero() -> None:
+def test_a_constant_image_does_not_divide_by_zero() -> None:
     assert read(row(7, 7, 7, kind=np.float32)) == [0, 0, 0]
 
 
-def test_deep_pictures_of_several_bands() -> None:
+def test_16_bit_images_of_several_bands() -> None:
     ramp = np.linspace(0, 65535, 3000).astype(np.uint16).reshape(3000, 1).repeat(2000, axis=1)
     column = np.asarray(read_picture(encoded(Image.fromarray(ramp), "TIFF")).image)[:, 0, 0].astype(int)
     assert np.abs(column - np.linspace(0, 255, len(column))).max() <= 2
 
 
 @pytest.mark.parametrize("big", [False, True])
-def test_a_16_bit_grey_tiff_that_counts_from_white(big: bool) -> None:
+def test_a_16_bit_tiff_whose_zero_is_white_is_inverted(big: bool) -> None:
     values = row(0, 32768, 65535, kind=np.uint16)
     assert read(values, tiffinfo={262: 0}, big_tiff=big) == [255, 127, 0]
 

@@ -39,9 +39,7 @@ def reason(data: bytes) -> str:
 
 
 @pytest.mark.parametrize(("side", "size"), [(96, (504, 378)), (224, (1008, 756)), (384, (1024, 768))])
-def test_a_jpeg_is_decoded_as_small_as_keeps_its_shorter_side_at_twice_the_models(
-    side: int, size: tuple[int, int]
-) -> None:
+def test_a_jpeg_is_decoded_at_the_smallest_scale_with_twice_the_models_side(side: int, size: tuple[int, int]) -> None:
     picture = decode_bytes(photo_jpeg(), "id", "it", side=side)
     assert (picture.image.size, picture.width, picture.height) == (size, 4032, 3024)
 
@@ -106,13 +104,13 @@ def test_alpha_is_on_white(kind: str) -> None:
     assert np.abs(np.subtract(flat.getpixel((54, 20)), (255, 255, 255))).max() < 16  # type: ignore[arg-type]
 
 
-def test_the_primary_picture_of_several() -> None:
+def test_the_primary_image_of_several_is_decoded() -> None:
     frames = [make_picture("red"), make_picture("blue")]
     data = encoded(frames[0], "HEIF", more=(frames[1],), primary_index=1)
     assert np.abs(np.subtract(read_picture(data).image.getpixel((9, 9)), COLOURS["blue"])).max() < 16  # type: ignore[arg-type]
 
 
-def test_a_jpeg_of_several_pictures_is_a_jpeg() -> None:
+def test_an_mpo_file_is_a_jpeg() -> None:
     picture = read_picture(encoded(make_picture("red", (2000, 1500)), "MPO", more=(make_picture("blue"),)))
     assert (picture.format, picture.width, picture.image.size) == ("jpeg", 2000, (1024, 768))
     assert np.abs(np.subtract(picture.image.getpixel((9, 9)), COLOURS["red"])).max() < 8  # type: ignore[arg-type]
@@ -141,11 +139,11 @@ def lying(kind: str, width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "GIF", "BMP", "HEIF"])
-def test_a_bomb_is_refused_whatever_its_format(kind: str) -> None:
+def test_a_decompression_bomb_is_refused_in_every_format(kind: str) -> None:
     assert reason(lying(kind, 60_000, 60_000)) == "too large: 3600 megapixels, the limit is 178"
 
 
-def test_the_library_of_avif_refuses_bombs_itself() -> None:
+def test_the_avif_library_refuses_decompression_bombs() -> None:
     assert reason(lying("AVIF", 60_000, 60_000)) == "not an image"
 
 
@@ -161,25 +159,25 @@ def test_the_size_of_every_kind_of_webp(options: dict[str, Any]) -> None:
     assert pixels_when_opened(encoded(make_picture("red", (300, 200)), "WEBP", **options)) == 60_000
 
 
-def test_a_progressive_jpeg_of_too_many_scans() -> None:
+def test_a_progressive_jpeg_with_too_many_scans_is_refused() -> None:
     data = encoded(photograph(800, 600), "JPEG", progressive=True)
     scan = data[data.rindex(b"\xff\xda") : -2]
     assert reason(data[:-2] + scan[:60] * 9000 + data[-2:]) == "damaged (too many scans for its size)"
 
 
 @pytest.mark.parametrize("name", [b"zTXt", b"iCCP"])
-def test_a_chunk_that_explodes_is_not_unpacked(name: bytes) -> None:
+def test_a_compressed_chunk_that_expands_too_much_is_not_unpacked(name: bytes) -> None:
     chunk = png_chunk(name, b"name\0\0" + zlib.compress(bytes(64 * 2**20)))
     found = reason(png_of(chunk))
     assert found.startswith("damaged (Decompressed data too large")
 
 
-def test_text_without_end_is_not_kept() -> None:
+def test_compressed_text_that_is_too_long_is_not_kept() -> None:
     chunks = [png_chunk(b"tEXt", b"a\0" + b"x" * 2**20) for _ in range(70)]
     assert reason(png_of(*chunks)).startswith("damaged (Too much memory used in text chunks")
 
 
-def test_a_directory_that_points_at_the_same_bytes_over_and_over_is_cut_short() -> None:
+def test_a_tiff_directory_that_repeats_the_same_bytes_is_bounded() -> None:
     """As a TIFF and as EXIF: 4,000 tags of 60,000 bytes each would be 240 megabytes."""
     entries = b"".join(
         (40_000 + number).to_bytes(2, "little") + b"\7\0" + (60_000).to_bytes(4, "little") + bytes(4)
@@ -190,7 +188,7 @@ def test_a_directory_that_points_at_the_same_bytes_over_and_over_is_cut_short() 
     assert reason(block.ljust(64_000, b"x")).startswith(("not an image", "damaged"))
 
 
-def test_a_palette_of_a_large_picture_is_reduced() -> None:
+def test_a_large_palette_image_is_reduced() -> None:
     image = Image.new("P", (3000, 2000), 1)
     image.putpalette([0, 0, 0, 0, 90, 0])
     picture = read_picture(encoded(image, "GIF"))
@@ -210,14 +208,14 @@ def test_threads_decode_as_one_does_and_leave_warnings_as_they_are() -> None:
     assert list(warnings.filters) == before
 
 
-def test_no_warning_is_said_or_raised() -> None:
+def test_decoding_raises_and_prints_no_warning() -> None:
     large = png_of(size=(10_000, 9_000))  # Pillow warns of it
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert read_picture(large).width == 10_000
 
 
-def test_giants_are_decoded_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_very_large_images_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     from cvsi_db.ingest import pillow_guard
 
     monkeypatch.setattr(pillow_guard, "_GIANT", 100)
@@ -241,7 +239,7 @@ def fuzzed(count: int, seed: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("count", [400, pytest.param(5000, marks=pytest.mark.slow)])
-def test_mutated_files_give_a_picture_or_a_reason(count: int) -> None:
+def test_mutated_files_give_a_picture_or_an_image_error(count: int) -> None:
     """Never another error, no crash, no long wait, no memory without end: the grown peak is in megabytes."""
     found = fuzzed(count, seed=count)
     assert found["strange"] == []

@@ -13,7 +13,7 @@ from tests.ingest.files import KINDS, encoded
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_format_is_told_by_its_head(kind: str) -> None:
+def test_sniff_names_every_format(kind: str) -> None:
     assert sniff(encoded(make_picture(), kind)[:HEAD_BYTES]) == kind
     assert kind in FORMATS
 
@@ -78,11 +78,11 @@ def test_media_files_by_their_brands(head: bytes, kind: str | None) -> None:
         b"IIRO\x08\0\0\0",
     ],
 )
-def test_what_is_no_picture(head: bytes) -> None:
+def test_files_that_are_not_images_are_errors(head: bytes) -> None:
     assert sniff(head) is None
 
 
-def test_any_length_of_head_will_do() -> None:
+def test_sniff_accepts_a_head_of_any_length() -> None:
     for kind in KINDS:
         data = encoded(make_picture(), kind)
         assert {sniff(data[:length]) for length in range(HEAD_BYTES)} <= {None, kind}

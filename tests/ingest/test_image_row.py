@@ -30,26 +30,26 @@ def test_the_first_path_that_is_there_is_the_primary_one(tmp_path: Path) -> None
     assert row.modified_at == "2023-11-14T22:13:20+00:00"
 
 
-def test_without_any_file_the_first_path_stands_and_the_time_stays() -> None:
+def test_without_any_file_the_first_path_is_primary_and_the_time_stays() -> None:
     row = placed(ROW, ("/no/c.jpg", "/no/a.jpg"))
     assert (row.path, row.name, row.modified_at) == ("/no/c.jpg", "c.jpg", ROW.modified_at)
     assert placed(ROW, ROW.paths) is ROW
 
 
 @pytest.mark.parametrize("seconds", [-1, 9_000_000_000])
-def test_times_that_no_calendar_has(tmp_path: Path, seconds: int) -> None:
+def test_impossible_times_are_none(tmp_path: Path, seconds: int) -> None:
     path = save_picture(tmp_path / "x.png")
     os.utime(path, ns=(0, seconds * 10**9))
     assert placed(ROW, (str(path),)).modified_at[:4] in ("1970", "2255")
 
 
-def test_tags_are_added_once_and_behind() -> None:
+def test_tags_are_added_once_at_the_end() -> None:
     assert with_tags(ROW, ("two", "one", "two")).tags == ("one", "two")
     assert with_tags(ROW, ("one",)) is ROW
     assert with_tags(replace(ROW, tags=()), ()).tags == ()
 
 
-def test_two_files_are_not_one_name(tmp_path: Path) -> None:
+def test_is_respelt_is_false_for_two_files(tmp_path: Path) -> None:
     one = save_picture(tmp_path / "A.png")
     save_picture(tmp_path / "a.png")
     os.link(one, tmp_path / "B.png")
@@ -61,7 +61,7 @@ def test_two_files_are_not_one_name(tmp_path: Path) -> None:
     assert not is_respelt(str(one), str(tmp_path / "B.png"))
 
 
-def test_one_file_under_two_spellings_is_one_name(tmp_path: Path) -> None:
+def test_is_respelt_is_true_for_one_file_under_two_spellings(tmp_path: Path) -> None:
     one = save_picture(tmp_path / "A\u0308.png")
     with also_called(one, tmp_path / "\u00e4.PNG"):
         assert is_respelt(str(one), str(tmp_path / "\u00e4.PNG"))

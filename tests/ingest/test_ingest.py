@@ -58,7 +58,7 @@ def states(catalog: Catalog) -> dict[str, str]:
 # --- what is written ------------------------------------------------------------------------------------------------
 
 
-def test_a_row_says_all_of_its_picture(run: Ingest, store: Store, tmp_path: Path) -> None:
+def test_a_new_row_has_the_pictures_metadata(run: Ingest, store: Store, tmp_path: Path) -> None:
     path = save_picture(tmp_path / "trip" / "red.png", "red", (70, 40))
     os.utime(path, (1_700_000_000, 1_700_000_000))
     assert run(path) == IngestSummary(new=1, embedded=1)
@@ -78,14 +78,14 @@ def test_vectors_are_those_of_the_encoder(run: Ingest, store: Store, photos: Pat
         np.testing.assert_allclose(row.caption_vector, texts.mean(axis=0), atol=1e-3)
 
 
-def test_a_batch_costs_one_forward_of_each_kind(
+def test_a_batch_takes_one_image_forward_and_one_text_forward(
     run: Ingest, encoder: FakeEncoder, captioner: FakeCaptioner, photos: Path
 ) -> None:
     run(photos, batch_size=3)
     assert (encoder.image_batches, encoder.text_batches, captioner.batches) == ([3, 2], [9, 6], [3, 2])
 
 
-def test_a_bad_picture_in_the_middle_shifts_nothing(run: Ingest, store: Store, photos: Path) -> None:
+def test_a_bad_image_in_a_batch_does_not_shift_the_others(run: Ingest, store: Store, photos: Path) -> None:
     (photos / "green.png").write_bytes(b"no picture")
     (photos / "purple.png").write_bytes((photos / "red.png").read_bytes()[:60])
     summary = run(photos)
@@ -167,7 +167,7 @@ def test_moving_keeps_the_captions_table(run: Ingest, store: Store, catalog: Cat
     assert find_problems(store, catalog) == []
 
 
-def test_a_changed_file_gets_a_new_row_and_the_old_one_goes(
+def test_a_changed_file_gets_a_new_row_and_loses_the_old_one(
     run: Ingest, store: Store, catalog: Catalog, photos: Path
 ) -> None:
     run(photos)
@@ -191,7 +191,7 @@ def test_a_changed_file_leaves_the_row_to_its_other_path(run: Ingest, store: Sto
 
 
 @pytest.mark.parametrize("batch_size", [1, 32])
-def test_two_files_that_swap_their_contents(
+def test_two_files_that_swap_contents_swap_rows(
     run: Ingest, store: Store, catalog: Catalog, photos: Path, batch_size: int
 ) -> None:
     run(photos)
@@ -232,7 +232,7 @@ def test_a_removed_file_that_returns_is_known(
     assert (encoder.image_batches, states(catalog)["red.png"]) == ([5], "ok")
 
 
-def test_a_removed_primary_path_gives_way_to_the_next(
+def test_when_the_primary_path_is_gone_the_next_one_is_primary(
     run: Ingest, store: Store, catalog: Catalog, photos: Path
 ) -> None:
     (photos / "trip" / "z.png").write_bytes((photos / "red.png").read_bytes())
@@ -255,7 +255,7 @@ def test_a_failing_file_is_tried_and_counted_every_time(run: Ingest, catalog: Ca
     assert run(photos) == IngestSummary(new=1, unchanged=5, embedded=1)
 
 
-def test_a_file_that_breaks_keeps_its_row_until_it_is_another(
+def test_a_file_that_breaks_keeps_its_row_until_its_content_changes(
     run: Ingest, store: Store, catalog: Catalog, photos: Path
 ) -> None:
     run(photos)
@@ -269,7 +269,7 @@ def test_a_file_that_breaks_keeps_its_row_until_it_is_another(
     assert find_problems(store, catalog) == []
 
 
-def test_a_row_that_was_lost_is_made_again(run: Ingest, store: Store, captioner: FakeCaptioner, photos: Path) -> None:
+def test_a_lost_row_is_written_again(run: Ingest, store: Store, captioner: FakeCaptioner, photos: Path) -> None:
     run(photos)
     store.delete([row_of(store, photos / "red.png").image_id])
     assert run(photos) == IngestSummary(new=1, unchanged=4, embedded=1)
@@ -279,7 +279,7 @@ def test_a_row_that_was_lost_is_made_again(run: Ingest, store: Store, captioner:
 # --- paths that need care -------------------------------------------------------------------------------------------
 
 
-def test_pipes_and_dangling_links_are_failures(run: Ingest, photos: Path) -> None:
+def test_pipes_and_dangling_links_are_failed_files(run: Ingest, photos: Path) -> None:
     os.mkfifo(photos / "pipe.jpg")
     (photos / "dangling.jpg").symlink_to("nowhere")
     summary = run(photos)
@@ -287,12 +287,12 @@ def test_pipes_and_dangling_links_are_failures(run: Ingest, photos: Path) -> Non
         5,
         (
             IngestFailure(str(photos / "dangling.jpg"), "no such file"),
-            IngestFailure(str(photos / "pipe.jpg"), "not a file"),
+            IngestFailure(str(photos / "pipe.jpg"), "not a regular file"),
         ),
     )
 
 
-def test_a_name_that_is_no_text_is_a_failure(run: Ingest, catalog: Catalog, photos: Path) -> None:
+def test_a_name_that_is_not_utf_8_is_a_failure(run: Ingest, catalog: Catalog, photos: Path) -> None:
     (photos / os.fsdecode(b"caf\xe9.png")).write_bytes((photos / "red.png").read_bytes())
     summary = run(photos)
     assert (summary.new, summary.errors) == (
@@ -310,7 +310,7 @@ def test_odd_names(run: Ingest, store: Store, tmp_path: Path, name: str) -> None
     assert run(tmp_path / "photos") == IngestSummary(unchanged=1)
 
 
-def test_a_time_after_the_last_date(run: Ingest, store: Store, tmp_path: Path) -> None:
+def test_a_modification_time_after_the_year_9999_is_clamped(run: Ingest, store: Store, tmp_path: Path) -> None:
     path = save_picture(tmp_path / "x.png")
     os.utime(path, ns=(0, 9_000_000_000 * 10**9))
     run(path)
@@ -339,12 +339,12 @@ def test_the_run_is_recorded(run: Ingest, catalog: Catalog, photos: Path) -> Non
 
 def test_nothing_to_ingest_records_no_run(run: Ingest, catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(IngestError, match="no picture"):
+    with pytest.raises(IngestError, match="no image"):
         run(tmp_path / "empty")
     assert catalog.runs() == []
 
 
-def test_a_batch_size_below_one(run: Ingest, photos: Path) -> None:
+def test_a_batch_size_below_one_is_an_error(run: Ingest, photos: Path) -> None:
     with pytest.raises(IngestError, match="cannot ingest 0 files at a time"):
         run(photos, batch_size=0)
 
@@ -358,7 +358,9 @@ class Interrupting(FakeEncoder):
         return super().encode_images(pictures)
 
 
-def test_an_interrupt_keeps_the_finished_batches(run: Ingest, store: Store, catalog: Catalog, photos: Path) -> None:
+def test_an_interrupted_ingest_keeps_the_finished_batches(
+    run: Ingest, store: Store, catalog: Catalog, photos: Path
+) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(photos, batch_size=2, encoder=Interrupting())
     assert (store.count(), len(catalog.source_files())) == (2, 2)
@@ -395,13 +397,13 @@ class Short(FakeEncoder):
 @pytest.mark.parametrize(
     ("models", "message"),
     [
-        ({"captioner": Silent()}, "said nothing about image"),
+        ({"captioner": Silent()}, "wrote no caption for image"),
         ({"encoder": Broken()}, "zero or not finite"),
         ({"encoder": Short()}, r"shape \(4, 32\) for 5 inputs"),
         ({"encoder": FakeEncoder(dim=16)}, "shape"),
     ],
 )
-def test_a_model_that_misbehaves_writes_nothing(
+def test_unusable_model_output_writes_nothing(
     run: Ingest, store: Store, catalog: Catalog, photos: Path, models: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ModelError, match=message):

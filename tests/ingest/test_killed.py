@@ -96,7 +96,9 @@ def killed(gallery: Path, photos: Path, method: str, number: int) -> subprocess.
         ("delete removed", 2),
     ],
 )
-def test_after_a_kill_only_work_is_left(tmp_path: Path, photos: Path, method: str, number: int) -> None:
+def test_after_a_kill_the_next_ingest_completes_the_gallery(
+    tmp_path: Path, photos: Path, method: str, number: int
+) -> None:
     with gallery_of(tmp_path / "whole") as whole, gallery_of(tmp_path / "killed") as cut:
         start(photos, whole, cut)
         change(photos)

@@ -77,12 +77,12 @@ def test_exif_of_every_format(kind: str) -> None:
     assert (picture.latitude, picture.longitude) == (pytest.approx(48.8584), pytest.approx(2.2945))
 
 
-def test_when_a_film_was_scanned_stands_in_for_when_it_was_exposed() -> None:
+def test_the_digitized_time_stands_in_for_the_original_time() -> None:
     exif = exif_of({0x0132: "2025:01:01 00:00:00"}, {0x9004: "2001:02:03 04:05:06"})
     assert read_picture(encoded(make_picture(), "JPEG", exif=exif)).taken_at == "2001-02-03T04:05:06"
 
 
-def test_when_a_file_was_edited_is_not_when_it_was_taken() -> None:
+def test_the_edit_time_is_not_taken_at() -> None:
     exif = exif_of({0x0132: "2025:01:01 00:00:00"})
     assert read_picture(encoded(make_picture(), "JPEG", exif=exif)).taken_at is None
 
@@ -117,7 +117,7 @@ def test_gps_of_minutes_with_a_fraction() -> None:
         {2: 48.5},
     ],
 )
-def test_gps_that_cannot_be_is_none(broken: dict[int, Any]) -> None:
+def test_gps_values_out_of_range_are_none(broken: dict[int, Any]) -> None:
     picture = with_gps(PARIS | broken)
     assert (picture.latitude, picture.longitude) == (None, None)
 
@@ -181,7 +181,7 @@ def test_keywords_of_all_sources_each_once() -> None:
     assert with_iptc((2, 25, b"sea"), (2, 25, b"sun"), xmp=xmp).tags == ("sea", "sun", "Paris", "boat")
 
 
-def test_keywords_are_tidy_and_bounded() -> None:
+def test_keywords_are_normalised_and_bounded() -> None:
     assert tags_of(xmp_of(("  two \n\t words ", "", "  ", "a\u200bb"))) == ("two words", "a b")
     assert tags_of(xmp_of(("x" * 500,))) == ("x" * 100,)
     assert tags_of(xmp_of(tuple(str(number) for number in range(500)))) == tuple(map(str, range(MAX_TAGS)))
@@ -201,7 +201,7 @@ def test_xmp_dates(written: dict[str, str], taken_at: str | None) -> None:
     assert read_picture(encoded(make_picture(), "JPEG", xmp=xmp_of(**written))).taken_at == taken_at  # type: ignore[arg-type]
 
 
-def test_exif_knows_better_than_xmp() -> None:
+def test_exif_takes_precedence_over_xmp() -> None:
     xmp = xmp_of(attributes='exif:DateTimeOriginal="2020-01-01"')
     exif = exif_of(details={0x9003: "2024:05:06 07:08:09"})
     assert read_picture(encoded(make_picture(), "JPEG", xmp=xmp, exif=exif)).taken_at == "2024-05-06T07:08:09"
@@ -229,18 +229,18 @@ def test_xmp_that_is_broken_or_declares_anything_is_ignored(xmp: bytes) -> None:
     assert (picture.tags, picture.width) == ((), 64)
 
 
-def test_xmp_of_no_end_is_ignored() -> None:
+def test_xmp_that_is_too_long_is_ignored() -> None:
     xmp = xmp_of(("sea",), inside="<dc:title>" + "x" * MAX_XMP_BYTES + "</dc:title>")
     assert read_picture(encoded(make_picture(), "WEBP", xmp=xmp)).tags == ()
 
 
-def test_deep_xmp_does_no_harm() -> None:
+def test_deeply_nested_xmp_is_harmless() -> None:
     depth = 100_000
     xmp = b"<a>" * depth + b"</a>" * depth
     assert read_picture(encoded(make_picture(), "WEBP", xmp=xmp)).tags == ()
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 99, 65535])
-def test_an_orientation_that_is_none_turns_nothing(orientation: int) -> None:
+def test_an_invalid_orientation_turns_nothing(orientation: int) -> None:
     picture = read_picture(encoded(make_picture(), "JPEG", exif=exif_of({0x0112: orientation})))
     assert (picture.width, picture.height) == (64, 48)

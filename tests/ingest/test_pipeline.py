@@ -65,7 +65,7 @@ class Laned(FakeEncoder):
         return vectors
 
 
-def test_lanes_and_threads_change_nothing_but_time(many: Path, store: Store, catalog: Catalog) -> None:
+def test_lanes_and_threads_do_not_change_the_result(many: Path, store: Store, catalog: Catalog) -> None:
     laned, seen = Laned(), list[IngestProgress]()
     options = {"encoder": laned, "captioner": FakeCaptioner(), "batch_size": 4, "progress": seen.append}
     summary = take_in(many, store, catalog, **options)
@@ -98,7 +98,7 @@ def test_a_content_is_decoded_once_however_many_files_have_it(
     assert [Path(path).name for path in row.paths] == [f"{number:02}.png" for number in range(20)]
 
 
-def test_what_the_models_need_is_what_is_decoded(
+def test_images_are_decoded_at_the_size_the_models_need(
     photos: Path, store: Store, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sides: list[int] = []
@@ -128,7 +128,9 @@ class Preparing(FakeEncoder):
         return super().encode_images(pictures)
 
 
-def test_pictures_are_prepared_ahead_and_captioned_whole(photos: Path, store: Store, catalog: Catalog) -> None:
+def test_pictures_are_prepared_ahead_and_captioned_with_all_pixels(
+    photos: Path, store: Store, catalog: Catalog
+) -> None:
     encoder = Preparing()
     take_in(photos, store, catalog, encoder=encoder, captioner=FakeCaptioner())
     assert encoder.sizes == {(8, 8)}
@@ -136,7 +138,7 @@ def test_pictures_are_prepared_ahead_and_captioned_whole(photos: Path, store: St
     assert (captions["red.png"], captions["green.png"]) == ("a wide red image", "a tall green image")
 
 
-def test_what_lies_ready_for_the_model_is_bounded(
+def test_what_waits_for_the_model_is_bounded(
     tmp_path: Path, store: Store, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(30):
@@ -166,7 +168,7 @@ def test_what_lies_ready_for_the_model_is_bounded(
 # --- errors and interrupts ------------------------------------------------------------------------------------------
 
 
-def test_a_fault_in_a_worker_surfaces_and_ends_all_threads(
+def test_an_error_in_a_worker_is_raised_and_ends_all_threads(
     many: Path, store: Store, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(data: bytes, image_id: str, where: str, **options: Any) -> None:
@@ -250,7 +252,7 @@ def test_ctrl_c_finishes_the_batches_in_work_and_writes_them(
     assert (again.new, again.unchanged, store.count()) == (30 - int(images), again.unchanged, 30)
 
 
-def test_a_thread_that_is_not_the_first_may_ingest(photos: Path, store: Store, catalog: Catalog) -> None:
+def test_ingest_works_outside_the_main_thread(photos: Path, store: Store, catalog: Catalog) -> None:
     found: list[IngestSummary] = []
     thread = threading.Thread(target=lambda: found.append(take_in(photos, store, catalog)))
     thread.start()
@@ -274,7 +276,7 @@ def test_batches_are_written_together(
     assert (len(calls) > 1) == (commits == "several")
 
 
-def test_pictures_are_let_go_while_they_wait_for_the_writer(photos: Path) -> None:
+def test_pixels_are_dropped_while_a_batch_waits_for_the_writer(photos: Path) -> None:
     picture = read_picture(photos / "red.png")
     file = read_bytes.ReadFile(FoundFile(photos / "red.png", 1, 1), picture.image_id, picture, picture.image)
     pending = commit_thread._Pending()
@@ -287,7 +289,7 @@ def test_pictures_are_let_go_while_they_wait_for_the_writer(photos: Path) -> Non
 # --- options --------------------------------------------------------------------------------------------------------
 
 
-def test_a_dry_run_tells_and_does_nothing(photos: Path, store: Store, catalog: Catalog) -> None:
+def test_a_dry_run_counts_and_changes_nothing(photos: Path, store: Store, catalog: Catalog) -> None:
     assert dry_run([photos]).new == 5
     take_in(photos, store, catalog)
     (photos / "red.png").unlink()

@@ -28,7 +28,7 @@ def until(condition: object, seconds: float = 5.0) -> None:
         time.sleep(0.005)
 
 
-def test_no_more_is_begun_than_there_is_room_for() -> None:
+def test_work_in_progress_is_bounded_by_room() -> None:
     begun: list[int] = []
     with Prefetch(begun.append, range(10, 100, 10), threads=3, room=60, weigh=lambda item: item) as done:
         until(lambda: len(begun) == 3)  # 10 + 20 + 30
@@ -60,7 +60,7 @@ def test_an_error_takes_the_place_of_its_result() -> None:
         assert next(done) == 3
 
 
-def test_an_error_of_the_items_comes_after_what_was_begun() -> None:
+def test_an_error_of_the_iterable_comes_after_the_results_before_it() -> None:
     def items() -> Iterator[int]:
         yield 1
         raise OSError("gone")
@@ -71,7 +71,7 @@ def test_an_error_of_the_items_comes_after_what_was_begun() -> None:
             next(done)
 
 
-def test_each_thread_begins_with_what_it_is_told() -> None:
+def test_begin_is_called_first_in_each_thread() -> None:
     names: set[str] = set()
     told: set[str] = set()
     both = threading.Barrier(2, timeout=5)
@@ -86,7 +86,7 @@ def test_each_thread_begins_with_what_it_is_told() -> None:
     assert names == told
 
 
-def test_stopped_it_gives_what_is_there_and_waits_for_nothing() -> None:
+def test_stop_ends_after_the_finished_results_without_waiting() -> None:
     wake = threading.Event()
     done = Prefetch(lambda number: number if number < 2 else wake.wait(10), range(9), threads=1, room=4)
     assert next(done) == 0
@@ -97,14 +97,14 @@ def test_stopped_it_gives_what_is_there_and_waits_for_nothing() -> None:
     done.close()
 
 
-def test_no_thread_is_left_after_an_error_of_the_taker() -> None:
+def test_no_thread_is_left_after_an_error_of_the_consumer() -> None:
     done = Prefetch(time.sleep, [0.01] * 100, threads=3, room=5)
     with pytest.raises(TypeError), done:
         done + 1  # type: ignore[operator]
     assert not any(thread.is_alive() for thread in done._threads)
 
 
-def test_whoever_waits_for_items_may_be_stopped_with_them() -> None:
+def test_stopping_the_inner_prefetch_ends_the_outer_one() -> None:
     wake = threading.Event()
     inner = Prefetch(lambda number: wake.wait(10), range(3), threads=1, room=2)
     outer = Prefetch(lambda item: item, inner, threads=2, room=2)

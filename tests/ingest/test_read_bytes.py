@@ -39,21 +39,21 @@ def test_an_empty_file_has_a_content(tmp_path: Path) -> None:
     assert read_file(tmp_path / "x").data == b""
 
 
-def test_what_is_no_file(tmp_path: Path) -> None:
+def test_pipes_folders_and_devices_are_errors(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "dangling").symlink_to("nowhere")
-    assert reason_of(tmp_path / "pipe") == "not a file"
-    assert reason_of(tmp_path) == "not a file"
-    assert reason_of(Path("/dev/zero")) == "not a file"
+    assert reason_of(tmp_path / "pipe") == "not a regular file"
+    assert reason_of(tmp_path) == "not a regular file"
+    assert reason_of(Path("/dev/zero")) == "not a regular file"
     assert reason_of(tmp_path / "dangling") == "no such file"
-    assert reason_of(tmp_path / "\0") == "no path holds a NUL"
+    assert reason_of(tmp_path / "\0") == "its name holds a NUL"
     assert reason_of(tmp_path / os.fsdecode(b"caf\xe9")) == "its name is not UTF-8: rename it"
 
 
 def test_a_file_that_becomes_a_pipe_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe")
     monkeypatch.setattr(Path, "stat", lambda self: os.stat(__file__))  # what it was a moment ago
-    assert reason_of(tmp_path / "pipe", patience=5) == "not a file"
+    assert reason_of(tmp_path / "pipe", patience=5) == "not a regular file"
 
 
 def test_more_than_the_limit_is_not_read(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ class Meddling:
 
 
 @pytest.mark.parametrize("change", [b"more", b"els", b"x"])
-def test_a_file_that_changes_is_read_again_once(tmp_path: Path, change: bytes) -> None:
+def test_a_file_that_changes_during_the_read_is_read_once_more(tmp_path: Path, change: bytes) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"old")
     moments = iter(range(10, 20))
@@ -121,7 +121,7 @@ def test_a_file_that_hangs_is_given_up_and_the_next_is_read(tmp_path: Path, hang
     assert len(read_bytes._idle) == idle + 1  # the thread that hung reads on
 
 
-def test_a_slow_file_that_goes_on_giving_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_file_that_keeps_giving_bytes_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def trickling(path: Path, note: Callable[[], None]) -> Any:
         for _ in range(10):
             time.sleep(0.05)

@@ -48,7 +48,7 @@ def run(
     return call
 
 
-def test_pictures_without_captions_have_vectors_that_add_nothing(
+def test_images_without_captions_have_zero_caption_vectors(
     bare: IngestSummary, store: Store, catalog: Catalog, encoder: FakeEncoder
 ) -> None:
     assert (bare.new, bare.embedded, encoder.text_batches) == (5, 5, [])
@@ -59,7 +59,7 @@ def test_pictures_without_captions_have_vectors_that_add_nothing(
     assert (store.count_uncaptioned(), len(store.uncaptioned()), find_problems(store, catalog)) == (5, 5, [])
 
 
-def test_moving_and_copying_go_on_without_captions(
+def test_moved_and_copied_files_stay_without_captions(
     bare: IngestSummary, store: Store, catalog: Catalog, encoder: FakeEncoder, photos: Path
 ) -> None:
     (photos / "red.png").rename(photos / "crimson.png")
@@ -116,7 +116,7 @@ def test_files_that_are_gone_changed_or_bad_are_skipped(run: Recaption, store: S
     assert run().skipped == 3
 
 
-def test_another_path_of_the_same_content_is_as_good(
+def test_recaption_reads_another_path_of_the_same_content(
     run: Recaption, store: Store, catalog: Catalog, photos: Path
 ) -> None:
     (photos / "z.png").write_bytes((photos / "red.png").read_bytes())
@@ -138,7 +138,7 @@ def press_ctrl_c() -> None:
         ("store", "upsert", 4, [2, 2, 1]),
     ],
 )
-def test_an_interrupted_run_resumes_where_it_was(
+def test_an_interrupted_recaption_resumes(
     run: Recaption,
     store: Store,
     catalog: Catalog,
@@ -157,23 +157,23 @@ def test_an_interrupted_run_resumes_where_it_was(
     assert (store.count_uncaptioned(), find_problems(store, catalog)) == (0, [])
 
 
-def test_captions_that_are_given_stand_whoever_is_asked(run: Recaption, store: Store, catalog: Catalog) -> None:
+def test_imported_captions_take_precedence_over_every_captioner(run: Recaption, store: Store, catalog: Catalog) -> None:
     run(captioner=FakeCaptioner("generous"), given=True)
     red = rows(store)["red"]
     for name in ("generous", "another"):
         assert catalog.captions([red.image_id], name) == {red.image_id: red.captions}
 
 
-def test_a_captioner_that_says_nothing_writes_nothing(run: Recaption, store: Store) -> None:
+def test_an_empty_answer_of_the_captioner_writes_nothing(run: Recaption, store: Store) -> None:
     class Silent(FakeCaptioner):
         def caption(self, pictures: Sequence[Image.Image], seeds: Sequence[str]) -> list[tuple[str, ...]]:
             return [(" ",)] * len(pictures)
 
-    with pytest.raises(ModelError, match="said nothing about image"):
+    with pytest.raises(ModelError, match="wrote no caption for image"):
         run(captioner=Silent())
     assert store.count_uncaptioned() == 5
 
 
-def test_a_batch_size_below_one(run: Recaption) -> None:
+def test_a_batch_size_below_one_is_an_error(run: Recaption) -> None:
     with pytest.raises(IngestError, match="cannot caption 0 images at a time"):
         run(batch_size=0)

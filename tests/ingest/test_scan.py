@@ -40,19 +40,19 @@ def test_folders_are_walked_and_sorted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", sorted(SUFFIXES))
-def test_every_suffix_counts(tmp_path: Path, suffix: str) -> None:
+def test_every_image_suffix_is_pending(tmp_path: Path, suffix: str) -> None:
     touch(tmp_path / f"x{suffix}")
     assert names(tmp_path) == [f"x{suffix}"]
 
 
-def test_hidden_files_are_not_looked_at_and_others_are_skipped(tmp_path: Path) -> None:
+def test_hidden_files_are_ignored_and_other_files_are_skipped(tmp_path: Path) -> None:
     touch(tmp_path / ".x.png", tmp_path / ".trash" / "x.png", tmp_path / "x.txt", tmp_path / "png", tmp_path / "y.png")
     assert names(tmp_path) == ["y.png"]
     assert scan([tmp_path], {}, ()).skipped == 2
     assert scan([tmp_path, tmp_path / "y.png"], {}, ()).skipped == 2
 
 
-def test_a_file_that_begins_as_a_picture_is_one_whatever_it_is_called(tmp_path: Path) -> None:
+def test_a_file_with_an_image_header_is_pending_whatever_its_name(tmp_path: Path) -> None:
     touch(tmp_path / "camera" / "00017", tmp_path / "photo.jpeg~", content=picture_bytes(kind="JPEG"))
     touch(tmp_path / "raw.nef", content=picture_bytes(kind="TIFF"))  # what can be read of it is a thumbnail
     touch(tmp_path / "empty", tmp_path / "film.mp4", content=b"")
@@ -63,7 +63,7 @@ def test_a_file_that_begins_as_a_picture_is_one_whatever_it_is_called(tmp_path: 
     assert found.skipped == 3
 
 
-def test_a_file_that_was_a_picture_is_looked_at_whatever_it_is_now(tmp_path: Path) -> None:
+def test_a_file_that_was_an_image_is_read_whatever_it_is_now(tmp_path: Path) -> None:
     touch(tmp_path / "00017", tmp_path / "notes")
     found = scan([tmp_path], recorded(tmp_path / "00017") | recorded(tmp_path / "notes", None, "failed"), ())
     assert ([file.path.name for file in found.pending], found.skipped) == (["00017"], 1)
@@ -87,18 +87,18 @@ def test_ignore_patterns_are_those_of_gitignore(tmp_path: Path) -> None:
     assert ignored(tmp_path, {"": lines}, *found, *left) == sorted(found)
 
 
-def test_the_deepest_ignore_file_that_says_anything_decides(tmp_path: Path) -> None:
+def test_the_deepest_ignore_file_with_a_pattern_decides(tmp_path: Path) -> None:
     patterns = {"": "*.png\n", "a": "!*.png\n/only/\n", "a/b": "x.png\n"}
     paths = ["x.png", "a/x.png", "a/only/y.png", "a/b/x.png", "a/b/y.png", "a/b/only/y.png"]
     assert ignored(tmp_path, patterns, *paths) == ["a/b/only/y.png", "a/b/y.png", "a/x.png"]
 
 
-def test_nothing_in_an_ignored_folder_is_asked_for(tmp_path: Path) -> None:
+def test_a_pattern_cannot_bring_back_files_in_an_ignored_folder(tmp_path: Path) -> None:
     patterns = {"": "out/\n", "out": "!*\n"}
     assert ignored(tmp_path, patterns, "out/x.png", "in/x.png") == ["in/x.png"]
 
 
-def test_the_ignore_files_above_a_named_folder_hold_too(tmp_path: Path) -> None:
+def test_ignore_files_above_a_named_folder_apply(tmp_path: Path) -> None:
     patterns = {"": "*.thumb.png\n", "a": "/b/private/\n"}
     paths = ["a/b/x.png", "a/b/x.thumb.png", "a/b/private/y.png"]
     assert ignored(tmp_path, patterns, *paths, root="a/b") == ["a/b/x.png"]
@@ -110,7 +110,9 @@ def test_ignore_patterns_and_odd_names(tmp_path: Path) -> None:
     assert ignored(tmp_path, {"": "*.thumb.png\n"}, "two\nlines/kept.png") == ["two\nlines/kept.png"]
 
 
-@pytest.mark.parametrize(("content", "said"), [("ok\n!\n", "cannot use"), (None, "cannot read")])
+@pytest.mark.parametrize(
+    ("content", "said"), [("ok\n!\n", "cannot use the ignore file"), (None, "cannot read the ignore file")]
+)
 def test_an_ignore_file_that_cannot_be_used_is_named(tmp_path: Path, content: str | None, said: str) -> None:
     touch(tmp_path / "a" / "x.png")
     if content is None:
@@ -121,7 +123,7 @@ def test_an_ignore_file_that_cannot_be_used_is_named(tmp_path: Path, content: st
         scan([tmp_path], {}, ())
 
 
-def test_a_named_file_is_always_tried(tmp_path: Path) -> None:
+def test_a_named_file_is_always_pending(tmp_path: Path) -> None:
     touch(tmp_path / "notes.txt", tmp_path / ".hidden.png")
     assert names(tmp_path, tmp_path / "notes.txt", tmp_path / ".hidden.png") == [".hidden.png", "notes.txt"]
 
@@ -146,38 +148,38 @@ def test_a_link_to_itself_is_tried_and_ends(tmp_path: Path) -> None:
     assert names(tmp_path) == ["loop.png"]
 
 
-def test_nothing_named(tmp_path: Path) -> None:
+def test_no_path_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(IngestError, match="nothing to ingest") as error:
         scan([], {}, ())
     assert error.value.exit_code == 2
 
 
-def test_names_of_every_kind_are_found(tmp_path: Path) -> None:
+def test_unusual_file_names_are_found(tmp_path: Path) -> None:
     odd = ["IMG.PNG", "img.png", "new\nline.png", os.fsdecode(b"caf\xe9.png"), "e\u0301.png", "\u00e9.png", " .png"]
     touch(*(tmp_path / name for name in odd))
     assert names(tmp_path) == sorted(odd)
 
 
-def test_checking_paths_stops_at_the_first_picture(tmp_path: Path) -> None:
+def test_check_paths_stops_at_the_first_image(tmp_path: Path) -> None:
     touch(tmp_path / "a" / "x.png", tmp_path / "b" / "notes.txt")
     check_paths([tmp_path, tmp_path / "a"])
     for paths, said in (
         ([], "nothing to ingest"),
-        ([tmp_path / "b"], "no picture in"),
-        ([tmp_path, tmp_path / "c"], "there is no"),
+        ([tmp_path / "b"], "no image in"),
+        ([tmp_path, tmp_path / "c"], "does not exist"),
     ):
         with pytest.raises(IngestError, match=said):
             check_paths(paths)
 
 
-def test_no_such_path(tmp_path: Path) -> None:
-    with pytest.raises(IngestError, match=r"there is no '.*nowhere'"):
+def test_a_missing_path_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(IngestError, match=r"'.*nowhere' does not exist"):
         scan([tmp_path / "nowhere"], {}, ())
 
 
-def test_a_folder_without_a_picture_is_named(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_named_in_the_error(tmp_path: Path) -> None:
     touch(tmp_path / "full" / "x.png", tmp_path / "empty" / "notes.txt")
-    with pytest.raises(IngestError, match=r"no picture in '.*empty'"):
+    with pytest.raises(IngestError, match=r"no image in '.*empty'"):
         scan([tmp_path / "full", tmp_path / "empty"], {}, ())
 
 
@@ -190,7 +192,7 @@ def test_same_size_and_time_is_unchanged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("why", ["time", "size", "failed", "missing", "no row"])
-def test_anything_else_is_pending(tmp_path: Path, why: str) -> None:
+def test_changed_failed_or_unknown_files_are_pending(tmp_path: Path, why: str) -> None:
     path = tmp_path / "x.png"
     touch(path)
     files = recorded(path, state=why if why in ("failed", "missing") else "ok")
@@ -202,7 +204,7 @@ def test_anything_else_is_pending(tmp_path: Path, why: str) -> None:
     assert [file.path for file in found.pending] == [path]
 
 
-def test_gone_are_the_known_ones_below_the_named_folders(tmp_path: Path) -> None:
+def test_known_files_missing_below_the_named_folders_are_gone(tmp_path: Path) -> None:
     touch(tmp_path / "a" / "x.png", tmp_path / "a" / "odd.dat")
     paths = ["a/lost.png", "a/odd.dat", "ab/lost.png", "a/before.png"]
     files = {key: value for path in paths for key, value in recorded(tmp_path / path).items()}
@@ -234,7 +236,7 @@ def lose(root: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["gone", "empty", "a link to nothing"])
-def test_a_root_that_held_pictures_and_holds_none_is_lost_beside_others(tmp_path: Path, how: str) -> None:
+def test_a_root_without_its_former_images_is_lost_while_others_are_scanned(tmp_path: Path, how: str) -> None:
     disk, home = tmp_path / "disk", tmp_path / "home"
     touch(home / "x.png")
     lose(disk, how)
@@ -243,30 +245,30 @@ def test_a_root_that_held_pictures_and_holds_none_is_lost_beside_others(tmp_path
     assert [file.path for file in found.gone] == [str(home / "sub" / "lost.png")]
     ((path, reason),) = [(each.path, each.reason) for each in found.lost]
     assert path == str(disk)
-    assert "where 1 picture was: nothing was taken for removed; mount the disk, or use `cvsi-db remove`" in reason
+    assert "where 1 image was: they stay in the gallery; mount the disk, or use `cvsi-db remove`" in reason
     assert (found.folders, found.covers(str(home / "y")), found.covers(str(disk / "y"))) == ((str(home),), True, False)
 
 
 @pytest.mark.parametrize("how", ["gone", "empty", "a link to nothing"])
 def test_roots_that_are_all_lost_are_an_error(tmp_path: Path, how: str) -> None:
     lose(tmp_path / "disk", how)
-    with pytest.raises(IngestError, match=r"disk'.*where 1 picture was: nothing was taken for removed"):
+    with pytest.raises(IngestError, match=r"disk'.*where 1 image was: they stay in the gallery"):
         scan([tmp_path / "disk"], with_known(tmp_path / "disk"), ())
 
 
-def test_a_lost_root_in_a_sound_one_covers_what_lies_below_it(tmp_path: Path) -> None:
+def test_nothing_below_a_lost_root_counts_as_gone(tmp_path: Path) -> None:
     touch(tmp_path / "x.png")
     found = scan([tmp_path, tmp_path / "disk"], with_known(tmp_path, tmp_path / "disk"), ())
     assert [file.path for file in found.gone] == [str(tmp_path / "sub" / "lost.png")]
 
 
-def test_a_wrong_name_beside_a_right_one_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_path_beside_an_existing_one_is_an_error(tmp_path: Path) -> None:
     touch(tmp_path / "home" / "x.png")
-    with pytest.raises(IngestError, match=r"there is no '.*hmoe'"):
+    with pytest.raises(IngestError, match=r"'.*hmoe' does not exist"):
         scan([tmp_path / "home", tmp_path / "hmoe"], with_known(tmp_path / "home"), ())
 
 
-def test_a_folder_that_cannot_be_looked_into_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_folder_removes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a disk that fails; a real one cannot be had, and root may look into every folder."""
     touch(tmp_path / "home" / "x.png", tmp_path / "home" / "sub" / "y.png", tmp_path / "disk" / "z.png")
     listed, closed = os.scandir, {str(tmp_path / "home" / "sub"), str(tmp_path / "disk")}

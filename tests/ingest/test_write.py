@@ -100,7 +100,7 @@ def is_sound(store: Store, catalog: Catalog) -> bool:
 # --- deleted files ----------------------------------------------------------------------------------------------
 
 
-def test_a_deleted_file_leaves_every_search_and_keeps_what_it_cost(
+def test_a_deleted_file_is_in_no_search_and_keeps_its_vectors_and_captions(
     sync: Sync, store: Store, catalog: Catalog, photos: Path
 ) -> None:
     sync(photos)
@@ -120,7 +120,7 @@ def test_a_deleted_file_leaves_every_search_and_keeps_what_it_cost(
 
 
 @pytest.mark.parametrize(("place", "said"), [("red.png", "unchanged"), ("trip/crimson.png", "moved")])
-def test_a_deleted_file_that_returns_meets_no_model(
+def test_a_deleted_file_that_returns_needs_no_model(
     sync: Sync, store: Store, catalog: Catalog, encoder: FakeEncoder, photos: Path, place: str, said: str
 ) -> None:
     sync(photos)
@@ -148,7 +148,7 @@ def test_a_deleted_copy_leaves_the_image_to_its_other_path(
     assert (removed(store), is_sound(store, catalog)) == ({}, True)
 
 
-def test_a_changed_file_leaves_its_old_content_among_the_removed(
+def test_a_changed_file_moves_its_old_content_to_removed(
     sync: Sync, store: Store, catalog: Catalog, encoder: FakeEncoder, photos: Path
 ) -> None:
     sync(photos)
@@ -162,7 +162,7 @@ def test_a_changed_file_leaves_its_old_content_among_the_removed(
     assert is_sound(store, catalog)
 
 
-def test_files_that_an_older_version_left_among_the_images_leave_them_now(
+def test_missing_files_of_an_older_version_are_moved_to_removed(
     sync: Sync, store: Store, catalog: Catalog, photos: Path
 ) -> None:
     sync(photos)
@@ -173,7 +173,7 @@ def test_files_that_an_older_version_left_among_the_images_leave_them_now(
     assert (list(removed(store)), is_sound(store, catalog)) == (["red.png"], True)
 
 
-def test_a_failed_file_that_is_deleted_was_no_image(sync: Sync, catalog: Catalog, photos: Path) -> None:
+def test_a_deleted_failed_file_does_not_count_as_removed(sync: Sync, catalog: Catalog, photos: Path) -> None:
     (photos / "bad.png").write_bytes(b"bad")
     sync(photos)
     (photos / "bad.png").unlink()
@@ -186,7 +186,7 @@ def test_a_failed_file_that_is_deleted_was_no_image(sync: Sync, catalog: Catalog
 
 @pytest.mark.parametrize("batch", [1, 32])
 @pytest.mark.parametrize("noticed", [False, True])
-def test_a_moved_folder_meets_no_model(
+def test_a_moved_folder_needs_no_model(
     sync: Sync, store: Store, catalog: Catalog, encoder: FakeEncoder, photos: Path, noticed: bool, batch: int
 ) -> None:
     sync(photos)
@@ -211,7 +211,7 @@ def test_a_moved_folder_meets_no_model(
     assert sync(aside) == IngestSummary(unchanged=5)
 
 
-def test_a_content_that_was_decoded_twice_is_one_row(
+def test_a_content_decoded_twice_gets_one_row(
     store: Store, catalog: Catalog, encoder: FakeEncoder, tmp_path: Path
 ) -> None:
     """A pipeline decodes ahead: two batches may both hold the picture of a content that is new to both."""
@@ -234,7 +234,7 @@ def test_names_that_differ_in_case_are_two_files(sync: Sync, store: Store, catal
     assert is_sound(store, catalog)
 
 
-def test_a_name_in_other_letters_is_a_move_where_they_are_one_name(
+def test_a_rename_in_case_only_is_a_move_on_a_case_insensitive_disk(
     sync: Sync, store: Store, catalog: Catalog, tmp_path: Path
 ) -> None:
     with letters_alike(tmp_path / "disk"):
@@ -253,7 +253,7 @@ def test_a_name_in_other_letters_is_a_move_where_they_are_one_name(
 
 
 @pytest.mark.parametrize("how", ["gone", "empty", "a link to nothing"])
-def test_a_root_that_is_not_there_removes_and_prunes_nothing(
+def test_a_missing_root_removes_and_prunes_nothing(
     sync: Sync, store: Store, catalog: Catalog, photos: Path, tmp_path: Path, how: str
 ) -> None:
     disk = tmp_path / "disk"
@@ -270,7 +270,7 @@ def test_a_root_that_is_not_there_removes_and_prunes_nothing(
     summary = sync(photos, disk, prune=True)
     assert replace(summary, lost=()) == IngestSummary(unchanged=4, removed=1, pruned=1)  # red is pruned, white is not
     (lost,) = summary.lost
-    assert (lost.path, "where 1 picture was: nothing was taken for removed" in lost.reason) == (str(disk), True)
+    assert (lost.path, "where 1 image was: they stay in the gallery" in lost.reason) == (str(disk), True)
     assert (row_of(store, paths[1]).name, list(removed(store))) == ("grey.png", ["white.png"])
     assert is_sound(store, catalog)
 
@@ -278,7 +278,7 @@ def test_a_root_that_is_not_there_removes_and_prunes_nothing(
 # --- pruning ----------------------------------------------------------------------------------------------------
 
 
-def test_pruning_forgets_what_was_removed_below_the_roots(
+def test_prune_deletes_removed_images_below_the_roots(
     sync: Sync, store: Store, catalog: Catalog, photos: Path, tmp_path: Path
 ) -> None:
     other = save_picture(tmp_path / "other" / "white.png", "white")
@@ -317,7 +317,7 @@ def test_a_moved_file_is_not_pruned(sync: Sync, store: Store, catalog: Catalog, 
 # --- tags and other metadata ------------------------------------------------------------------------------------
 
 
-def test_every_file_that_is_met_gets_the_tags(sync: Sync, store: Store, catalog: Catalog, photos: Path) -> None:
+def test_every_ingested_file_gets_the_tags(sync: Sync, store: Store, catalog: Catalog, photos: Path) -> None:
     sync(photos / "trip", tags=("trip",))
     assert row_of(store, photos / "trip" / "yellow.png").tags == ("trip",)
     version = store.version
@@ -344,9 +344,7 @@ def test_a_returning_file_keeps_its_tags_and_gets_new_ones(sync: Sync, store: St
     assert row_of(store, photos / "red.png").tags == ("old", "new")
 
 
-def test_a_row_says_where_and_with_which_keywords_its_picture_was_taken(
-    store: Store, catalog: Catalog, encoder: FakeEncoder, photos: Path
-) -> None:
+def test_a_new_row_has_place_and_keywords(store: Store, catalog: Catalog, encoder: FakeEncoder, photos: Path) -> None:
     (file,) = scan([photos / "red.png"], {}, ()).pending
     picture: Any = replace(read_picture(file.path), latitude=-33.8568, longitude=151.2153, tags=("Harbour", "opera"))
     batch = DecodedBatch((ReadFile(file, picture.image_id, picture),), ())
@@ -377,7 +375,7 @@ def test_a_removed_row_whose_file_the_catalog_still_has_comes_back(
     assert (encoder.image_batches, is_sound(store, catalog)) == ([5], True)
 
 
-def test_captions_of_no_image_go_after_an_ingest_that_died(
+def test_orphaned_captions_of_a_killed_ingest_are_deleted(
     sync: Sync, store: Store, catalog: Catalog, photos: Path
 ) -> None:
     sync(photos)

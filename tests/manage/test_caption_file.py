@@ -79,7 +79,7 @@ def test_a_line_per_image_in_the_order_of_their_paths(captioned: tuple[Store, Ca
         )
 
 
-def test_an_image_without_captions_has_an_empty_list_of_nobody(bare: tuple[Store, Catalog]) -> None:
+def test_an_image_without_captions_is_exported_with_an_empty_list(bare: tuple[Store, Catalog]) -> None:
     lines = [json.loads(line) for line in export_captions(*bare)]
     assert {(tuple(line["captions"]), line["captioner"]) for line in lines} == {((), None)}
 
@@ -153,7 +153,7 @@ def test_a_file_name_that_two_images_have_is_an_error(
     save_picture(photos / "trip" / "red.png", "orange")
     take_in(photos, *bare, None)
     file = write(tmp_path, {"path": "red.png", "captions": ["x"]})
-    with pytest.raises(IngestError, match=r"line 1: 2 images are called like 'red.png': give the image_id"):
+    with pytest.raises(IngestError, match=r"line 1: 2 images have the file name of 'red.png': give the image_id"):
         read(file, bare)
     assert read(write(tmp_path, {"path": str(photos / "red.png"), "captions": ["x"]}), bare).matched == 1
 
@@ -166,20 +166,23 @@ def test_a_file_name_that_two_images_have_is_an_error(
     [
         ('{"path": "red.png", "captions": ["a cat"', r"not JSON \(.*column \d+\)"),
         ('["red.png"]', "not a JSON object"),
-        ('{"captions": ["a cat"]}', "neither 'image_id' nor 'path' says which image it is"),
-        ('{"path": 7, "captions": ["a cat"]}', "'path' must be a text, not 7"),
-        ('{"image_id": " ", "captions": ["a cat"]}', "'image_id' must be a text, not ' '"),
-        ('{"path": "x", "captions": ["a cat"], "captioner": []}', r"'captioner' must be a text, not \[\]"),
+        ('{"captions": ["a cat"]}', "it has neither 'image_id' nor 'path'"),
+        ('{"path": 7, "captions": ["a cat"]}', "'path' must be a text that is not empty, not 7"),
+        ('{"image_id": " ", "captions": ["a cat"]}', "'image_id' must be a text that is not empty, not ' '"),
+        (
+            '{"path": "x", "captions": ["a cat"], "captioner": []}',
+            r"'captioner' must be a text that is not empty, not \[\]",
+        ),
         ('{"path": "red.png"}', "'captions' must be a list of texts"),
         ('{"path": "red.png", "captions": "a cat"}', "'captions' must be a list of texts"),
-        ('{"path": "red.png", "captions": ["a cat", " "]}', "a caption must be a text that says something, not ' '"),
-        ('{"path": "red.png", "captions": [3]}', "a caption must be a text that says something, not 3"),
-        ('{"path": "red.png", "captions": ["\\ud800"]}', "a caption must be a text that says something"),
-        ('{"path": "green.png", "captions": ["again"]}', "the same image as line 1: keep one of them"),
+        ('{"path": "red.png", "captions": ["a cat", " "]}', "a caption must be a text that is not empty, not ' '"),
+        ('{"path": "red.png", "captions": [3]}', "a caption must be a text that is not empty, not 3"),
+        ('{"path": "red.png", "captions": ["\\ud800"]}', "a caption must be a text that is not empty"),
+        ('{"path": "green.png", "captions": ["again"]}', "it names the same image as line 1: keep one of them"),
         ("[" * 100_000, "line 2"),
     ],
 )
-def test_one_bad_line_is_named_and_nothing_is_written(
+def test_an_invalid_line_is_named_and_nothing_is_written(
     bare: tuple[Store, Catalog], tmp_path: Path, line: str, reason: str
 ) -> None:
     file = write(tmp_path, {"path": "green.png", "captions": ["fine"]}, line)
@@ -189,7 +192,7 @@ def test_one_bad_line_is_named_and_nothing_is_written(
     assert (bare[0].version, bare[0].count_uncaptioned()) == (version, 5)
 
 
-def test_bytes_that_are_no_text_and_files_that_are_not_there(bare: tuple[Store, Catalog], tmp_path: Path) -> None:
+def test_a_caption_file_that_is_not_utf_8_or_missing_is_an_error(bare: tuple[Store, Catalog], tmp_path: Path) -> None:
     (tmp_path / "latin.jsonl").write_bytes(b'{"path": "caf\xe9.png", "captions": []}\n')
     with pytest.raises(IngestError, match="line 1: not UTF-8"):
         read(tmp_path / "latin.jsonl", bare)
@@ -197,7 +200,7 @@ def test_bytes_that_are_no_text_and_files_that_are_not_there(bare: tuple[Store, 
         read(tmp_path / "none.jsonl", bare)
 
 
-def test_a_mark_and_line_ends_of_windows_are_no_matter(bare: tuple[Store, Catalog], tmp_path: Path) -> None:
+def test_a_byte_order_mark_and_crlf_are_accepted(bare: tuple[Store, Catalog], tmp_path: Path) -> None:
     (tmp_path / "notepad.jsonl").write_bytes('\ufeff{"path": "red.png", "captions": ["a café"]}\r\n\r\n'.encode())
     assert read(tmp_path / "notepad.jsonl", bare).matched == 1
     assert said(bare)["red.png"] == ("a café",)

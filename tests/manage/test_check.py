@@ -32,11 +32,11 @@ def found(store: Store, catalog: Catalog, files: bool = False) -> list[tuple[Kin
     return [(one.kind, one.image_id, one.path) for one in find_problems(store, catalog, files=files)]
 
 
-def test_an_ingested_gallery_is_sound(row: ImageRow, store: Store, catalog: Catalog) -> None:
+def test_an_ingested_gallery_has_no_problems(row: ImageRow, store: Store, catalog: Catalog) -> None:
     assert find_problems(store, catalog, files=True) == []
 
 
-def test_a_problem_says_what_and_how_to_mend_it(row: ImageRow, store: Store, catalog: Catalog) -> None:
+def test_a_problem_has_a_description_and_a_remedy(row: ImageRow, store: Store, catalog: Catalog) -> None:
     store.delete([row.image_id])
     (problem,) = find_problems(store, catalog)
     assert problem == Problem("image missing", f"{row.path}: its image is in no table", None, row.path)
@@ -45,33 +45,35 @@ def test_a_problem_says_what_and_how_to_mend_it(row: ImageRow, store: Store, cat
     assert set(check.KINDS) == set(REMEDIES)
 
 
-def test_a_path_the_catalog_does_not_know(row: ImageRow, store: Store, catalog: Catalog) -> None:
+def test_a_path_unknown_to_the_catalog_is_found(row: ImageRow, store: Store, catalog: Catalog) -> None:
     store.update([replace(row, paths=(*row.paths, "/elsewhere.png"))])
     assert found(store, catalog) == [("path unknown", row.image_id, "/elsewhere.png")]
 
 
-def test_a_path_the_row_does_not_hold(row: ImageRow, store: Store, catalog: Catalog) -> None:
+def test_a_path_missing_from_the_row_is_found(row: ImageRow, store: Store, catalog: Catalog) -> None:
     catalog.record_files([SourceFile("/other.png", 1, 1, row.image_id, "ok", None)])
     assert found(store, catalog) == [("path lost", row.image_id, "/other.png")]
 
 
 @pytest.mark.parametrize("change", [{"path": "/else/red.png"}, {"folder": "else"}, {"name": "blue.png"}])
-def test_a_path_unlike_the_others(row: ImageRow, store: Store, catalog: Catalog, change: dict[str, str]) -> None:
+def test_a_primary_path_that_does_not_fit_is_found(
+    row: ImageRow, store: Store, catalog: Catalog, change: dict[str, str]
+) -> None:
     store.update([replace(row, **change)])  # type: ignore[arg-type]
     assert [kind for kind, *_ in found(store, catalog)] == ["row paths"]
 
 
-def test_a_row_without_paths(row: ImageRow, store: Store, catalog: Catalog) -> None:
+def test_a_row_without_paths_is_found(row: ImageRow, store: Store, catalog: Catalog) -> None:
     store.update([replace(row, paths=())])
     assert [kind for kind, *_ in found(store, catalog)] == ["path lost", "row without file"]
 
 
-def test_a_vector_that_is_not_of_unit_length(row: ImageRow, store: Store, catalog: Catalog) -> None:
+def test_an_image_vector_not_of_unit_length_is_found(row: ImageRow, store: Store, catalog: Catalog) -> None:
     store.update([replace(row, image_vector=row.image_vector * 2)])
     assert found(store, catalog) == [("image vector", row.image_id, None)]
 
 
-def test_captions_and_their_vector_belong_together(row: ImageRow, store: Store, catalog: Catalog) -> None:
+def test_a_caption_vector_without_captions_is_found(row: ImageRow, store: Store, catalog: Catalog) -> None:
     store.update([replace(row, captions=())])
     assert [one.what for one in find_problems(store, catalog)] == [
         f"image {row.image_id} has 0 captions in its row and 3 in their table",
@@ -81,7 +83,9 @@ def test_captions_and_their_vector_belong_together(row: ImageRow, store: Store, 
     assert find_problems(store, catalog) == []
 
 
-def test_a_caption_too_many_and_one_of_another_length(row: ImageRow, store: Store, catalog: Catalog) -> None:
+def test_a_surplus_caption_and_a_caption_vector_not_of_unit_length_are_found(
+    row: ImageRow, store: Store, catalog: Catalog
+) -> None:
     vector = row.image_vector
     texts = [CaptionRow(row.image_id, 0, "a", vector), CaptionRow(row.image_id, 1, "b", vector * 3)]
     store.upsert([replace(row, captions=("a",))], texts)
@@ -91,24 +95,24 @@ def test_a_caption_too_many_and_one_of_another_length(row: ImageRow, store: Stor
     ]
 
 
-def test_captions_whose_image_is_gone(row: ImageRow, store: Store, catalog: Catalog) -> None:
+def test_captions_without_an_image_are_found(row: ImageRow, store: Store, catalog: Catalog) -> None:
     catalog.forget_files([row.path])
     widow(store, row)
     assert found(store, catalog) == [("captions without image", row.image_id, None)]
 
 
-def test_an_image_twice(row: ImageRow, store: Store, catalog: Catalog) -> None:
+def test_an_image_with_two_rows_is_found(row: ImageRow, store: Store, catalog: Catalog) -> None:
     double(store, row)
     assert found(store, catalog) == [("image twice", row.image_id, None)]
 
 
-def test_vectors_that_are_not_finite(row: ImageRow, store: Store, catalog: Catalog) -> None:
+def test_vectors_that_are_not_finite_are_found(row: ImageRow, store: Store, catalog: Catalog) -> None:
     spoil(store, row, "image_vector")
     spoil(store, row, "caption_vector")
     assert {kind for kind, *_ in found(store, catalog)} == {"image vector", "captions"}
 
 
-def test_a_removed_image_is_sound_and_checked_too(row: ImageRow, store: Store, catalog: Catalog) -> None:
+def test_removed_images_are_checked_too(row: ImageRow, store: Store, catalog: Catalog) -> None:
     store.remove([row])
     assert found(store, catalog) == [("image missing", None, row.path)]
     catalog.forget_files([row.path])
@@ -118,7 +122,7 @@ def test_a_removed_image_is_sound_and_checked_too(row: ImageRow, store: Store, c
     assert [(one.kind, one.table) for one in find_problems(store, catalog)] == [("image vector", "removed")]
 
 
-def test_files_that_are_gone_or_changed(row: ImageRow, store: Store, catalog: Catalog, photos: Path) -> None:
+def test_gone_and_changed_files_are_found(row: ImageRow, store: Store, catalog: Catalog, photos: Path) -> None:
     (photos / "red.png").unlink()
     os.utime(photos / "blue.png", (1, 1))
     assert find_problems(store, catalog) == []
@@ -151,7 +155,7 @@ def test_ranges_of_ids_together_find_what_one_range_finds(
     assert found(store, catalog) == at_once
 
 
-def test_a_file_in_order_without_an_image(row: ImageRow, store: Store, catalog: Catalog) -> None:
+def test_an_ok_file_without_an_image_is_found(row: ImageRow, store: Store, catalog: Catalog) -> None:
     catalog.record_files([SourceFile("/none.png", 1, 1, None, "ok", None)])
     catalog.record_files([SourceFile("/bad.png", 1, 1, None, "failed", "damaged")])
     assert found(store, catalog) == [("image missing", None, "/none.png")]

@@ -51,7 +51,7 @@ def arc(*degrees: float) -> FloatArray:
 
 
 @pytest.mark.parametrize("block", [1, 2, 3, 100])
-def test_neighbours_form_a_group_though_its_ends_are_apart(
+def test_a_chain_of_near_images_is_one_group(
     fill: Callable[[FloatArray], Store], monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
     monkeypatch.setattr(duplicates, "BLOCK", block)
@@ -101,14 +101,14 @@ def test_the_largest_picture_of_a_group_comes_first(store: Store) -> None:
     assert [one.similarity for one in group] == pytest.approx([1, 1, 1], abs=1e-6)
 
 
-def test_files_of_one_content_are_exact_and_not_near(store: Store) -> None:
+def test_files_with_one_content_are_exact_duplicates_only(store: Store) -> None:
     store.upsert([row(1, arc(0)[0], paths=("/b.png", "/p/0001.png", "/a.png")), row(2, arc(90)[0])], [])
     found = find_duplicates(store, 0.5)
     assert [one.paths for one in found.exact] == [("/p/0001.png", "/a.png", "/b.png")]
     assert found.near == ()
 
 
-def test_pictures_that_an_ingest_took_in(
+def test_duplicates_among_ingested_images(
     photos: Path, store: Store, catalog: Catalog, encoder: FakeEncoder, captioner: FakeCaptioner
 ) -> None:
     save_picture(photos / "larger.png", "red", (128, 96))
@@ -125,12 +125,12 @@ def test_an_empty_gallery_has_none(store: Store) -> None:
 
 
 @pytest.mark.parametrize("threshold", [0, -1, 1.5, float("nan")])
-def test_a_threshold_that_is_no_cosine(store: Store, threshold: float) -> None:
+def test_a_threshold_outside_0_to_1_is_an_error(store: Store, threshold: float) -> None:
     with pytest.raises(QueryError, match="above 0 and at most 1"):
         find_duplicates(store, threshold)
 
 
-def test_groups_join_whatever_the_order() -> None:
+def test_groups_join_in_any_order() -> None:
     groups = Groups(7)
     for pair in ([5, 6], [0, 1], [3, 5], [1, 6], [2, 2]):
         groups.join(np.array(pair))

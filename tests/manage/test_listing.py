@@ -52,7 +52,7 @@ def test_removed_images_and_failed_files_are_listed_apart(filled: Store, catalog
     assert failed["error"]
 
 
-def test_what_cannot_be_listed(filled: Store) -> None:
+def test_list_errors(filled: Store) -> None:
     with pytest.raises(QueryError, match="may be negative"):
         list_images(filled, limit=-1)
     with pytest.raises(FilterError, match="colour"):
@@ -75,7 +75,7 @@ def test_stats_count_everything_once(filled: Store, catalog: Catalog, gallery_fo
     assert "errors" not in last["summary"]
 
 
-def test_bytes_are_told_by_what_they_hold(filled: Store, gallery_folder: Path) -> None:
+def test_sniff_names_the_format_by_content(filled: Store, gallery_folder: Path) -> None:
     filled.optimize()
     (gallery_folder / "evaluation").mkdir()
     (gallery_folder / "evaluation" / "x.npz").write_bytes(b"123")

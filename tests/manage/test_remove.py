@@ -60,7 +60,7 @@ def test_an_image_with_another_file_stays_with_that_one(store: Store, catalog: C
     assert find_problems(store, catalog) == []
 
 
-def test_what_was_removed_comes_back_with_the_next_ingest(
+def test_removed_files_come_back_with_the_next_ingest(
     store: Store, catalog: Catalog, photos: Path, again: Callable[[], IngestSummary]
 ) -> None:
     remove(store, catalog, [photos], None)
@@ -90,7 +90,7 @@ def test_images_whose_files_are_gone_are_removed_too(
 
 
 @pytest.mark.usefixtures("again")
-def test_a_dry_run_tells_and_does_nothing(store: Store, catalog: Catalog, photos: Path) -> None:
+def test_a_dry_run_counts_and_changes_nothing(store: Store, catalog: Catalog, photos: Path) -> None:
     version, files = store.version, catalog.source_files()
     summary = remove(store, catalog, [photos], None, dry_run=True)
     assert (summary.images, summary.kept, len(summary.paths), summary.dry_run) == (5, 0, 7, True)
@@ -98,14 +98,14 @@ def test_a_dry_run_tells_and_does_nothing(store: Store, catalog: Catalog, photos
 
 
 @pytest.mark.usefixtures("again")
-def test_a_broken_file_alone_is_forgotten(store: Store, catalog: Catalog, photos: Path) -> None:
+def test_removing_a_broken_file_forgets_it(store: Store, catalog: Catalog, photos: Path) -> None:
     broken = photos / "trip" / "broken.png"
     assert remove(store, catalog, [broken], None).paths == (str(broken),)
     assert str(broken) not in catalog.source_files()
 
 
 @pytest.mark.usefixtures("again")
-def test_cut_short_it_can_be_repeated(store: Store, catalog: Catalog, photos: Path) -> None:
+def test_an_interrupted_import_can_be_repeated(store: Store, catalog: Catalog, photos: Path) -> None:
     def cut() -> None:
         raise KeyboardInterrupt
 
@@ -117,7 +117,7 @@ def test_cut_short_it_can_be_repeated(store: Store, catalog: Catalog, photos: Pa
 
 
 @pytest.mark.usefixtures("again")
-def test_what_names_nothing_is_refused(store: Store, catalog: Catalog, photos: Path) -> None:
+def test_a_path_without_images_is_refused(store: Store, catalog: Catalog, photos: Path) -> None:
     with pytest.raises(UsageError, match=r"at or under .*none.png"):
         remove(store, catalog, [photos / "red.png", photos / "none.png"], None)
     with pytest.raises(UsageError, match="no image is named"):

@@ -40,13 +40,13 @@ def row(again: Callable[[], IngestSummary], photos: Path, store: Store, catalog:
     return store.rows([red])[red]
 
 
-def test_nothing_to_mend(row: ImageRow, store: Store, catalog: Catalog) -> None:
+def test_repair_of_a_gallery_without_problems_does_nothing(row: ImageRow, store: Store, catalog: Catalog) -> None:
     version = store.version
     summary = repair(store, catalog)
     assert (summary.mended, summary.remaining, store.version) == ({}, (), version)
 
 
-def test_what_is_in_no_table_is_read_again(
+def test_an_image_in_no_table_is_read_again(
     row: ImageRow, store: Store, catalog: Catalog, again: Callable[[], IngestSummary]
 ) -> None:
     store.delete([row.image_id])
@@ -56,7 +56,7 @@ def test_what_is_in_no_table_is_read_again(
     assert store.rows([row.image_id])[row.image_id].path == row.path
 
 
-def test_a_direction_is_kept_and_scaled(row: ImageRow, store: Store, catalog: Catalog) -> None:
+def test_a_vector_with_a_direction_is_scaled_to_unit_length(row: ImageRow, store: Store, catalog: Catalog) -> None:
     store.update([replace(row, image_vector=row.image_vector * 2, tags=("mine",))])
     summary = repair(store, catalog)
     assert (summary.mended, summary.remaining) == ({"image vector": 1}, ())
@@ -65,7 +65,7 @@ def test_a_direction_is_kept_and_scaled(row: ImageRow, store: Store, catalog: Ca
     np.testing.assert_allclose(mended.image_vector, row.image_vector, atol=1e-3)
 
 
-def test_a_row_of_no_numbers_is_read_again(
+def test_an_image_with_a_vector_of_infinities_is_read_again(
     row: ImageRow, store: Store, catalog: Catalog, again: Callable[[], IngestSummary]
 ) -> None:
     spoil(store, row, "image_vector")
@@ -77,7 +77,7 @@ def test_a_row_of_no_numbers_is_read_again(
 
 
 @pytest.mark.parametrize("scale", [1, 2])
-def test_captions_that_do_not_fit_are_taken_off(row: ImageRow, store: Store, catalog: Catalog, scale: int) -> None:
+def test_captions_with_unusable_vectors_are_deleted(row: ImageRow, store: Store, catalog: Catalog, scale: int) -> None:
     store.update([replace(row, image_vector=row.image_vector * scale)])
     spoil(store, row, "caption_vector")
     summary = repair(store, catalog)
@@ -86,7 +86,7 @@ def test_captions_that_do_not_fit_are_taken_off(row: ImageRow, store: Store, cat
     assert catalog.captions([row.image_id], "fake-captioner")[row.image_id] == row.captions
 
 
-def test_captions_too_many(row: ImageRow, store: Store, catalog: Catalog) -> None:
+def test_surplus_captions_are_deleted(row: ImageRow, store: Store, catalog: Catalog) -> None:
     texts = [CaptionRow(row.image_id, ordinal, "a", row.image_vector * (ordinal + 1)) for ordinal in range(2)]
     store.upsert([replace(row, captions=("a",))], texts)
     assert (repair(store, catalog).remaining, store.uncaptioned()) == ((), [row.image_id])
@@ -99,7 +99,7 @@ def test_captions_without_an_image_are_deleted(row: ImageRow, store: Store, cata
     assert (summary.mended, summary.remaining, store.orphans()) == ({"captions without image": 1}, (), set())
 
 
-def test_an_image_twice_is_read_again(
+def test_an_image_with_two_rows_is_read_again(
     row: ImageRow, store: Store, catalog: Catalog, again: Callable[[], IngestSummary]
 ) -> None:
     double(store, row)
@@ -127,7 +127,7 @@ def test_a_path_that_holds_something_else_leaves_the_row(
     assert (mended.path, mended.paths, mended.name) == (row.path, row.paths, "red.png")
 
 
-def test_an_image_that_no_file_holds_waits_among_the_removed(
+def test_an_image_without_a_file_is_moved_to_removed(
     row: ImageRow, store: Store, catalog: Catalog, photos: Path, again: Callable[[], IngestSummary]
 ) -> None:
     catalog.forget_files([row.path])
@@ -138,7 +138,7 @@ def test_an_image_that_no_file_holds_waits_among_the_removed(
     assert (again().embedded, store.ids("removed"), store.count()) == (0, set(), 5)
 
 
-def test_rows_are_placed_by_their_paths(row: ImageRow, store: Store, catalog: Catalog) -> None:
+def test_placed_takes_the_first_existing_path_as_primary(row: ImageRow, store: Store, catalog: Catalog) -> None:
     store.update([replace(row, path="/else/x.png", folder="else", name="x.png")])
     summary = repair(store, catalog)
     assert (summary.mended, summary.remaining) == ({"row paths": 1}, ())
@@ -146,7 +146,7 @@ def test_rows_are_placed_by_their_paths(row: ImageRow, store: Store, catalog: Ca
     assert (mended.path, mended.folder, mended.name) == (row.path, "photos", "red.png")
 
 
-def test_a_file_that_leads_to_another_row_is_read_again(
+def test_a_file_recorded_with_another_image_is_read_again(
     row: ImageRow, store: Store, catalog: Catalog, photos: Path, again: Callable[[], IngestSummary]
 ) -> None:
     (photos / "twin.png").write_bytes((photos / "red.png").read_bytes())
@@ -156,7 +156,7 @@ def test_a_file_that_leads_to_another_row_is_read_again(
     assert (again().duplicates, find_problems(store, catalog)) == (1, [])
 
 
-def test_gone_and_changed_files_remain_for_an_ingest(
+def test_repair_leaves_gone_and_changed_files_to_an_ingest(
     row: ImageRow, store: Store, catalog: Catalog, photos: Path, again: Callable[[], IngestSummary]
 ) -> None:
     (photos / "red.png").unlink()

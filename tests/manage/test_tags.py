@@ -30,14 +30,14 @@ def tags(store: Store) -> dict[str, list[str]]:
     return {row["name"]: row["tags"] for row in list_images(store) if row["tags"]}
 
 
-def test_a_folder_and_a_file_are_tagged(filled: Store, photos: Path) -> None:
+def test_tagging_a_folder_and_a_file(filled: Store, photos: Path) -> None:
     assert tag(filled, [photos / "trip", photos / "red.png"], None, ["sea", "2024"], []) == TagSummary(3, 3)
     assert tags(filled) == {name: ["sea", "2024"] for name in ("red.png", "purple.png", "yellow.png")}
     assert count_tags(filled, [], None) == {"2024": 3, "sea": 3}
     assert count_tags(filled, [photos / "red.png"], None) == {"2024": 1, "sea": 1}
 
 
-def test_a_tag_is_had_once_and_one_that_is_lacking_is_no_loss(filled: Store, photos: Path) -> None:
+def test_adding_a_tag_twice_or_removing_a_missing_one_changes_nothing(filled: Store, photos: Path) -> None:
     tag(filled, [photos / "red.png"], None, ["sea"], [])
     version = filled.version
     assert tag(filled, [photos / "red.png"], None, ["sea"], ["sky"]) == TagSummary(1, 0)
@@ -46,7 +46,7 @@ def test_a_tag_is_had_once_and_one_that_is_lacking_is_no_loss(filled: Store, pho
     assert set(map(tuple, tags(filled).values())) == {("sky",)}
 
 
-def test_conditions_choose_and_see_tags(filled: Store, photos: Path) -> None:
+def test_conditions_can_use_tags(filled: Store, photos: Path) -> None:
     assert tag(filled, [], "width = 50", ["square"], []) == TagSummary(1, 1)
     assert tag(filled, [photos / "trip"], "name LIKE 'y%'", ["yes"], []) == TagSummary(1, 1)
     assert tags(filled) == {"blue.png": ["square"], "yellow.png": ["yes"]}
@@ -80,7 +80,7 @@ def test_only_tags_change(filled: Store, photos: Path) -> None:
         ([], "colour = 'red'", ["a"], [], FilterError, "colour"),
     ],
 )
-def test_what_cannot_be_meant_changes_nothing(
+def test_unusable_arguments_change_nothing(
     filled: Store,
     photos: Path,
     paths: list[str],
@@ -109,7 +109,7 @@ def test_a_root_is_a_folder_and_not_the_beginning_of_a_name() -> None:
     assert root_of("/x.png", frozenset({"/"})) == "/"
 
 
-def test_removed_images_are_chosen_only_where_they_may_be(filled: Store, photos: Path) -> None:
+def test_removed_images_are_selected_only_with_removed(filled: Store, photos: Path) -> None:
     red = next(row for row in filled.rows(filled.ids()).values() if row.name == "red.png")
     filled.remove([red])
     assert red.image_id not in select(filled, [photos], None).images

@@ -138,7 +138,7 @@ def test_new_moved_changed_and_deleted_files(watching: Watching, store: Store, p
     assert watching.lines == []
 
 
-def test_a_broken_file_is_told_once_until_it_is_mended(watching: Watching, photos: Path) -> None:
+def test_a_broken_file_is_reported_once_until_it_is_fixed(watching: Watching, photos: Path) -> None:
     (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     watching.start([photos])
     watching.wait_for_ingest(new=5, failed=1)
@@ -150,11 +150,11 @@ def test_a_broken_file_is_told_once_until_it_is_mended(watching: Watching, photo
     watching.wait_for_ingest(new=1, failed=0)
 
 
-def test_an_empty_folder_is_waited_for(watching: Watching, tmp_path: Path) -> None:
+def test_watch_waits_for_images_in_an_empty_folder(watching: Watching, tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir()
     watching.start([tmp_path / "inbox"])
     watching.wait_for(lambda: watching.lines)
-    assert "no picture" in watching.lines[0]
+    assert "no image" in watching.lines[0]
     save_picture(tmp_path / "inbox" / "red.png")
     watching.wait_for_ingest(new=1)
 
@@ -165,7 +165,7 @@ def test_what_moves_between_folders_keeps_its_row_even_when_pruning(
     (tmp_path / "other").mkdir()
     watching.start([photos, tmp_path / "other"], prune=True)
     watching.wait_for_ingest(new=5)
-    assert "no picture" in watching.lines[0]
+    assert "no image" in watching.lines[0]
     save_picture(tmp_path / "other" / "white.png", "white")
     watching.wait_for_ingest(new=1)
     (photos / "red.png").rename(tmp_path / "other" / "red.png")
@@ -173,13 +173,13 @@ def test_what_moves_between_folders_keeps_its_row_even_when_pruning(
     assert store.count() == 6
 
 
-def test_a_folder_that_vanishes_is_waited_for(watching: Watching, store: Store, photos: Path, tmp_path: Path) -> None:
+def test_watch_waits_for_a_folder_that_vanishes(watching: Watching, store: Store, photos: Path, tmp_path: Path) -> None:
     save_picture(tmp_path / "other" / "white.png", "white")
     watching.start([photos, tmp_path / "other"])
     watching.wait_for_ingest(new=6)
     photos.rename(tmp_path / "away")
     watching.wait_for(lambda: watching.lines)
-    assert watching.lines == [f"{photos} is gone: waiting for it to come back"]
+    assert watching.lines == [f"{photos} is gone: waiting until it is back"]
     save_picture(tmp_path / "other" / "black.png", "black")
     watching.wait_for_ingest(new=1, unchanged=1)
     assert store.count() == 7  # nothing was taken for deleted
@@ -200,7 +200,7 @@ def test_a_gallery_that_cannot_be_written_is_tried_again(
     assert len(watching.gallery.options) == 3
 
 
-def test_hidden_files_and_the_gallerys_own_wake_nobody(
+def test_hidden_files_and_the_gallerys_own_trigger_no_ingest(
     watching: Watching, photos: Path, gallery_folder: Path, tmp_path: Path
 ) -> None:
     watching.start([tmp_path])  # the gallery is in it
@@ -224,7 +224,7 @@ def test_options_reach_the_ingest(watching: Watching, photos: Path, store: Store
     assert store.ids("removed") == set()
 
 
-def test_a_name_that_is_not_utf_8_does_not_end_it(watching: Watching, photos: Path) -> None:
+def test_a_name_that_is_not_utf_8_does_not_end_watching(watching: Watching, photos: Path) -> None:
     watching.start([photos])
     watching.wait_for_ingest(new=5)
     Path(os.fsdecode(os.fsencode(photos / "n") + b"\xff.png")).write_bytes((photos / "red.png").read_bytes())
@@ -254,7 +254,7 @@ def test_polling_sees_changes_too(watching: Watching, photos: Path) -> None:
     watching.wait_for_ingest(new=1, unchanged=5)
 
 
-def test_it_stops_after_the_batch_at_hand(watching: Watching, photos: Path, store: Store) -> None:
+def test_watch_stops_after_the_current_batch(watching: Watching, photos: Path, store: Store) -> None:
     encode = watching.gallery.encoder.encode_images
 
     def slowly(pictures: Any) -> Any:
@@ -269,7 +269,7 @@ def test_it_stops_after_the_batch_at_hand(watching: Watching, photos: Path, stor
     assert 1 <= store.count() <= 5
 
 
-def test_what_the_models_raise_ends_it(watching: Watching, photos: Path) -> None:
+def test_a_model_error_ends_watching(watching: Watching, photos: Path) -> None:
     watching.gallery.raising = [ModelError("broken")]
     watching.start([photos])
     watching.join()
@@ -284,7 +284,7 @@ def test_only_folders_are_watched(watching: Watching, photos: Path, name: str) -
     assert "name an existing folder" in str(watching.error)
 
 
-def test_a_change_belongs_to_the_root_above_it(tmp_path: Path) -> None:
+def test_a_changed_path_is_assigned_to_the_root_above_it(tmp_path: Path) -> None:
     (tmp_path / "a" / ".b").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "a")
     roots = (tmp_path / "a", tmp_path / "a" / ".b", tmp_path / "link")

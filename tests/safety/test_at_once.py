@@ -48,7 +48,7 @@ def test_a_second_ingest_is_refused_or_waits(photos: Photos, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("seconds", [5, pytest.param(60, marks=pytest.mark.slow)])
-def test_searches_during_ingests_answer_from_a_whole_state(photos: Photos, tmp_path: Path, seconds: int) -> None:
+def test_searches_during_ingests_see_whole_commits(photos: Photos, tmp_path: Path, seconds: int) -> None:
     folder, references = tmp_path / "gallery", Photos(tmp_path / "references", 9)
     references.add(10)
     with gallery_in(folder) as gallery:

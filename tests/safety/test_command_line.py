@@ -82,7 +82,7 @@ def told(cli: Cli, *arguments: str | Path) -> dict[str, object]:
 
 
 @pytest.mark.slow
-def test_an_ingest_is_met_by_another_and_stopped_and_ended(
+def test_a_second_ingest_is_refused_and_ctrl_c_keeps_what_is_written(
     cli: Cli,
     start: Callable[..., Popen[str]],
     photos: Path,
@@ -133,7 +133,7 @@ def runs(db: Path) -> int:
 
 
 @pytest.mark.slow
-def test_kills_of_the_command_leave_only_work(
+def test_after_a_kill_of_the_command_the_next_ingest_completes_the_gallery(
     cli: Cli,
     start: Callable[..., Popen[str]],
     photos: Path,
@@ -159,7 +159,7 @@ def test_kills_of_the_command_leave_only_work(
 
 
 @pytest.mark.slow
-def test_names_of_every_kind(cli: Cli, tmp_path: Path) -> None:
+def test_unusual_file_names_are_ingested(cli: Cli, tmp_path: Path) -> None:
     folder, db = tmp_path / "photos", tmp_path / "gallery"
     good = ["new\nline.png", "quo'te\".png", "ünï 猫.png", "Clash.png", "clash.png", "-rf.png", "x" * 251 + ".png"]
     for number, name in enumerate(good):

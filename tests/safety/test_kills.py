@@ -67,7 +67,7 @@ class Killer:
 
 
 @pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.slow)])
-def test_after_any_kill_only_work_is_left(tmp_path: Path, kills: int) -> None:
+def test_after_any_kill_the_next_ingest_completes_the_gallery(tmp_path: Path, kills: int) -> None:
     folder, photos, chance, killer = tmp_path / "gallery", Photos(tmp_path / "photos", 1), random.Random(2), Killer(3)
     photos.add(60)
     seen, safe = set[str](), set[str]()

@@ -59,7 +59,7 @@ def grow(path: Path) -> None:
         file.write(b"more")
 
 
-def test_a_file_that_keeps_growing_fails_until_it_is_at_rest(
+def test_a_file_that_keeps_growing_fails_until_it_stops(
     photos: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -71,7 +71,7 @@ def test_a_file_that_keeps_growing_fails_until_it_is_at_rest(
     assert gallery.check() == []
 
 
-def test_a_file_that_changes_once_is_taken_as_it_became(
+def test_a_file_that_changes_during_the_read_gets_its_new_content(
     photos: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meanwhile(monkeypatch, photos / "red.png", lambda path: path.write_bytes(OTHER), times=1)
@@ -80,7 +80,7 @@ def test_a_file_that_changes_once_is_taken_as_it_became(
     assert gallery.check() == []
 
 
-def test_a_file_that_vanishes_while_it_is_read_is_missed_next_time(
+def test_a_file_that_vanishes_during_the_read_is_missing_in_the_next_ingest(
     photos: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meanwhile(monkeypatch, photos / "red.png", lambda path: path.unlink(), times=1)
@@ -98,13 +98,13 @@ def become_a_pipe(path: Path) -> None:
 @pytest.mark.parametrize(
     ("become", "reason"),
     [
-        (become_a_pipe, "not a file"),
-        (lambda path: (path.unlink(), path.mkdir()), "not a file"),
+        (become_a_pipe, "not a regular file"),
+        (lambda path: (path.unlink(), path.mkdir()), "not a regular file"),
         (lambda path: path.unlink(), "no such file"),
         (lambda path: (path.unlink(), path.symlink_to(path)), "Too many levels of symbolic links"),
     ],
 )
-def test_what_was_a_file_when_it_was_found(
+def test_a_file_that_becomes_something_else_is_a_failure(
     photos: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch, become: Callable[[Path], object], reason: str
 ) -> None:
     real = read_bytes._read
@@ -158,7 +158,7 @@ def test_a_folder_that_vanishes_after_its_files_were_listed(
     assert gallery.check() == []
 
 
-def test_a_root_that_vanishes_in_the_middle_takes_nothing_away(
+def test_a_root_that_vanishes_during_the_ingest_removes_nothing(
     photos: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gallery.ingest(photos)
@@ -172,7 +172,7 @@ def test_a_root_that_vanishes_in_the_middle_takes_nothing_away(
 
     with monkeypatch.context() as patch:
         patch.setattr(walk, "_listed", listed)
-        with pytest.raises(IngestError, match=r"there is no '.*photos', where 5 pictures were: nothing was taken for"):
+        with pytest.raises(IngestError, match=r"photos' does not exist, where 5 images were: they stay"):
             gallery.ingest(photos, prune=True)
     photos.with_name("unplugged").rename(photos)
     assert gallery.ingest(photos).embedded == 1
@@ -180,7 +180,7 @@ def test_a_root_that_vanishes_in_the_middle_takes_nothing_away(
 
 
 @pytest.mark.parametrize("prune", [False, True])
-def test_a_disk_that_is_unplugged_while_its_files_are_read(
+def test_a_disk_unplugged_during_reading_loses_nothing(
     photos: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch, prune: bool
 ) -> None:
     gallery.ingest(photos)

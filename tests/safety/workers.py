@@ -25,8 +25,8 @@ from cvsi_db.search.present import hits  # noqa: F401  a search imports them lat
 from cvsi_db.search.run import executor, rerank  # noqa: F401  a search imports them late
 from cvsi_db.store.catalog import GalleryInfo
 from cvsi_db.store.folder import create_gallery_folder, is_gallery, open_gallery_folder
-from cvsi_db.store.images import Store
-from cvsi_db.store.lance import connect, open_table, widened
+from cvsi_db.store.images import Store, widened
+from cvsi_db.store.lance import connect, open_table
 from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakePhi, FakeRewriter
 from tests.safety.photos import Photos
 from tests.search.conftest import assert_exact, brute_force

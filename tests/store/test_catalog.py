@@ -58,7 +58,7 @@ def test_a_missing_catalog_is_an_error_and_is_not_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_no_catalog_is_one_clear_error(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_catalog_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "catalog.sqlite").write_text("not a database at all, but long enough to be read as one" * 20)
     with pytest.raises(GalleryError, match="file is not a database"):
         Catalog(tmp_path / "catalog.sqlite").gallery()
@@ -77,7 +77,7 @@ def test_the_gallery_is_described_once(catalog: Catalog) -> None:
     assert catalog.gallery() == replace(INFO, fingerprint="beef")
 
 
-def test_files_are_kept_by_path(catalog: Catalog) -> None:
+def test_files_are_recorded_by_path(catalog: Catalog) -> None:
     other = SourceFile("/b.jpg", 1, 2, None, "failed", "cannot read '/b.jpg': truncated")
     catalog.record_files([FILE, other])
     catalog.record_files([replace(FILE, state="missing")])
@@ -132,7 +132,7 @@ def test_runs_come_newest_first_and_a_dead_one_has_no_summary(catalog: Catalog) 
     assert [run.run_id for run in catalog.runs(limit=1)] == [done]
 
 
-def test_a_search_that_keeps_its_rewrite_does_not_stop_an_ingest_from_ending(catalog: Catalog, path: Path) -> None:
+def test_a_search_caching_its_rewrite_does_not_block_the_end_of_an_ingest(catalog: Catalog, path: Path) -> None:
     other, run = Catalog(path), catalog.start_run(["/photos"])
 
     def write_first(connection: object, cursor: object, statement: str, *rest: object) -> None:
@@ -156,14 +156,14 @@ def test_captions_are_kept_by_image_and_captioner(catalog: Catalog) -> None:
     assert len(catalog.captions([f"id{n}" for n in range(2500)], "blip@1")) == 2500
 
 
-def test_forgotten_captions_are_gone_whoever_said_them(catalog: Catalog) -> None:
+def test_forget_captions_deletes_those_of_every_captioner(catalog: Catalog) -> None:
     catalog.keep_captions("blip@1", {"id1": ("said",), "id2": ("said too",)})
     catalog.give_captions({"id1": ("given",)})
     catalog.forget_captions(["id1", "never there"])
     assert catalog.kept_captions(["id1", "id2"]) == {"id2": {"blip@1": ("said too",)}}
 
 
-def test_given_captions_stand_whichever_captioner_is_asked_for(catalog: Catalog) -> None:
+def test_captions_with_given_hold_for_every_captioner(catalog: Catalog) -> None:
     catalog.keep_captions("blip@1", {"id1": ("said",), "id2": ("said too",)})
     catalog.give_captions({"id1": ("given",)})
     assert catalog.captions(["id1", "id2"], "blip@1") == {"id1": ("given",), "id2": ("said too",)}

@@ -84,7 +84,7 @@ def test_an_old_gallery_in_a_read_only_folder_says_what_to_do(gallery_folder: Pa
     make(gallery_folder, photos)
     with closing(sqlite3.connect(gallery_folder / "catalog.sqlite")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '0001_first'")
-    with read_only(gallery_folder), pytest.raises(MigrationError, match=r"must be migrated .* is read-only: open it"):
+    with read_only(gallery_folder), pytest.raises(MigrationError, match=r"is read-only and needs a migration: open it"):
         open_gallery_folder(gallery_folder)
 
 
@@ -112,7 +112,7 @@ def test_no_gallery_is_made_where_nothing_can_be_written(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("left", [0, 60_000, 240_000])
-def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path, photos: Path, left: int) -> None:
+def test_a_full_disk_is_reported_and_loses_nothing(tmp_path: Path, photos: Path, left: int) -> None:
     disk, folder = tmp_path / "disk", tmp_path / "disk" / "gallery"
     with small_disk(disk, 3000):
         make(folder, photos)
@@ -153,7 +153,7 @@ except GalleryError as error:
 
 @pytest.mark.skipif(os.name != "posix", reason="no limit of file sizes")
 @pytest.mark.parametrize("limit", [0, 40_000])
-def test_a_quota_is_told_and_loses_nothing(gallery_folder: Path, photos: Path, limit: int) -> None:
+def test_an_exceeded_quota_is_reported_and_loses_nothing(gallery_folder: Path, photos: Path, limit: int) -> None:
     make(gallery_folder, photos)
     more_photos(photos, 20)
     command = [sys.executable, "-c", LIMITED, str(gallery_folder), str(photos), str(limit)]

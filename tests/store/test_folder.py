@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 
 from cvsi_db import migrations
 from cvsi_db.errors import GalleryError, MigrationError
-from cvsi_db.migrations import CHAIN, REVISIONS, Chain, head
+from cvsi_db.migrations import CHAIN, REVISIONS, Chain
 from cvsi_db.records import CaptionRow, ImageRow, IngestFailure, IngestSummary
 from cvsi_db.store.arrow_rows import caption_batch, image_batch
 from cvsi_db.store.catalog import Catalog, GalleryInfo, SourceFile, open_engine
@@ -110,7 +110,7 @@ def test_a_gallery_is_made_and_opened_again(folder: Path) -> None:
     assert (store.dim, store.count(), catalog.gallery()) == (4, 0, INFO)
     catalog.close()
     store, catalog = open_gallery_folder(folder)
-    assert (store.dim, catalog.gallery(), stamp(folder)) == (4, INFO, head())
+    assert (store.dim, catalog.gallery(), stamp(folder)) == (4, INFO, CHAIN.head)
     catalog.close()
 
 
@@ -128,17 +128,17 @@ def test_a_gallery_is_not_made_twice(gallery: Path) -> None:
     assert open_gallery_folder(gallery)[0].count() == 1
 
 
-def test_a_folder_of_something_else_is_left_alone(folder: Path) -> None:
+def test_a_folder_with_other_files_is_refused_and_unchanged(folder: Path) -> None:
     folder.mkdir()
     (folder / "thesis.doc").write_text("years of work")
     for place in (folder, folder / "thesis.doc"):
-        with pytest.raises(GalleryError, match="no gallery and not empty"):
+        with pytest.raises(GalleryError, match="holds other files and no gallery"):
             create_gallery_folder(place, INFO)
     assert [path.name for path in folder.iterdir()] == ["thesis.doc"]
 
 
 @pytest.mark.parametrize("left", ["lance", "catalog", "both"])
-def test_a_half_made_gallery_is_no_gallery_and_is_made_anew(folder: Path, left: str) -> None:
+def test_an_unfinished_gallery_is_made_again(folder: Path, left: str) -> None:
     folder.mkdir()
     if left != "catalog":
         Store.create(folder / "lance", 7)  # another width: the first try was with another bundle
@@ -151,7 +151,7 @@ def test_a_half_made_gallery_is_no_gallery_and_is_made_anew(folder: Path, left: 
     catalog.close()
 
 
-def test_images_without_a_catalog_are_never_thrown_away(gallery: Path) -> None:
+def test_images_without_a_catalog_are_never_deleted(gallery: Path) -> None:
     (gallery / "catalog.sqlite").unlink()
     with pytest.raises(GalleryError, match="holds images but no catalog"):
         create_gallery_folder(gallery, INFO)
@@ -196,7 +196,7 @@ def test_there_is_one_writer_at_a_time(gallery: Path) -> None:
 def test_the_revisions_are_those_that_alembic_finds() -> None:
     scripts = ScriptDirectory.from_config(_config())
     assert tuple(reversed([script.revision for script in scripts.walk_revisions()])) == REVISIONS
-    assert scripts.get_current_head() == head()
+    assert scripts.get_current_head() == CHAIN.head
 
 
 def _config() -> Config:
@@ -212,14 +212,16 @@ def test_the_store_alone_has_the_tables_of_a_migrated_gallery(gallery: Path, tmp
         assert schemas[0].equals(schemas[1], check_metadata=True)
 
 
-def test_a_pending_revision_moves_catalog_and_tables_after_a_backup(gallery: Path, later: Callable[..., Chain]) -> None:
+def test_a_pending_revision_migrates_catalog_and_tables_after_a_backup(
+    gallery: Path, later: Callable[..., Chain]
+) -> None:
     chain = later(r0099_second=SECOND)
     store, catalog = open_gallery_folder(gallery, chain)
     assert (stamp(gallery), store.count("stars = 0"), "stars" in columns(gallery)) == ("0099_second", 1, True)
     assert catalog.source_files() == {"/a.jpg": FILE}
     catalog.close()
     (backup,) = (gallery / "backups").iterdir()
-    assert backup.name.startswith(f"catalog-{head()}-")
+    assert backup.name.startswith(f"catalog-{CHAIN.head}-")
     with closing(sqlite3.connect(backup)) as connection:
         assert connection.execute("SELECT path FROM source_file").fetchall() == [("/a.jpg",)]
     open_gallery_folder(gallery, chain)[1].close()  # up to date: no second backup
@@ -254,7 +256,7 @@ def first(folder: Path, tmp_path: Path) -> Path:
 
 def test_a_gallery_of_the_first_revision_is_migrated_with_all_that_is_in_it(first: Path) -> None:
     store, catalog = open_gallery_folder(first)
-    assert stamp(first) == head()
+    assert stamp(first) == CHAIN.head
     rows = store.rows(store.ids())
     facts = {(row.width, row.captions, row.latitude, row.longitude, row.image_norm) for row in rows.values()}
     assert facts == {(n, ("a",), None, None, None) for n in range(300)}
@@ -288,7 +290,7 @@ def test_a_failed_migration_of_the_first_revision_leaves_it_as_it_was(first: Pat
     assert "latitude" not in lance.open_table("images").schema.names
     assert lance.open_table("images").count_rows() == 300
     open_gallery_folder(first)[1].close()
-    assert stamp(first) == head()
+    assert stamp(first) == CHAIN.head
 
 
 def test_a_failed_revision_leaves_the_gallery_as_it_was(gallery: Path, later: Callable[..., Chain]) -> None:
@@ -298,7 +300,7 @@ def test_a_failed_revision_leaves_the_gallery_as_it_was(gallery: Path, later: Ca
     (backup,) = (gallery / "backups").iterdir()
     assert "the disk is full" in str(failure.value)
     assert str(backup) in str(failure.value)
-    assert (stamp(gallery), columns(gallery)) == (head(), before)
+    assert (stamp(gallery), columns(gallery)) == (CHAIN.head, before)
     store, catalog = open_gallery_folder(gallery)
     assert store.columns.keys() >= {"camera"}
     assert "stars" not in store.columns
@@ -306,7 +308,7 @@ def test_a_failed_revision_leaves_the_gallery_as_it_was(gallery: Path, later: Ca
     catalog.close()
 
 
-def test_a_gallery_from_the_future_is_refused_and_not_touched(gallery: Path) -> None:
+def test_open_refuses_a_gallery_of_a_newer_version(gallery: Path) -> None:
     stamp(gallery, "0999_future")
     with pytest.raises(MigrationError, match=r"was made by a newer cvsi-db .*'0999_future'.*upgrade cvsi-db"):
         open_gallery_folder(gallery)

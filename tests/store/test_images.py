@@ -14,8 +14,8 @@ import pytest
 from cvsi_db.errors import CvsiError, FilterError, GalleryError, ModelError, QueryError
 from cvsi_db.query.where import check_where
 from cvsi_db.records import CaptionRow, ColumnName, FloatArray, ImageRow
-from cvsi_db.store.images import Store, matrix
-from cvsi_db.store.lance import literal
+from cvsi_db.store.arrow_rows import matrix
+from cvsi_db.store.images import Store, any_of
 
 DIM = 16
 
@@ -90,8 +90,8 @@ def test_a_new_store_is_empty_and_reads_its_width_from_the_tables(store: Store, 
     assert Store.create(folder, DIM).version == again.version  # what is there already stays
 
 
-def test_opening_nothing_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(GalleryError, match="ingest pictures first"):
+def test_opening_a_missing_folder_is_an_error_and_makes_none(tmp_path: Path) -> None:
+    with pytest.raises(GalleryError, match="ingest images first"):
         Store.open(tmp_path / "none")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(GalleryError, match="cannot open the table 'images'"):
@@ -135,7 +135,7 @@ def test_delete_removes_images_and_their_captions(store: Store, folder: Path) ->
     assert stored_captions(folder) == [("id0002", 0, "a cat")]
 
 
-def test_a_handle_sees_what_another_one_writes(store: Store, folder: Path) -> None:
+def test_a_store_sees_what_another_one_writes(store: Store, folder: Path) -> None:
     other = Store.open(folder)
     assert other.count() == 0
     put(store, image(1))
@@ -149,8 +149,8 @@ def test_a_handle_sees_what_another_one_writes(store: Store, folder: Path) -> No
         (np.full(DIM, 1e-9), "is zero"),
         (np.full(DIM, np.nan), "holds NaN"),
         (np.full(DIM, 1e5), "beyond ±65504"),
-        (np.ones(DIM - 1), "has the shape (15,)"),
-        (np.ones((1, DIM)), "has the shape (1, 16)"),
+        (np.ones(DIM - 1), "has shape (15,)"),
+        (np.ones((1, DIM)), "has shape (1, 16)"),
     ],
 )
 def test_unusable_vectors_are_neither_written_nor_searched_for(
@@ -190,11 +190,11 @@ def test_an_image_without_captions_may_have_a_caption_vector_of_zero(store: Stor
     assert store.count() == 3
 
 
-def test_a_batch_that_contradicts_itself_is_refused(store: Store) -> None:
+def test_a_batch_with_repeated_keys_or_foreign_captions_is_an_error(store: Store) -> None:
     caption = captions_of(image(1))[0]
     for images, captions, said in (
-        ([image(1), image(1)], [], "'id0001' is twice"),
-        ([image(1)], [caption, caption], "'id0001/0' is twice"),
+        ([image(1), image(1)], [], "'id0001' is in one batch more than once"),
+        ([image(1)], [caption, caption], "'id0001/0' is in one batch more than once"),
         ([image(2)], [caption], "captions of image 'id0001' without its row"),
         ([replace(image(1), taken_at="2024:01:01")], [], "'2024:01:01' is not ISO 8601"),
     ):
@@ -285,6 +285,11 @@ def test_scan_returns_every_row(full: Store) -> None:
     assert vectors.dtype == np.float32
 
 
+def test_a_quote_in_an_image_id_is_escaped_in_conditions() -> None:
+    assert any_of(["it's", "b"]) == "image_id IN ('it''s', 'b')"
+    assert any_of([]) == "false"
+
+
 def test_filters_over_every_kind_of_column(full: Store) -> None:
     def count(where: str) -> int:
         return full.count(check_where(where, full.columns))
@@ -294,7 +299,7 @@ def test_filters_over_every_kind_of_column(full: Store) -> None:
     assert count("modified_at < '2024-01-02'") == sum(n % 28 == 0 for n in range(500))
     assert count("modified_at = '2024-01-01T13:00:00+01:00'") == sum(n % 28 == 0 for n in range(500))
     assert count("array_has(tags, 'even') AND camera IS NULL") == 250
-    assert count(f"name = {literal(chr(39).join(('it', 's 7.jpg')))}") == 1
+    assert count("name = 'it''s 7.jpg'") == 1
     full.check_filter("width / height > 1.5 AND name LIKE 'it%'")
 
 
@@ -361,14 +366,14 @@ def test_a_search_that_began_before_a_removal_ends_as_it_began(store: Store) -> 
         store.take(best, ["name"])
 
 
-def test_deleting_takes_an_image_out_of_every_table(store: Store, folder: Path) -> None:
+def test_delete_removes_an_image_from_every_table(store: Store, folder: Path) -> None:
     put(store, image(1), image(2), image(3))
     store.remove(list(store.rows(["id0001"]).values()))
     store.delete(["id0001", "id0002"])
     assert (store.ids(), store.ids("removed"), store.ids("captions")) == ({"id0003"}, set(), {"id0003"})
 
 
-def test_captions_of_no_image_are_orphans(store: Store) -> None:
+def test_captions_without_an_image_are_orphans(store: Store) -> None:
     put(store, image(1), image(2))
     store._images.delete("image_id = 'id0002'")
     assert store.orphans() == {"id0002"}
@@ -376,7 +381,7 @@ def test_captions_of_no_image_are_orphans(store: Store) -> None:
     assert (store.orphans(), store.ids()) == (set(), {"id0001"})
 
 
-def test_other_tables_are_read_as_images_are(store: Store) -> None:
+def test_removed_and_captions_can_be_scanned(store: Store) -> None:
     put(store, *(image(number, captions=("a", "b")) for number in range(5)))
     store.remove(list(store.rows([f"id{n:04}" for n in range(3)]).values()))
     texts = [batch["text"].to_pylist() for batch in store.batches(["text"], 4, "captions")]
@@ -417,7 +422,7 @@ def _remove_and_bring_back(folder: Path, times: int) -> None:
         store.bring_back(rows)
 
 
-def test_searches_beside_a_writer_answer_from_whole_states(store: Store, folder: Path) -> None:
+def test_searches_beside_a_writer_see_whole_commits(store: Store, folder: Path) -> None:
     put(store, *(image(number) for number in range(40)))
     everyone = store.ids()
     stay = {f"id{n:04}" for n in range(1, 40, 2)}
@@ -433,7 +438,7 @@ def test_searches_beside_a_writer_answer_from_whole_states(store: Store, folder:
     assert seen
 
 
-def test_every_refusal_is_one_of_ours(store: Store, folder: Path) -> None:
+def test_every_unreadable_image_raises_image_error(store: Store, folder: Path) -> None:
     for path in (folder / "images.lance" / "_versions").iterdir():
         path.unlink()
     with pytest.raises(CvsiError):

@@ -62,7 +62,7 @@ def kinds(store: Store) -> dict[str, str]:
     return {facts.column: facts.kind for facts in store.indexes()}
 
 
-def test_small_galleries_get_no_index_but_their_keys(plain: Store) -> None:
+def test_small_galleries_get_key_indexes_only(plain: Store) -> None:
     assert [spec.column for spec in wanted_indexes("images", 9_999)] == ["image_id"]
     assert [spec.kind for spec in wanted_indexes("captions", 0)] == ["BTree", "BTree", "FTS"]
     assert {spec.kind for spec in wanted_indexes("images", 49_999)} == {"BTree", "Bitmap", "LabelList"}
@@ -79,7 +79,7 @@ def test_optimize_builds_every_wanted_index_once(indexed: Store, rows: list[Imag
 
 @pytest.mark.parametrize("where", [None, *FILTERS])
 @pytest.mark.parametrize("column", ["image_vector", "caption_vector"])
-def test_a_search_without_probes_stays_exact_under_indexes(
+def test_a_search_without_effort_stays_exact_with_indexes(
     plain: Store, indexed: Store, column: str, where: str | None
 ) -> None:
     condition = where and check_where(where, plain.columns)
@@ -100,7 +100,9 @@ def test_filters_find_the_same_rows_with_and_without_indexes(plain: Store, index
     assert indexed.count(condition) == len(expected)
 
 
-def test_probes_find_the_near_rows_the_newest_too_with_true_similarities(indexed: Store, rows: list[ImageRow]) -> None:
+def test_an_indexed_search_finds_near_and_new_rows_with_exact_similarities(
+    indexed: Store, rows: list[ImageRow]
+) -> None:
     for number in (3, 7, ROWS - 5):
         query = rows[number].image_vector
         exact, found = (indexed.search("image_vector", query, 20, effort=p) for p in (None, IndexEffort(50, 30)))
@@ -113,7 +115,7 @@ def test_probes_find_the_near_rows_the_newest_too_with_true_similarities(indexed
 
 
 @pytest.mark.parametrize("where", FILTERS)
-def test_probes_lose_no_row_of_a_narrow_filter(plain: Store, indexed: Store, where: str) -> None:
+def test_an_indexed_search_finds_every_row_of_a_narrow_filter(plain: Store, indexed: Store, where: str) -> None:
     condition = check_where(where, plain.columns)
     expected = plain.scan(["image_id"], condition)["image_id"].to_pylist()
     for column in ("image_vector", "caption_vector"):
@@ -121,7 +123,7 @@ def test_probes_lose_no_row_of_a_narrow_filter(plain: Store, indexed: Store, whe
         assert sorted(found["image_id"].to_pylist()) == sorted(expected)
 
 
-def test_probes_without_an_index_are_refused(plain: Store) -> None:
+def test_effort_without_an_index_is_an_error(plain: Store) -> None:
     with pytest.raises(GalleryError, match=r"no index on 'image_vector' in .*: run `cvsi-db optimize`"):
         plain.search("image_vector", unit(1, dim=DIM)[0], 5, effort=IndexEffort())
 
@@ -148,7 +150,7 @@ def test_a_second_optimize_finds_nothing_to_do(tmp_path: Path) -> None:
     assert (second.versions_removed, store.version) == (0, version)
 
 
-def test_a_recent_version_stays_for_those_who_read_it(tmp_path: Path) -> None:
+def test_optimize_keeps_recent_versions_for_their_readers(tmp_path: Path) -> None:
     store = Store.create(tmp_path, DIM)
     for number in range(3):
         put(store, image(number, dim=DIM))
@@ -163,11 +165,13 @@ def test_a_recent_version_stays_for_those_who_read_it(tmp_path: Path) -> None:
         (IndexFacts("width", "BTree", 100, 101, 1), False),
     ],
 )
-def test_a_vector_index_is_outgrown_once_most_rows_came_after_it(facts: IndexFacts, outgrown: bool) -> None:
+def test_a_vector_index_is_outgrown_when_most_rows_are_newer(facts: IndexFacts, outgrown: bool) -> None:
     assert indexes.is_outgrown(facts) is outgrown
 
 
-def test_an_outgrown_index_is_made_anew(rows: list[ImageRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outgrown_index_is_built_again(
+    rows: list[ImageRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(indexes, "VECTOR_INDEX_ROWS", 256)
     store = Store.create(tmp_path, DIM)
     put(store, *rows[:260])
