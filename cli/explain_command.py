@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,15 +17,12 @@ from .query import compose, opened, query_options, search
 @click.option("--analyze", is_flag=True, help="Also tell what each node of the plan and each branch did.")
 @model_options
 @common_options
-def command(
-    analyze: bool, model: str | None, device: str | None, db: Path | None, quiet: bool, **query: object
-) -> None:
+def command(analyze: bool, model: str | None, device: str | None, db: Path | None, quiet: bool, **query: Any) -> None:
     """Run a search and tell how it ran."""
-    from cvsi_db.search.present.explain import ANALYZED, analyze_lines
-    from cvsi_db.search.present.hits import explain_text
+    from cvsi_db.search.present.explain import ANALYZED, analyze_lines, explain_text
 
-    composed, rewriter = compose(query), query["rewriter"] and str(query["rewriter"])
-    with opened(settings_for(db, model, device), model, rewriter, quiet) as gallery:
+    composed = compose(query)
+    with opened(settings_for(db, model, device), model, query["rewriter"], quiet) as gallery:
         result = search(gallery, composed)
         # The ranks of the hits by each branch are counted among more images, which a second search finds.
         more = search(gallery, replace(composed, pool=max(composed.pool, ANALYZED))) if analyze and result else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -46,7 +46,7 @@ def command(
     device: str | None,
     db: Path | None,
     quiet: bool,
-    **query: object,
+    **query: Any,
 ) -> None:
     """Find images: REF, but EDIT.
 
@@ -63,11 +63,10 @@ def command(
         emit(answer_lines(batch, settings_for(db, model, device), model, query, quiet), out)
         return
     composed = compose(query)
-    rewriter = query["rewriter"] and str(query["rewriter"])
-    with opened(settings_for(db, model, device), model, rewriter, quiet) as gallery:
+    with opened(settings_for(db, model, device), model, query["rewriter"], quiet) as gallery:
         result = search(gallery, composed)
     if explain:
-        from cvsi_db.search.present.hits import explain_text
+        from cvsi_db.search.present.explain import explain_text
 
         click.echo(explain_text(result), err=True)  # the warnings are in it
     else:
@@ -76,7 +75,7 @@ def command(
 
 
 def _as_json(result: SearchResult) -> str:
-    from cvsi_db.search.present.hits import to_json
+    from cvsi_db.search.present.json import to_json
 
     return json.dumps(to_json(result), indent=2, ensure_ascii=False)
 

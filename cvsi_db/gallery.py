@@ -187,11 +187,8 @@ class Gallery:
 
         Raises what `search` raises, for the first query that causes it: the error's `position` says which.
         """
-        from cvsi_db.query.checks import check_query
         from cvsi_db.search import search_many
 
-        for query in queries:
-            check_query(query)  # before the models load
         return search_many(queries, self._context)
 
     def explain(self, reference: Reference | None = None, edit_text: str | None = None, **options: Any) -> str:

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 from cvsi_db.errors import QueryError
 from cvsi_db.query.options import check_kinds
-from cvsi_db.query.presets import find_preset
-from cvsi_db.query.rank import weights_of
+from cvsi_db.query.weights import find_preset, weights_of
 from cvsi_db.query.where import Condition, check_where
 from cvsi_db.records import CheckedQuery, ComposedQuery
 

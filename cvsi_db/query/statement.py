@@ -21,8 +21,8 @@ from sqlglot import TokenType, exp
 from cvsi_db.errors import SqlError
 from cvsi_db.query.compose_call import compose_fields
 from cvsi_db.query.placeholders import Placeholders
-from cvsi_db.query.rank import linear_weights
 from cvsi_db.query.sql_errors import clipped, place_of, pointed, sql_errors, words
+from cvsi_db.query.weights import linear_weights
 from cvsi_db.query.where import Condition, condition_of
 from cvsi_db.records import EXAMPLE_TERMS, METHOD_TERMS, TERM_NAMES, ComposedQuery, Weights
 

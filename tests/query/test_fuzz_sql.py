@@ -22,8 +22,8 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from cvsi_db.errors import CvsiError, RankError
-from cvsi_db.query.rank import weights_of
 from cvsi_db.query.statement import HitsStatement, parse_statement
+from cvsi_db.query.weights import weights_of
 from cvsi_db.records import TERM_NAMES
 from cvsi_db.search import SearchContext, search
 from cvsi_db.search.present.arrow import answer

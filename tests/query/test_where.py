@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvsi_db.errors import FilterError, RankError
-from cvsi_db.query.rank import weights_of
 from cvsi_db.query.sql_errors import MAX_DEPTH
+from cvsi_db.query.weights import weights_of
 from cvsi_db.query.where import check_where
 from cvsi_db.records import TERM_NAMES
 

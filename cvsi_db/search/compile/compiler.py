@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from cvsi_db.errors import CvsiError, RewriteError
 from cvsi_db.models.rewriters import cache_name, rewrite_many
 from cvsi_db.query.checks import check_query
-from cvsi_db.query.presets import check_weights, choose_weights, find_preset, missing_branches, possible_terms
+from cvsi_db.query.weights import check_weights, choose_weights, find_preset, missing_branches, possible_terms
 from cvsi_db.records import (
     EXAMPLE_TERMS,
     Branch,
@@ -170,9 +170,8 @@ def _rewrites(
     for request, position in wanted.items():
         if not known[request].edited_captions:
             problem = f"the rewriter {rewriter.name} gave no edited caption for {request[1]!r}"
-            error = RewriteError(f"{problem}: try again or use another one")
-            error.position = position
-            raise error
+            with _caused_by(position):
+                raise RewriteError(f"{problem}: try again or use another one")
     return [None if edit is None else known[before, edit] for before, edit in zip(captions, edits, strict=True)]
 
 
