@@ -1,15 +1,16 @@
 """The Encoder over open_clip: any CLIP it can build, from a tag, a weights file or a local folder.
 
-Takes PIL pictures and texts, returns un-normalised float32 embeddings. A text may carry a pseudo-token: its word
-replaces the token embedding of the text's first `$`, and the text tower runs as it always does. Knows nothing about
-galleries, phi or captions.
+Takes PIL pictures and texts, returns un-normalised float32 embeddings. A text may carry a pseudo-token: it takes the
+place of the token embedding of the text's first `$`. `encode_tokens` is the text tower's forward, for training too.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import warnings
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -21,7 +22,6 @@ from PIL import Image
 
 from cvsi_db.errors import ModelError
 from cvsi_db.models.clip_weights import cannot_load, find_weights
-from cvsi_db.models.text_tower import crop, encode_tokens, is_causal
 from cvsi_db.records import FloatArray, PseudoText
 
 Preprocess = Literal["clip", "targetpad"]
@@ -31,7 +31,7 @@ _MOST_LANES = 8
 """Each holds a batch in memory."""
 
 TARGET_RATIO = 1.25
-"""The aspect ratio up to which pictures are cropped rather than padded, as the benchmarks of composed retrieval do."""
+"""The aspect ratio up to which images are cropped rather than padded, as the benchmarks of composed retrieval do."""
 
 
 class OpenClipEncoder:
@@ -45,14 +45,14 @@ class OpenClipEncoder:
         self.preprocess = preprocess
         self.device = device
         self._reshape = _before_tensors(preprocess)
-        self._lock = threading.Lock()  # a hook puts the words in: no other text may pass through it meanwhile
+        self._lock = threading.Lock()  # no other text may pass while a hook puts pseudo-tokens in
 
     @classmethod
     def load(cls, arch: str, weights: str | None, *, device: str, preprocess: Preprocess = "clip") -> OpenClipEncoder:
         """Builds `arch` ("ViT-B-32", "local-dir:/path" or "hf-hub:owner/name") and loads its weights.
 
         `weights` is a tag of open_clip ("openai") or the path of a file; None where `arch` is a folder or repository.
-        "targetpad" pads long pictures to a ratio of 1.25 before the usual preprocessing. Raises ModelError when the
+        "targetpad" pads long images to a ratio of 1.25 before the usual preprocessing. Raises ModelError when the
         weights are missing, cannot be fetched, or do not fit.
         """
         source = find_weights(arch, weights)
@@ -76,7 +76,7 @@ class OpenClipEncoder:
 
     @property
     def batch_size(self) -> int:
-        """How many pictures to encode at once: more where a device has thousands of cores to fill."""
+        """How many images to encode at once: more where a device has thousands of cores to fill."""
         return _BATCH_SIZES.get(self.device.partition(":")[0], 16)
 
     @property
@@ -112,13 +112,53 @@ class OpenClipEncoder:
         """
         if not texts:
             return np.empty((0, self.dim), np.float32)
-        tokens = self.tokenizer([text.text if isinstance(text, PseudoText) else text for text in texts])
-        with self._lock, self._words_in_place(texts, tokens):
-            return _as_numpy(self._encode(tokens.to(self.device)))
+        with self._lock:
+            tokens = self._tokenize([text.text if isinstance(text, PseudoText) else text for text in texts])
+            with self._pseudo_tokens_in_place(texts, tokens):
+                # Most texts fill a fraction of the context, and a causal tower need not see the rest.
+                if is_causal(self.model):
+                    return _as_numpy(encode_tokens(self.model, crop(tokens).to(self.device)))
+                return _as_numpy(self.model.encode_text(tokens.to(self.device)))
 
-    def _encode(self, tokens: torch.Tensor) -> torch.Tensor:
-        """The text forward; most texts fill a fraction of the context, and a causal tower need not see the rest."""
-        return encode_tokens(self.model, crop(tokens)) if is_causal(self.model) else self.model.encode_text(tokens)
+    def words_cut(self, texts: Sequence[str]) -> list[int]:
+        """How many words at the end of each text lie beyond the context that the text tower reads, in whole or part."""
+        with self._lock:
+            return [self._count_cut(text) for text in texts]
+
+    def _count_cut(self, text: str) -> int:
+        length = int(self.tokenizer.context_length)
+        if text.isascii() and len(text) <= length - 2:  # a token is a letter or more, and two mark start and end
+            return 0
+        words = text.split()
+        end = int(self.tokenizer([""])[0, 1])
+
+        def is_cut(count: int) -> bool:
+            tokens = self._tokenize([" ".join(words[:count])], length + 1)[0].tolist()
+            return end in tokens and tokens.index(end) == length  # the first: some tokenizers pad with it
+
+        return len(words) - bisect_left(range(1, len(words) + 1), True, key=is_cut)
+
+    def _tokenize(self, texts: Sequence[str], length: int | None = None) -> torch.Tensor:
+        """(n, length) token ids. A special token's mark within a text ("<end_of_text>") is read as the text it is."""
+        tokens: torch.Tensor = self.tokenizer([self._spell(text) for text in texts], context_length=length)
+        return tokens
+
+    def _spell(self, text: str) -> str:
+        """The text with every mark of a special token broken up; first cleaned, as `&lt;` could become part of one."""
+        clean = getattr(self.tokenizer, "clean_fn", str)
+        while ("&" in text or not text.isascii()) and (cleaned := clean(text)) != text:
+            text = cleaned
+        return self._marks.sub(lambda mark: f"{mark[0][0]} {mark[0][1:]}", text)
+
+    @cached_property
+    def _marks(self) -> re.Pattern[str]:
+        """The texts that the tokenizer takes for special tokens; the end token would end a sentence early."""
+        inner = getattr(self.tokenizer, "tokenizer", None)
+        if inner is not None:
+            marks = list(inner.all_special_tokens)
+        else:
+            marks = [self.tokenizer.decoder[number] for number in self.tokenizer.all_special_ids]
+        return re.compile("|".join(re.escape(mark) for mark in sorted(marks, key=len, reverse=True)), re.IGNORECASE)
 
     @property
     def _text_tower(self) -> Any:
@@ -131,14 +171,27 @@ class OpenClipEncoder:
         return tower
 
     @contextmanager
-    def _words_in_place(self, texts: Sequence[str | PseudoText], tokens: torch.Tensor) -> Iterator[None]:
+    def _pseudo_tokens_in_place(self, texts: Sequence[str | PseudoText], tokens: torch.Tensor) -> Iterator[None]:
         """For one forward, the words of the pseudo-texts stand where the token embedding of their `$` would."""
-        rows = [row for row, text in enumerate(texts) if isinstance(text, PseudoText)]
-        if not rows:
+        pseudo = [(row, text) for row, text in enumerate(texts) if isinstance(text, PseudoText)]
+        if not pseudo:
             yield
             return
-        columns = [self._dollar_column(texts[row], tokens[row]) for row in rows]
-        words = self._words([text for text in texts if isinstance(text, PseudoText)])
+        rows = [row for row, _ in pseudo]
+        columns = []
+        for row, text in pseudo:
+            if text.word.shape != (self.token_dim,):
+                raise ModelError(
+                    f"the pseudo-token of {text.text!r} has shape {text.word.shape}, not ({self.token_dim},): "
+                    "phi must be the one trained for this CLIP"
+                )
+            found = (tokens[row] == self.dollar_id).nonzero()
+            if not len(found):
+                raise ModelError(
+                    f"sentence {text.text!r} has no `$` of its own for its pseudo-token: put spaces around it"
+                )
+            columns.append(int(found[0]))
+        words = torch.from_numpy(np.stack([text.word for _, text in pseudo]))
 
         def put_in(_module: object, _inputs: object, embedded: torch.Tensor) -> torch.Tensor:
             embedded = embedded.clone()
@@ -151,22 +204,6 @@ class OpenClipEncoder:
         finally:
             hook.remove()
 
-    def _words(self, texts: Sequence[PseudoText]) -> torch.Tensor:
-        """(n, token_dim) the words, checked."""
-        for text in texts:
-            if text.word.shape != (self.token_dim,):
-                raise ModelError(
-                    f"the pseudo-token of {text.text!r} has shape {text.word.shape}, not ({self.token_dim},): "
-                    "phi must be the one trained for this CLIP"
-                )
-        return torch.from_numpy(np.stack([text.word for text in texts]))
-
-    def _dollar_column(self, text: object, tokens: torch.Tensor) -> int:
-        found = (tokens == self.dollar_id).nonzero()
-        if not len(found):
-            raise ModelError(f"sentence {text!r} has no `$` of its own for its pseudo-token: set it between spaces")
-        return int(found[0])
-
     @cached_property
     def dollar_id(self) -> int:
         """The id of a lone `$`: the one that its tokens have and those of the empty text have not."""
@@ -176,11 +213,45 @@ class OpenClipEncoder:
         return int(next(iter(dollar - nothing)))
 
 
-# --- small things -----------------------------------------------------------------------------------------------
+# --- the text tower ---------------------------------------------------------------------------------------------
+
+
+def is_causal(model: Any) -> bool:
+    """Whether `encode_tokens` gives what `model.encode_text` does: a causal tower, read at the end token."""
+    return getattr(model, "text_pool_type", None) == "argmax" and getattr(model, "attn_mask", None) is not None
+
+
+def encode_tokens(
+    model: Any, tokens: torch.Tensor, words: torch.Tensor | None = None, word_id: int = -1
+) -> torch.Tensor:
+    """(n, dim) un-normalised text embeddings, as `model.encode_text` gives them for the same tokens padded further.
+
+    With `words` (n, width), every `word_id` of row i is embedded as words[i], with gradients. The causal mask keeps
+    what follows the end token from mattering, so the columns beyond the longest text may be left out.
+    """
+    tower = getattr(model, "text", model)
+    length = tokens.shape[1]
+    hidden = tower.token_embedding(tokens)
+    if words is not None:
+        hidden = torch.where(tokens.eq(word_id).unsqueeze(-1), words.unsqueeze(1).to(hidden.dtype), hidden)
+    hidden = hidden + tower.positional_embedding[:length]
+    hidden = tower.transformer(hidden, attn_mask=tower.attn_mask[:length, :length])
+    at_end = tower.ln_final(hidden[torch.arange(len(tokens)), tokens.argmax(-1)])  # the end token has the highest id
+    projection = tower.text_projection
+    embeddings: torch.Tensor = projection(at_end) if isinstance(projection, torch.nn.Linear) else at_end @ projection
+    return embeddings
+
+
+def crop(tokens: torch.Tensor) -> torch.Tensor:
+    """The token ids without the columns after the last end token of all rows."""
+    return tokens[:, : int(tokens.argmax(-1).max()) + 1]
+
+
+# --- preprocessing ----------------------------------------------------------------------------------------------
 
 
 def pad_to_ratio(picture: Image.Image, ratio: float = TARGET_RATIO) -> Image.Image:
-    """The picture between two equal black bars, so that its longer side is `ratio` times the shorter, or a hair more.
+    """The picture between two equal black bars, so that its longer side is `ratio` times the shorter or slightly more.
 
     The bars are whole pixels, rounded down, as in TargetPad (Baldrati et al., CVPR 2022), which the benchmarks'
     published numbers used.

@@ -1,11 +1,11 @@
-"""The seams between the pipeline and the models; knows nothing about torch, open_clip or transformers.
+"""The seams between the pipeline and the models: what implements one of these takes part in ingest and search.
 
-Whoever implements one of these can take part in ingest and search; tests put deterministic fakes here and nowhere else.
+Tests put deterministic fakes here and nowhere else. Imports neither torch nor any model library.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from cvsi_db.records import FloatArray, PseudoText, Rewrite
@@ -18,7 +18,7 @@ class Encoder(Protocol):
     """Image and text towers of one CLIP model.
 
     `dim` is the width of the joint space. Embeddings are returned as the towers project them, un-normalised
-    (phi reads un-normalised ones): callers normalise.
+    (phi reads un-normalised ones): callers normalise. It may also have a method `words_cut`: see that function.
     """
 
     @property
@@ -27,11 +27,11 @@ class Encoder(Protocol):
 
     @property
     def side(self) -> int:
-        """Side, in pixels, of the square that the image tower sees of a picture."""
+        """Side, in pixels, of the square that the image tower sees of an image."""
 
     @property
     def batch_size(self) -> int:
-        """How many pictures it encodes best at once, where it runs."""
+        """How many images it encodes best at once, where it runs."""
 
     @property
     def lanes(self) -> int:
@@ -49,6 +49,12 @@ class Encoder(Protocol):
         """(n, dim) un-normalised embeddings, in order, in one batch; pseudo-tokens replace the first `$` of theirs."""
 
 
+def words_cut(encoder: Encoder, texts: Sequence[str]) -> list[int]:
+    """How many words at the end of each text are beyond what the encoder's text tower reads; 0 when it does not say."""
+    count: Callable[[Sequence[str]], list[int]] | None = getattr(encoder, "words_cut", None)
+    return [0] * len(texts) if count is None else count(texts)
+
+
 class Phi(Protocol):
     """The mapping network: an image embedding becomes the embedding of one word."""
 
@@ -57,7 +63,7 @@ class Phi(Protocol):
 
 
 class Captioner(Protocol):
-    """Writes several captions of a picture. `name` identifies weights and settings: it keys the caption cache.
+    """Writes several captions of an image. `name` identifies weights and settings: it keys the caption cache.
 
     Asked from as many threads at once as its bundle's encoder has lanes.
     """

@@ -95,8 +95,44 @@ def test_threads_do_not_meet_each_others_words(encoder: OpenClipEncoder) -> None
 
 @pytest.mark.parametrize("text", ["no place for it", "a $$", " ".join(["word"] * 30) + " $"])
 def test_pseudo_token_without_place_is_an_error(encoder: OpenClipEncoder, text: str) -> None:
-    with pytest.raises(ModelError, match="set it between spaces"):
+    with pytest.raises(ModelError, match="put spaces around it"):
         encoder.encode_texts([PseudoText(text, word(encoder, "cat"))])
+
+
+LONG = " ".join(["cat dog bird moon"] * 5)
+
+
+def test_words_beyond_the_context_are_counted(encoder: OpenClipEncoder) -> None:
+    assert encoder.words_cut(["a cat", " ".join(["cat"] * 18), " ".join(["cat"] * 19), LONG, ""]) == [0, 0, 1, 2, 0]
+    assert encoder.words_cut([]) == []
+
+
+def test_a_word_that_is_read_in_part_counts_as_cut(encoder: OpenClipEncoder) -> None:
+    assert len(encoder.tokenizer.encode("sousaphone")) == 3
+    assert encoder.words_cut([" ".join(["cat"] * 15) + " sousaphone", " ".join(["cat"] * 16) + " sousaphone"]) == [0, 1]
+
+
+def test_words_that_are_cut_change_nothing(encoder: OpenClipEncoder) -> None:
+    cut = encoder.words_cut([LONG])[0]
+    read = " ".join(LONG.split()[:-cut])
+    np.testing.assert_allclose(*encoder.encode_texts([LONG, read]), atol=1e-6)
+    assert encoder.words_cut([read]) == [0]
+
+
+@pytest.mark.parametrize("mark", ["<end_of_text>", "<START_OF_TEXT>", "&lt;end_of_text&gt;", "<|endoftext|>"])
+def test_a_special_tokens_mark_in_a_text_does_not_end_the_sentence(encoder: OpenClipEncoder, mark: str) -> None:
+    check_marks_are_text(encoder, mark)
+
+
+def check_marks_are_text(encoder: OpenClipEncoder, mark: str) -> None:
+    cat, dog = encoder.encode_texts([f"a {mark} cat", f"a {mark} dog"])
+    assert not np.allclose(cat, dog, atol=1e-3)
+    tokens = encoder._tokenize([f"a {mark} cat {mark}"])[0].tolist()
+    start, end = encoder.tokenizer([""])[0, :2].tolist()
+    assert (tokens.count(start), tokens.count(end)) == (1, 1)
+    pseudo = PseudoText(f"a photo of $ that {mark} is red.", np.zeros(encoder.token_dim, np.float32))
+    other = PseudoText(f"a photo of $ that {mark} is blue.", np.zeros(encoder.token_dim, np.float32))
+    assert not np.allclose(*encoder.encode_texts([pseudo, other]), atol=1e-3)
 
 
 def test_pictures_are_one_batch_in_order(encoder: OpenClipEncoder) -> None:
@@ -189,6 +225,16 @@ def test_starter_loads_quietly(capfd: pytest.CaptureFixture[str]) -> None:
     encoder = OpenClipEncoder.load(f"local-dir:{FOLDER / 'clip'}", None, device="cpu")
     assert (encoder.dim, encoder.token_dim) == (256, 192)
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("mark", ["<end>", "<start>", "<pad>", "\uff1cend\uff1e", "<|endoftext|>"])
+def test_a_special_tokens_mark_does_not_end_a_sentence_of_the_starter(starter: OpenClipEncoder, mark: str) -> None:
+    check_marks_are_text(starter, mark)
+
+
+def test_words_beyond_the_starters_context_are_counted(starter: OpenClipEncoder) -> None:
+    words = ["cat"] * 62
+    assert starter.words_cut([" ".join(words), " ".join([*words, "dog", "fox"])]) == [0, 2]
 
 
 def test_starter_tells_colours_apart(starter: OpenClipEncoder) -> None:

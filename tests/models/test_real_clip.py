@@ -14,10 +14,9 @@ from PIL import Image
 
 from cvsi_db.errors import ModelError
 from cvsi_db.gallery import Gallery
-from cvsi_db.models.clip import OpenClipEncoder
+from cvsi_db.models.clip import OpenClipEncoder, crop, encode_tokens, is_causal
 from cvsi_db.models.phi import MappingNetwork, save_phi
 from cvsi_db.models.spec import STARTER
-from cvsi_db.models.text_tower import crop, encode_tokens, is_causal
 from cvsi_db.records import FloatArray, PseudoText
 from tests.models import small_clip
 from tests.models.small_clip import open_clip

@@ -31,7 +31,7 @@ from cvsi_db.records import (
     TermName,
     Weights,
 )
-from cvsi_db.search.compile.embed import Embedded, Parts, embed
+from cvsi_db.search.compile.embed import Embedded, Parts, cut_warnings, embed
 from cvsi_db.search.compile.references import SeenImage, read_reference, recognised
 from cvsi_db.search.score_gap import CUT_WINDOW
 
@@ -220,6 +220,7 @@ def _compiled(
         warnings=(
             *warnings,
             *check_weights(weights, tuple(embedded)),
+            *cut_warnings(parts, embedded, weights, context.models.encoder),
             *_warnings(parts, preset, context),
         ),
     )

@@ -7,19 +7,16 @@ and rewritten; returns unweighted vectors. Knows nothing about weights, captions
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cvsi_db.models.protocols import Encoder, Phi, words_cut
 from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.records import FloatArray, PseudoText, Rewrite, TermName
 from cvsi_db.search.compile.references import SeenImage
-
-if TYPE_CHECKING:
-    from cvsi_db.models.protocols import Encoder, Phi
 
 NO_DIRECTION = 1e-4
 """Means of unit vectors that lie closer than this differ by rounding alone."""
@@ -58,7 +55,7 @@ def embed(many: Sequence[Parts], encoder: Encoder, phi: Phi | None) -> list[dict
     images = _image_embeddings(pictures, encoder)
     raw = iter(images)
     # phi reads embeddings as the encoder gives them, before they are normalised.
-    pseudos = [_pseudo_text(list(islice(raw, len(_pictures(parts)))), parts, phi) for parts in many]
+    pseudos = [_pseudo_text(list(islice(raw, len(_pictures(parts)))), parts, encoder, phi) for parts in many]
     texts = [text for parts, pseudo in zip(many, pseudos, strict=True) for text in _texts(parts, pseudo)]
     embedded = normalise(encoder.encode_texts(texts), len(texts)) if texts else _NONE
     image_rows = iter(normalise(np.stack(images), len(pictures)) if pictures else _NONE)
@@ -69,11 +66,41 @@ def embed(many: Sequence[Parts], encoder: Encoder, phi: Phi | None) -> list[dict
     ]
 
 
-def pseudo_sentence(edit_text: str, added_objects: str) -> str:
-    """The sentence whose `$` becomes the pseudo-token (CVSI, the visual branch)."""
-    added = normalise_text(added_objects)
+def pseudo_sentence(edit_text: str, added_objects: str, encoder: Encoder | None = None) -> str:
+    """The sentence whose `$` becomes the pseudo-token (CVSI, the visual branch).
+
+    Where it is longer than the `encoder` reads, the edit loses its last words rather than the sentence its objects.
+    """
+    edit, added = normalise_text(edit_text), normalise_text(added_objects)
     addition = f" And the photo should have {added}." if added else ""
-    return f"a photo of $ that {normalise_text(edit_text)}.{addition}"
+    sentence = f"a photo of $ that {edit}.{addition}"
+    while encoder and edit and (cut := words_cut(encoder, [sentence])[0]):
+        edit = normalise_text(" ".join(edit.split()[:-cut]))
+        sentence = f"a photo of $ that {edit}.{addition}"
+    return sentence
+
+
+def cut_warnings(
+    parts: Parts, embedded: Mapping[TermName, Embedded], weights: Mapping[TermName, float], encoder: Encoder
+) -> Iterator[str]:
+    """A line for each kind of text in a term with a weight of which the text tower reads only the beginning."""
+    rewrite, used = parts.rewrite, {name for name in embedded if weights.get(name)}
+    kinds: list[tuple[set[TermName], str, Sequence[str]]] = [({"negative"}, "a negative text", parts.negative)]
+    if rewrite:
+        kinds.append(({"edited_captions", "edit_direction"}, "an edited caption", rewrite.edited_captions))
+        kinds.append(({"objects"}, "the added objects", [rewrite.added_objects]))
+    for names, what, texts in kinds:
+        cuts = words_cut(encoder, texts) if names & used else []
+        if longest := max(cuts, default=0):
+            total = len(texts[cuts.index(longest)].split())
+            yield f"the text model reads only {total - longest} of the {total} words of {what}: make the text shorter"
+    sentence = embedded["pseudo_token"].text if "pseudo_token" in used else None
+    if rewrite and sentence:
+        whole = pseudo_sentence(parts.edit_text or "", rewrite.added_objects)
+        if left_out := len(whole.split()) - len(sentence.split()) + words_cut(encoder, [sentence])[0]:
+            total = len((parts.edit_text or "").split())
+            read = f"only {max(total - left_out, 0)} of the {total} words of the edit text"
+            yield f"pseudo_token: the text model reads {read}: make it shorter"
 
 
 def normalise_text(text: str) -> str:
@@ -103,10 +130,11 @@ def _pictures(parts: Parts) -> list[SeenImage]:
     return [*([] if parts.reference is None else [parts.reference]), *parts.liked, *parts.unliked]
 
 
-def _pseudo_text(images: Sequence[FloatArray], parts: Parts, phi: Phi | None) -> PseudoText | None:
+def _pseudo_text(images: Sequence[FloatArray], parts: Parts, encoder: Encoder, phi: Phi | None) -> PseudoText | None:
     if phi is None or parts.rewrite is None or parts.reference is None:
         return None
-    return PseudoText(pseudo_sentence(parts.edit_text or "", parts.rewrite.added_objects), phi(images[0][None])[0])
+    sentence = pseudo_sentence(parts.edit_text or "", parts.rewrite.added_objects, encoder)
+    return PseudoText(sentence, phi(images[0][None])[0])
 
 
 def _texts(parts: Parts, pseudo: PseudoText | None) -> list[str | PseudoText]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,6 +77,52 @@ def test_an_edit_that_changes_no_caption_has_no_direction(context: SearchContext
 def test_the_pseudo_sentence_is_tidy() -> None:
     assert pseudo_sentence("  has a hat!  ", "") == "a photo of $ that has a hat."
     assert pseudo_sentence("has\na hat", "a hat.") == "a photo of $ that has a hat. And the photo should have a hat."
+
+
+class ShortSighted(FakeEncoder):
+    """Reads 20 words."""
+
+    def words_cut(self, texts: Sequence[str]) -> list[int]:
+        return [max(0, len(text.split()) - 20) for text in texts]
+
+
+def test_a_sentence_too_long_for_the_text_tower_keeps_its_added_objects() -> None:
+    edit = " ".join(f"word{number}" for number in range(30))
+    sentence = pseudo_sentence(edit, "a hat", ShortSighted())
+    assert len(sentence.split()) == 20
+    assert sentence.startswith("a photo of $ that word0 word1 ")
+    assert sentence.endswith("word6 word7. And the photo should have a hat.")
+    assert pseudo_sentence("has a hat", "a hat", ShortSighted()) == pseudo_sentence("has a hat", "a hat")
+
+
+def test_what_the_text_tower_does_not_read_is_a_warning(context: SearchContext) -> None:
+    context = replace(context, models=replace(context.models, encoder=ShortSighted()))
+    edit = " ".join(["with a hat", *(f"word{number}" for number in range(60))])
+
+    def warned(**options: Any) -> list[str]:
+        found = compile_query(ComposedQuery(make_picture(), edit, **options), context).warnings
+        return [warning for warning in found if "the text model reads" in warning]
+
+    # "a photo of $ that" is 5 words; the fake rewriter takes all of the edit but "with" for the objects
+    assert warned(rank="1*pseudo_token") == [
+        "pseudo_token: the text model reads only 0 of the 63 words of the edit text: make it shorter"
+    ]
+    assert warned(rank="1*edited_captions") == [
+        "the text model reads only 20 of the 67 words of an edited caption: make the text shorter"
+    ]
+    assert warned(rank="1*image") == []
+    assert warned(rank="1*image - 0.5*negative", negative=(edit,)) == [
+        "the text model reads only 20 of the 63 words of a negative text: make the text shorter"
+    ]
+
+
+def test_the_warning_says_how_much_of_the_edit_stands_in_the_pseudo_sentence(context: SearchContext) -> None:
+    context = replace(context, models=replace(context.models, encoder=ShortSighted()))
+    query = ComposedQuery(make_picture(), " ".join(["word"] * 61), rank="1*pseudo_token")
+    compiled = compile_query(query, context)
+    assert "pseudo_token: the text model reads only 15 of the 61 words of the edit text: make it shorter" in (
+        compiled.warnings
+    )
 
 
 def test_a_text_alone_touches_no_image_and_no_captioner(
