@@ -1,7 +1,7 @@
 """Search: composed queries in, their hits out; the five stages in order.
 
 `compile_queries` runs the models, `build_plan` decides how, `run_plans` reads the store, `rerank` scores exactly,
-`present` turns rankings into hits. The stages load on first use, because two of them bring torch.
+`present_rankings` turns rankings into hits. The stages load on first use, because two of them bring torch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from cvsi_db.errors import ImageGoneError
 from cvsi_db.records import CompiledQuery, ComposedQuery
 from cvsi_db.search.plan.nodes import Strategy
-from cvsi_db.search.result import Hit, SearchResult
+from cvsi_db.search.result import Hit, SearchResult, present_rankings
 from cvsi_db.search.run.resident_matrix import Resident
 
 if TYPE_CHECKING:
@@ -77,7 +77,6 @@ def search_many(queries: Sequence[ComposedQuery], context: SearchContext) -> lis
 def _answer(compiled: Sequence[CompiledQuery], context: SearchContext, watch: Stopwatch) -> list[SearchResult]:
     from cvsi_db.search.plan.build import build_plan
     from cvsi_db.search.plan.strategies import facts_about, gather_facts
-    from cvsi_db.search.present.hits import present
     from cvsi_db.search.run.executor import run_plans
     from cvsi_db.search.run.rerank import rerank
 
@@ -96,7 +95,7 @@ def _answer(compiled: Sequence[CompiledQuery], context: SearchContext, watch: St
         executed.append(ran.plan)
     resident.count(facts.version, len(compiled))
     with watch("present"):
-        presented = present(rankings, compiled, store)
+        presented = present_rankings(rankings, compiled, store)
     timings = watch.timings_ms(len(compiled))
     return [
         SearchResult(hits, compiled=of, plan=plan, timings_ms=timings, warnings=of.warnings, pool=pool)

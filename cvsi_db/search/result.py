@@ -1,8 +1,8 @@
 """The result of a search: its hits, what led to them, and the same images in the order of other weights.
 
-A ranking and the metadata of its images make a pool, a pool makes the hits that a query shows. A result keeps its pool,
-so that it can be reranked without a model call or a table scan; the reranked result says when an image outside the pool
-may belong among its hits.
+`present_rankings` makes a pool of a ranking and the metadata of its images, and a pool makes the hits that a query shows. A
+result keeps its pool, so that it can be reranked without a model call or a table scan; the reranked result says when an
+image outside the pool may belong among its hits.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,12 @@ from cvsi_db.query.weights import check_weights, choose_weights, weights_of
 from cvsi_db.records import CompiledQuery, ComposedQuery, FloatArray, Term, TermName
 from cvsi_db.search.plan.nodes import TopK
 from cvsi_db.search.score_gap import clear_gap
+
+if TYPE_CHECKING:
+    from cvsi_db.store.images import Store
+
+METADATA = ("path", "folder", "name", "width", "height", "captions")
+"""The columns a hit carries."""
 
 LONGEST = 1.001
 """The longest that a stored vector is: a unit vector after rounding to float16, which adds at most 2^-11 of it."""
@@ -166,6 +172,25 @@ class SearchResult(list[Hit]):
             warnings=(*compiled.warnings, *missing),
             pool=self.pool,
         )
+
+
+def present_rankings(
+    rankings: Sequence[Ranking], compiled: Sequence[CompiledQuery], store: Store
+) -> list[tuple[list[Hit], Pool]]:
+    """The hits of each ranking, and all it ranks, to be reranked; one look-up brings the metadata of all.
+
+    A ranking begins at the very best image: `offset` and the cut-offs are applied here. Raises ImageGoneError when an
+    image was removed in the meantime.
+    """
+    image_ids = list(dict.fromkeys(image_id for ranking in rankings for image_id in ranking.image_ids))
+    rows = store.take(image_ids, METADATA).to_pylist() if image_ids else []
+    metadata = dict(zip(image_ids, rows, strict=True))
+    presented = []
+    for ranking, of in zip(rankings, compiled, strict=True):
+        complete = len(ranking.image_ids) < of.logical.k
+        pool = Pool(ranking, tuple(metadata[image_id] for image_id in ranking.image_ids), complete)
+        presented.append((pool.hits(of.query), pool))
+    return presented
 
 
 def outside_bound(old: FloatArray, new: FloatArray, floor: float) -> float:

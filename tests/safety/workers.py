@@ -21,7 +21,6 @@ from cvsi_db.gallery import Gallery
 from cvsi_db.ingest import commit_thread, load, read_bytes
 from cvsi_db.search.compile import compiler  # noqa: F401  a search imports them late
 from cvsi_db.search.plan import build  # noqa: F401  a search imports them late
-from cvsi_db.search.present import hits  # noqa: F401  a search imports them late
 from cvsi_db.search.run import executor, rerank  # noqa: F401  a search imports them late
 from cvsi_db.store.catalog import GalleryInfo
 from cvsi_db.store.folder import create_gallery_folder, is_gallery, open_gallery_folder

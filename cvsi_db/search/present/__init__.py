@@ -1,1 +1,1 @@
-"""From a ranking to what people and programs read: hits, JSON, an explanation, a page, an Arrow table."""
+"""From a result to what people and programs read: JSON, an explanation, a page, an Arrow table."""

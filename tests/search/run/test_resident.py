@@ -17,9 +17,8 @@ from cvsi_db.records import Column, ComposedQuery, Term
 from cvsi_db.search import SearchContext, search, search_many
 from cvsi_db.search.plan.nodes import format_plan
 from cvsi_db.search.plan.strategies import BUDGET_MB, gather_facts, memory_budget
-from cvsi_db.search.run import exact_scan, query_matrix
-from cvsi_db.search.run.exact_scan import find_rows
-from cvsi_db.search.run.query_matrix import Request
+from cvsi_db.search.run import exact_scan
+from cvsi_db.search.run.exact_scan import Request, find_rows
 from cvsi_db.search.run.rerank import mix
 from cvsi_db.search.run.resident_matrix import Resident, ResidentMatrix, load_matrix
 from cvsi_db.store.arrow_rows import matrix
@@ -238,7 +237,7 @@ def best_rows(resident: ResidentMatrix, request: Request) -> set[int]:
 def test_the_rows_in_question_hold_the_best(
     count: int, kind: str, spread: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(query_matrix, "_has_bfloat16", lambda: kind == "bfloat16")
+    monkeypatch.setattr(exact_scan, "_has_bfloat16", lambda: kind == "bfloat16")
     monkeypatch.setattr(exact_scan, "DEVICE_ROWS", 3000)
     resident = crowded(5000, spread)
     if kind == "device":  # where rows are float32
