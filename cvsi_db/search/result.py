@@ -1,8 +1,8 @@
 """The result of a search: its hits, what led to them, and the same images in the order of other weights.
 
-`present_rankings` makes a pool of a ranking and the metadata of its images, and a pool makes the hits that a query shows. A
-result keeps its pool, so that it can be reranked without a model call or a table scan; the reranked result says when an
-image outside the pool may belong among its hits.
+`present_rankings` makes a pool of a ranking and the metadata of its images, and a pool makes the hits that a query
+shows. A result keeps its pool, so that it can be reranked without a model call or a table scan; the reranked result
+says when an image outside the pool may belong among its hits.
 """
 
 from __future__ import annotations

@@ -82,8 +82,8 @@ def mix(columns: Sequence[Column], vectors: Mapping[ColumnName, FloatArray]) -> 
 
 def unit_scales(vectors: FloatArray) -> FloatArray:
     """(...,) float32: what each vector (..., dim) is multiplied by to be of length 1; 0 for a zero vector."""
-    lengths = np.sqrt(np.vecdot(vectors, vectors))
-    return np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    lengths: FloatArray = np.sqrt(np.vecdot(vectors, vectors))
+    return np.divide(np.float32(1), lengths, out=np.zeros_like(lengths), where=lengths > 0)
 
 
 def _weights(terms: Sequence[Term]) -> FloatArray:

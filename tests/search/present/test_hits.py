@@ -13,8 +13,9 @@ from cvsi_db.search.plan.nodes import EXACT, Strategy
 from cvsi_db.search.present.explain import explain_text
 from cvsi_db.search.present.json import to_json
 from cvsi_db.search.score_gap import clear_gap
+from cvsi_db.store.arrow_rows import matrix
 from tests.fakes import FakeEncoder, make_picture
-from tests.search.conftest import assert_exact, brute_force, fill, random_vectors
+from tests.search.conftest import assert_exact, brute_force, fill, random_vectors, with_caption_means
 
 
 def test_a_search_end_to_end_is_exact_and_its_contributions_sum_to_the_score(context: SearchContext) -> None:
@@ -125,6 +126,23 @@ def test_examples_show_in_json_and_explain_only_where_there_are_some(context: Se
     assert "branch examples\n  +0.3 · liked\n      1 picture\n  -0.5 · negative\n      a dark tree\n" in text
     searched = explain_text(search(result.compiled.query, replace(context, strategy="branches")))
     assert "VectorSearch examples × image_vector" in searched
+
+
+@pytest.mark.parametrize("strategy", EXACT)
+def test_the_fashioniq_preset_takes_caption_means_at_unit_length(context: SearchContext, strategy: Strategy) -> None:
+    fill(context.store, with_caption_means(random_vectors(250, seed=4)))
+    query = ComposedQuery(make_picture(), "with a hat", k=5, preset="fashioniq")
+    result = search(query, replace(context, strategy=strategy))
+    terms = {term.name: term.vector for term in result.compiled.logical.terms}
+    wanted = 0.2 * terms["edited_captions"] + 0.6 * terms["pseudo_token"] + 0.2 * terms["image"]
+    table = context.store.scan(["image_id", "image_vector", "caption_vector"])
+    images, means = matrix(table, "image_vector"), matrix(table, "caption_vector")
+    scores = (0.9 * images + 0.1 * means / np.linalg.norm(means, axis=1, keepdims=True)) @ wanted
+    best = np.argsort(-scores)[:5]
+    assert [hit.image_id for hit in result] == [table["image_id"][int(place)].as_py() for place in best]
+    np.testing.assert_allclose([hit.score for hit in result], scores[best], atol=1e-6)
+    assert np.abs(scores[best] - ((0.9 * images + 0.1 * means) @ wanted)[best]).max() > 1e-3
+    assert "γ 0.1, captions at unit length)" in explain_text(result)
 
 
 @pytest.mark.parametrize("strategy", EXACT)
