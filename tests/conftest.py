@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def python_handles_ctrl_c() -> Iterator[None]:
     """Ctrl-C interrupts the tests and the processes they start, also where the tests were started with it ignored.
 
-    `make test &` in a script does that, and so do some CI runners. A started process inherits an ignored signal, but not
-    a handler, in whose place it has the default.
+    `make test &` in a script does that, and so do some CI runners. A started process inherits that a signal is ignored,
+    but not a handler: it begins with the default one.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield

@@ -41,22 +41,15 @@ def _transform(mode: str, data: bytes) -> ImageCmsTransform | None:
     try:
         profile = ImageCms.ImageCmsProfile(BytesIO(data))
         source = _MODES.get(profile.profile.xcolor_space.strip(), "")
-        if not _fits(mode, source) or profile.profile.device_class not in _CLASSES or _is_srgb(profile, source):
+        fits = mode == source or (mode, source) == ("L", "RGB")  # grey pixels are RGB ones, too
+        if not fits or profile.profile.device_class not in _CLASSES:
             return None
+        if source == "RGB" and (profile.profile.profile_description or "").strip().startswith("sRGB"):
+            return None  # as most profiles are: applying it costs time and rounding, and changes nothing
         transform = ImageCms.ImageCmsTransform(profile, _srgb(), source, "RGB", ImageCms.Intent.PERCEPTUAL)
         return transform if _is_sane(transform, source) else None
     except Exception:  # lcms raises many kinds of error for a broken profile
         return None
-
-
-def _fits(mode: str, source: str) -> bool:
-    """Whether pixels of `mode` are described by a profile for `source`; grey pixels are RGB ones, too."""
-    return mode == source or (mode, source) == ("L", "RGB")
-
-
-def _is_srgb(profile: ImageCmsProfile, source: str) -> bool:
-    """Whether it is sRGB's own profile, as most are: applying it costs time and rounding, and changes nothing."""
-    return source == "RGB" and (profile.profile.profile_description or "").strip().startswith("sRGB")
 
 
 def _is_sane(transform: ImageCmsTransform, source: str) -> bool:

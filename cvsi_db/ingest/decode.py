@@ -78,8 +78,10 @@ def _picture(image: Image, image_id: str | None, size: tuple[int, int]) -> Pictu
     metadata = read_metadata(image)  # only now: a TIFF turns itself while it loads
     pixels = upright(reduced(image), metadata.orientation)
     width, height = size if metadata.orientation < 5 else size[::-1]
+    if image_id is None:
+        image_id = hashlib.sha256(f"pixels {pixels.mode} {pixels.size} ".encode() + pixels.tobytes()).hexdigest()
     return Picture(
-        image_id=image_id or _pixels_id(pixels),
+        image_id=image_id,
         image=pixels,
         format=(image.format or "pixels").lower(),
         width=width,
@@ -90,7 +92,3 @@ def _picture(image: Image, image_id: str | None, size: tuple[int, int]) -> Pictu
         longitude=metadata.longitude,
         tags=metadata.tags,
     )
-
-
-def _pixels_id(image: Image) -> str:
-    return hashlib.sha256(f"pixels {image.mode} {image.size} ".encode() + image.tobytes()).hexdigest()

@@ -73,15 +73,13 @@ def _xmp(image: Image) -> Element:
     block = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
     if len(block) <= MAX_XMP_BYTES:
         with suppress(ElementTree.ParseError, ValueError, LookupError):
-            text = (block if isinstance(block, str) else _decoded(block)).strip("\0 \r\n\t\ufeff")
+            if isinstance(block, bytes):  # UTF-8, or UTF-16 with a byte-order mark (part 1, 7.1)
+                is_utf16 = block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+                block = block.decode("utf-16" if is_utf16 else "utf-8")
+            text = block.strip("\0 \r\n\t\ufeff")
             if "<!DOCTYPE" not in text and "<!ENTITY" not in text:  # in XML these are case-sensitive
                 return ElementTree.fromstring(text)
     return Element("none")
-
-
-def _decoded(block: bytes) -> str:
-    """The block as text: XMP is UTF-8, or UTF-16 with a byte-order mark (part 1, 7.1)."""
-    return block.decode("utf-16" if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8")
 
 
 def _items(xmp: Element, name: str) -> Iterator[str]:
@@ -102,20 +100,16 @@ def _xmp_dates(xmp: Element) -> Iterator[str]:
 
 def _iptc(image: Image, field: tuple[int, int]) -> Iterator[str]:
     """The values of one field: UTF-8 if they are, else Latin-1, which any bytes are."""
-    for value in _iptc_fields(image, field):
-        try:
-            yield value.decode("utf-8")
-        except UnicodeDecodeError:
-            yield value.decode("latin-1")
-
-
-def _iptc_fields(image: Image, field: tuple[int, int]) -> list[bytes]:
     from PIL import IptcImagePlugin
 
     found: Any = None
     with suppress(Exception):  # a broken block of metadata, of which there are many kinds
         found = (IptcImagePlugin.getiptcinfo(image) or {}).get(field)  # type: ignore[arg-type]  # any image will do
-    return [value for value in (found if isinstance(found, list) else [found]) if value]
+    for value in filter(None, found if isinstance(found, list) else [found]):
+        try:
+            yield value.decode("utf-8")
+        except UnicodeDecodeError:
+            yield value.decode("latin-1")
 
 
 def _iptc_dates(image: Image) -> Iterator[str]:

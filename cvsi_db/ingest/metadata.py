@@ -41,25 +41,22 @@ class Metadata:
 
 def read_metadata(image: Image) -> Metadata:
     """What the image's EXIF, IPTC and XMP say; the image must be loaded, since some formats hold it at their end."""
-    exif = _exif(image)
+    from PIL.Image import Exif
+
+    try:
+        exif = image.getexif()
+    except Exception:  # broken metadata is common, and no reason to refuse the image
+        exif = Exif()
+    orientation = _value(exif, _ORIENTATION)
     latitude, longitude = _place(_directory(exif, _GPS_IFD))
     return Metadata(
-        orientation=_orientation(exif),
+        orientation=orientation if isinstance(orientation, int) and orientation in range(1, 9) else 1,
         taken_at=_taken_at(_directory(exif, _EXIF_IFD)) or date_created(image),
         camera=_camera(exif),
         latitude=latitude,
         longitude=longitude,
         tags=keywords(image),
     )
-
-
-def _exif(image: Image) -> Exif:
-    from PIL.Image import Exif
-
-    try:
-        return image.getexif()
-    except Exception:  # broken metadata is common, and no reason to refuse the image
-        return Exif()
 
 
 def _directory(exif: Exif, tag: int) -> Mapping[int, Any]:
@@ -75,11 +72,6 @@ def _value(tags: Any, tag: int) -> Any:
         return tags.get(tag)
     except Exception:  # as above
         return None
-
-
-def _orientation(exif: Exif) -> int:
-    value = _value(exif, _ORIENTATION)
-    return value if isinstance(value, int) and value in range(1, 9) else 1
 
 
 def _taken_at(details: Mapping[int, Any]) -> str | None:

@@ -55,7 +55,9 @@ def open_image(data: bytes, where: str) -> Image:
     image = Pillow.open(BytesIO(data), formats=(kind,))
     image.format = kind  # Pillow says MPO for a JPEG of several images
     check_size(image, where)
-    _check_scans(image, data, where)
+    # FF DA begins a scan of a JPEG, and occurs nowhere in one.
+    if image.info.get("progressive") and data.count(b"\xff\xda") * image.width * image.height > MAX_WORK:
+        raise ImageError(where, "damaged (too many scans for its size)")
     return image
 
 
@@ -118,12 +120,6 @@ def _too_large(where: str, pixels: int | None) -> ImageError:
 def _one_line(error: Exception) -> str:
     text = "".join(char if char.isprintable() else " " for char in str(error))
     return " ".join(text.split())[:200] or type(error).__name__
-
-
-def _check_scans(image: Image, data: bytes, where: str) -> None:
-    """Raise ImageError for a progressive JPEG that takes too long: FF DA begins a scan, and occurs nowhere in one."""
-    if image.info.get("progressive") and data.count(b"\xff\xda") * image.width * image.height > MAX_WORK:
-        raise ImageError(where, "damaged (too many scans for its size)")
 
 
 def _silence_libraries() -> None:

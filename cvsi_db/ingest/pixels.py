@@ -94,7 +94,9 @@ def _grey(image: Image) -> Image:
     for top, values in _bands(image):
         band = (values - low) / max(high - low, 1e-12) * 255
         scaled.paste(Pillow.fromarray(band.round().clip(0, 255).astype(np.uint8)), (0, top))
-    return Pillow.eval(scaled, lambda value: 255 - value) if _is_negative(image) else scaled
+    # In such a TIFF 0 is white (TIFF 6.0, PhotometricInterpretation); Pillow handles that for 8 bits only.
+    is_negative = _tag(image, _PHOTOMETRIC, None) == _WHITE_IS_ZERO
+    return Pillow.eval(scaled, lambda value: 255 - value) if is_negative else scaled
 
 
 def _range_of(image: Image) -> tuple[float, float]:
@@ -116,11 +118,6 @@ def _bands(image: Image) -> Iterator[tuple[int, Any]]:
     for top in range(0, image.height, rows):
         band = image.crop((0, top, image.width, min(top + rows, image.height)))
         yield top, np.nan_to_num(np.asarray(band, dtype=np.float64), posinf=0, neginf=0)
-
-
-def _is_negative(image: Image) -> bool:
-    """Whether in a TIFF 0 is white (TIFF 6.0, PhotometricInterpretation); Pillow handles that for 8 bits only."""
-    return bool(_tag(image, _PHOTOMETRIC, None) == _WHITE_IS_ZERO)
 
 
 def _tag(image: Image, tag: int, default: Any) -> Any:

@@ -48,11 +48,11 @@ class Scan:
 
     def covers(self, path: str) -> bool:
         """Whether this scan can tell that `path` does not exist: it is in a folder that was walked."""
-        looked, lost = self._beginnings
-        return path.startswith(looked) and not path.startswith(lost)
+        walked, lost = self._prefixes
+        return path.startswith(walked) and not path.startswith(lost)
 
     @cached_property
-    def _beginnings(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _prefixes(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return _inside(self.folders), _inside(lost.path for lost in self.lost)
 
 
@@ -146,7 +146,12 @@ def _compared(found: Mapping[str, Seen], files: Mapping[str, SourceFile], known:
     unchanged: list[SourceFile] = []
     for path in sorted(found):
         before = files.get(path)
-        if before is not None and _is_unchanged(found[path], before, known):
+        if (
+            before is not None
+            and (before.size_bytes, before.mtime_ns) == found[path][1:]
+            and before.state == "ok"
+            and before.image_id in known
+        ):
             unchanged.append(before)
         else:
             pending.append(FoundFile(Path(path), *found[path][1:]))
@@ -156,8 +161,3 @@ def _compared(found: Mapping[str, Seen], files: Mapping[str, SourceFile], known:
         if not is_settled(file) and path not in found and scan.covers(path) and is_gone(path)
     ]
     return replace(scan, pending=tuple(pending), unchanged=tuple(unchanged), gone=tuple(gone))
-
-
-def _is_unchanged(file: Seen, before: SourceFile, known: Collection[str]) -> bool:
-    same = (before.size_bytes, before.mtime_ns) == file[1:]
-    return same and before.state == "ok" and before.image_id in known

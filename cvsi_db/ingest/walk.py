@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from operator import attrgetter
 
 from cvsi_db.ingest.formats import HEAD_BYTES, RAW_SUFFIXES, SUFFIXES, sniff
@@ -60,9 +61,15 @@ class Walk:
         suffix = os.path.splitext(entry.name)[1].lower()
         if suffix in SUFFIXES or self._is_known(entry.path):
             return True
-        if not _is_file(entry):  # opening a pipe would wait forever
+        try:
+            if not entry.is_file():  # opening a pipe would wait forever
+                return False
+        except OSError:  # a link to itself
             return False
-        found = suffix not in RAW_SUFFIXES and _begins_as_image(entry.path)
+        found = False
+        if suffix not in RAW_SUFFIXES:
+            with suppress(OSError), open(entry.path, "rb", buffering=0) as file:
+                found = sniff(file.read(HEAD_BYTES)) is not None
         self.skipped += not found
         return found
 
@@ -92,23 +99,8 @@ def _seen(entry: os.DirEntry[str]) -> Seen:
     return entry.path, status.st_size, status.st_mtime_ns
 
 
-def _begins_as_image(path: str) -> bool:
-    try:
-        with open(path, "rb", buffering=0) as file:
-            return sniff(file.read(HEAD_BYTES)) is not None
-    except OSError:
-        return False
-
-
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a link to itself
-        return False
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_file()
-    except OSError:
         return False

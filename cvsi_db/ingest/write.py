@@ -9,7 +9,7 @@ and every step may be repeated.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -59,7 +59,9 @@ class Writer:
         `vectors` and `captions` hold those of every picture in the batch, by image_id. Raises what the store and the
         catalog raise; the batch is then not recorded, and the next ingest does it again.
         """
-        rows = self._rows_touched_by(batch.files)
+        before = (self.files.get(str(read.file.path)) for read in batch.files)
+        left = {file.image_id for file in before if file is not None and file.image_id is not None}
+        rows = self._rows(left | {read.image_id for read in batch.files})
         rows |= {
             read.image_id: new_row(read.file, read.picture, vectors[read.image_id], captions[read.image_id])
             for read in batch.files
@@ -78,7 +80,10 @@ class Writer:
         Unchanged files get their tags, gone ones are recorded as missing; with `prune` the removed images under the
         scanned folders are deleted.
         """
-        self._tag(found.unchanged)
+        if self._tags:
+            for chunk in _chunks(sorted({file.image_id for file in found.unchanged if file.image_id is not None})):
+                rows = self._rows(chunk)
+                self._write_rows(rows, {image_id: row.paths for image_id, row in rows.items()}, {}, tagged=rows)
         return IngestSummary(
             unchanged=len(found.unchanged),
             skipped=found.skipped,
@@ -108,12 +113,6 @@ class Writer:
             for image_id in chunk:
                 del self._removed[image_id]
         return len(covered)
-
-    def _tag(self, files: Sequence[SourceFile]) -> None:
-        ids = sorted({file.image_id for file in files if file.image_id is not None}) if self._tags else []
-        for chunk in _chunks(ids):
-            rows = self._rows(chunk)
-            self._write_rows(rows, {image_id: row.paths for image_id, row in rows.items()}, {}, tagged=rows)
 
     def _place(self, read: ReadFile, paths: dict[str, tuple[str, ...]], records: dict[str, SourceFile]) -> Outcome:
         """Put a file's path into the row of its content, in place of one that is gone, if any."""
@@ -147,11 +146,6 @@ class Writer:
                 records[path] = _source_file(failed.file, image_id, failed.reason)
         return records
 
-    def _rows_touched_by(self, files: Sequence[ReadFile]) -> dict[str, ImageRow]:
-        before = (self.files.get(str(read.file.path)) for read in files)
-        left = {file.image_id for file in before if file is not None and file.image_id is not None}
-        return self._rows(left | {read.image_id for read in files})
-
     def _rows(self, image_ids: Collection[str]) -> dict[str, ImageRow]:
         """The rows of those images that have one, in either table."""
         shown = self._shown.intersection(image_ids)
@@ -179,14 +173,11 @@ class Writer:
         self._store.bring_back(back)
         self._store.update(old)
         self._store.remove(list(empty.values()))
-        self._note(placed_rows.keys(), empty)
-
-    def _note(self, placed_ids: Set[str], empty: Mapping[str, ImageRow]) -> None:
-        """Remember what was written; the sets change in place, since the loading threads look into them."""
-        self.known.update(placed_ids)
-        self._shown.update(placed_ids)
+        # The sets change in place, since the loading threads look into them.
+        self.known.update(placed_rows)
+        self._shown.update(placed_rows)
         self._shown.difference_update(empty)
-        for image_id in placed_ids & self._removed.keys():
+        for image_id in placed_rows.keys() & self._removed.keys():
             del self._removed[image_id]
         self._removed.update({image_id: row.path for image_id, row in empty.items()})
 

@@ -76,7 +76,9 @@ def find_duplicates(
     started = time.monotonic()
     with TemporaryFile() as scratch:
         images = _unload(store, scratch)
-        groups, nearest = _compare(_mapped(scratch, len(images), store.dim), threshold, on_progress)
+        shape = (len(images), store.dim)
+        vectors = np.memmap(scratch, np.float16, "r", shape=shape) if len(images) else np.zeros(shape, np.float16)
+        groups, nearest = _compare(vectors, threshold, on_progress)
     near = [_lookalikes(images, members, nearest) for members in groups.members()]
     return Duplicates(
         threshold=threshold,
@@ -124,11 +126,6 @@ def _unload(store: Store, scratch: IO[bytes]) -> pa.Table:
     return pa.Table.from_batches(parts) if parts else pa.table({name: pa.array([]) for name in _COLUMNS})
 
 
-def _mapped(scratch: IO[bytes], rows: int, dim: int) -> npt.NDArray[np.float16]:
-    """(rows, dim): the embeddings in the file, read on access."""
-    return np.memmap(scratch, np.float16, "r", shape=(rows, dim)) if rows else np.zeros((0, dim), np.float16)
-
-
 def _compare(
     vectors: npt.NDArray[np.float16], threshold: float, on_progress: Callable[[int, int], None] | None
 ) -> tuple[Groups, FloatArray]:
@@ -141,22 +138,17 @@ def _compare(
             cosines = upper @ _unit(vectors[left : left + BLOCK]).T
             if left == top:
                 np.fill_diagonal(cosines, 0)
-            _note(cosines, threshold, top, left, groups, nearest)
+            near = cosines >= threshold - SLACK
+            for row in np.flatnonzero(near.any(axis=1)):
+                columns = np.flatnonzero(near[row])
+                found = cosines[row, columns]
+                nearest[top + row] = max(nearest[top + row], found.max())
+                nearest[left + columns] = np.maximum(nearest[left + columns], found)
+                groups.join(np.append(left + columns, top + row))
             done += cosines.size if left > top else cosines.size // 2
             if on_progress:
                 on_progress(done, rows * rows // 2)
     return groups, nearest
-
-
-def _note(cosines: FloatArray, threshold: float, top: int, left: int, groups: Groups, nearest: FloatArray) -> None:
-    """Join the rows of a block's near pairs; the block's upper left corner is row `top`, column `left`."""
-    near = cosines >= threshold - SLACK
-    for row in np.flatnonzero(near.any(axis=1)):
-        columns = np.flatnonzero(near[row])
-        found = cosines[row, columns]
-        nearest[top + row] = max(nearest[top + row], found.max())
-        nearest[left + columns] = np.maximum(nearest[left + columns], found)
-        groups.join(np.append(left + columns, top + row))
 
 
 def _unit(vectors: npt.NDArray[np.float16]) -> FloatArray:

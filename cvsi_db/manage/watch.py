@@ -122,7 +122,11 @@ class _Ingester:
         self.listener.on_ingest(roots, summary)
         failures = {failure.path: f"skipped {failure.path}: {failure.reason}" for failure in summary.errors}
         failures |= {lost.path: f"{lost.path}: {lost.reason}" for lost in summary.lost}
-        seen = [about for about in self.told if about == "gallery" or _is_in(about, roots)]
+        seen = [
+            about
+            for about in self.told
+            if about == "gallery" or any(Path(about).is_relative_to(root) for root in roots)
+        ]
         for about in set(seen) - failures.keys():
             del self.told[about]
         for about, line in failures.items():
@@ -137,10 +141,6 @@ class _Ingester:
     def _progress(self, _now: IngestProgress) -> None:
         if self.stop.is_set():
             raise _StopError
-
-
-def _is_in(path: str, roots: Sequence[Path]) -> bool:
-    return any(Path(path).is_relative_to(root) for root in roots)
 
 
 # --- what changes -----------------------------------------------------------------------------------------------

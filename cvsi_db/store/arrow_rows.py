@@ -90,18 +90,18 @@ def _batch(
     repeated = [key for key, times in Counter(keys).items() if times > 1]
     if repeated:
         raise GalleryError(f"{repeated[0]!r} is in one batch more than once: merge its rows before they are written")
-    arrays = [_array(columns[field.name], field, keys, zeros.get(field.name, ())) for field in schema]
+    arrays = []
+    for field in schema:
+        values = columns[field.name]
+        if not pa.types.is_fixed_size_list(field.type):
+            arrays.append(pa.array(values, field.type))
+            continue
+        dim, may_be_zero = field.type.list_size, zeros.get(field.name, ())
+        for key, vector in zip(keys, values, strict=True):
+            check_vector(vector, dim, f"the {field.name} of {key!r}", may_be_zero=key in may_be_zero)
+        flat = np.asarray(values, np.float16).reshape(-1)
+        arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float16()), dim))
     return pa.table(arrays, schema=schema)
-
-
-def _array(values: Sequence[Any], field: pa.Field, keys: Sequence[str], zeros: Collection[str]) -> pa.Array:
-    if not pa.types.is_fixed_size_list(field.type):
-        return pa.array(values, field.type)
-    dim = field.type.list_size
-    for key, vector in zip(keys, values, strict=True):
-        check_vector(vector, dim, f"the {field.name} of {key!r}", may_be_zero=key in zeros)
-    flat = np.asarray(values, np.float16).reshape(-1)
-    return pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float16()), dim)
 
 
 def _moment(text: str, image_id: str) -> datetime:

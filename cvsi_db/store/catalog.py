@@ -154,7 +154,16 @@ class Catalog:
         """The last ingests, newest first."""
         with self._session() as session:
             rows = session.exec(select(IngestRunTable).order_by(col(IngestRunTable.run_id).desc()).limit(limit))
-            return [_run(row) for row in rows]
+            return [
+                IngestRun(
+                    cast(int, row.run_id),
+                    tuple(row.roots),
+                    row.started_at,
+                    row.finished_at,
+                    _summary(row.summary) if row.summary else None,
+                )
+                for row in rows
+            ]
 
     def was_cut_short(self) -> bool:
         """Whether the last ingest has not finished."""
@@ -241,7 +250,10 @@ class Catalog:
             with Session(self._engine) as session, session.begin():
                 yield session
         except DBAPIError as error:
-            raise GalleryError(f"cannot use the catalog {str(self._path)!r}: {_reason(error)}") from error
+            code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+            read_only = code == sqlite3.SQLITE_READONLY
+            reason = "its folder is read-only, or the disk is full" if read_only else str(error.orig)
+            raise GalleryError(f"cannot use the catalog {str(self._path)!r}: {reason}") from error
 
 
 def open_engine(path: Path) -> Engine:
@@ -251,11 +263,6 @@ def open_engine(path: Path) -> Engine:
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     event.listen(engine, "checkin", _drop_read_only)
     return engine
-
-
-def _reason(error: DBAPIError) -> str:
-    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-    return "its folder is read-only, or the disk is full" if code == sqlite3.SQLITE_READONLY else str(error.orig)
 
 
 def _drop_read_only(connection: Any, record: Any) -> None:
@@ -270,11 +277,6 @@ def _rewrite_key(captions: Sequence[str], edit_text: str, rewriter: str) -> str:
 
 def _captions(captioner: str, captions: Mapping[str, tuple[str, ...]]) -> list[dict[str, Any]]:
     return [{"image_id": i, "captioner": captioner, "captions": list(texts)} for i, texts in captions.items()]
-
-
-def _run(row: IngestRunTable) -> IngestRun:
-    summary = row.summary and _summary(row.summary)
-    return IngestRun(cast(int, row.run_id), tuple(row.roots), row.started_at, row.finished_at, summary or None)
 
 
 def _summary(stored: Mapping[str, Any]) -> IngestSummary:

@@ -46,7 +46,9 @@ def create_gallery_folder(folder: Path, info: GalleryInfo, chain: Chain = CHAIN)
 
     Raises GalleryError when the folder holds a gallery or anything else already, or cannot be written.
     """
-    _refuse_foreign(folder)
+    names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    if (folder.exists() and not folder.is_dir()) or (names - _OURS and not is_gallery(folder)):
+        raise GalleryError(f"{str(folder)!r} holds other files and no gallery: name a new or an empty folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -54,7 +56,7 @@ def create_gallery_folder(folder: Path, info: GalleryInfo, chain: Chain = CHAIN)
     with write_lock(folder):
         if is_gallery(folder):
             raise GalleryError(f"{str(folder)!r} holds a gallery already: open it, or name another folder")
-        _clear_half_made(folder)
+        _clear_unfinished(folder)
         _upgrade(folder, info.dim, chain)
         store, catalog = _open(folder)
         catalog.describe(info)
@@ -94,7 +96,7 @@ def write_lock(folder: Path, timeout: float = 2.0) -> Iterator[None]:
         lock.acquire(timeout=timeout)
     except Timeout as error:
         holder = ""
-        with suppress(OSError, ValueError):  # not in the lock itself, which is emptied by whoever tries to take it
+        with suppress(OSError, ValueError):  # not in the lock itself, which the next process that tries to take it empties
             holder = f" ({(folder / _HOLDER).read_text()})"
         raise GalleryError(
             f"another process is writing to {str(folder)!r}{holder}: wait until it is done, then retry"
@@ -119,14 +121,7 @@ def _open(folder: Path) -> tuple[Store, Catalog]:
 # --- making -----------------------------------------------------------------------------------------------------
 
 
-def _refuse_foreign(folder: Path) -> None:
-    if not folder.exists() or is_gallery(folder):
-        return
-    if not folder.is_dir() or {entry.name for entry in folder.iterdir()} - _OURS:
-        raise GalleryError(f"{str(folder)!r} holds other files and no gallery: name a new or an empty folder")
-
-
-def _clear_half_made(folder: Path) -> None:
+def _clear_unfinished(folder: Path) -> None:
     """Remove what an unfinished gallery left: it cannot hold images yet, and may be for vectors of another width."""
     if any((folder / _LANCE / "images.lance" / "data").glob("*")):
         remedy = f"copy the newest of {_BACKUPS!r} to {_CATALOG!r}, or remove the folder"

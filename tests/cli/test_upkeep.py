@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def made(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Their gallery; whoever changes it works on a copy."""
+    """Their gallery; tests that change it work on a copy."""
     db = tmp_path_factory.mktemp("made") / "gallery"
     with Gallery.create(db, device="cpu") as gallery:
         assert gallery.ingest(folder).new == 7

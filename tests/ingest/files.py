@@ -29,7 +29,7 @@ def encoded(image: Image.Image, kind: str = "PNG", more: tuple[Image.Image, ...]
 
 @cache
 def _teach_heif() -> None:
-    """Teach Pillow to write HEIC; reading it stays with whoever can do that already."""
+    """Teach Pillow to write HEIC, without changing how it reads it."""
     reader = Image.OPEN.get("HEIF")
     register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
     if reader is not None:

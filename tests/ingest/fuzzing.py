@@ -4,7 +4,7 @@
 
 Decodes COUNT files made by bit flips, truncations, junk, moved pieces and lies in headers from sound files of every
 format; writes one JSON object: reasons with their counts, the longest time in seconds, the growth of peak memory in
-megabytes, and each failure that is no ImageError.
+megabytes, and each failure that is not an ImageError.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def test_more_than_the_limit_is_not_read(tmp_path: Path) -> None:
 
 
 class Meddling:
-    """Stands in for the note that a part was read: changes the file the first so many times."""
+    """Stands in for the note that a part was read: changes the file the first `times` times."""
 
     def __init__(self, times: int, change: Callable[[], None]) -> None:
         self.left, self.change = times, change

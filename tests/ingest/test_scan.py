@@ -295,7 +295,7 @@ def test_a_root_in_a_read_only_folder_is_scanned(tmp_path: Path) -> None:
 
 
 def timed(folder: Path, files: int) -> tuple[Scan, float]:
-    """A scan of so many files in one folder, all of them known, and the seconds of processor time it took."""
+    """A scan of `files` known files in one folder, and the seconds of processor time it took."""
     folder.mkdir()
     for number in range(files):
         (folder / f"{number:06}.png").touch()

@@ -37,12 +37,12 @@ class Photos:
         self._aside.mkdir(exist_ok=True)
 
     def add(self, count: int) -> None:
-        """So many new pictures."""
+        """Add `count` new images."""
         for _ in range(count):
             self._place().write_bytes(self._picture())
 
     def change(self, count: int) -> None:
-        """So many changes, one after the other."""
+        """Make `count` random changes, one after the other."""
         changes: list[Callable[[], object]] = [
             lambda: self.add(1), self._rewrite, self._move, self._swap,
             self._copy, self._delete, self._return, self._spoil,
@@ -51,7 +51,7 @@ class Photos:
             self._random.choice(changes)()
 
     def contents(self) -> dict[str, set[str]]:
-        """The paths of every picture, by the sha256 of its bytes."""
+        """The paths of every image, by the sha256 of its bytes."""
         found: dict[str, set[str]] = {}
         for path in self._files():
             data = path.read_bytes()
@@ -63,7 +63,7 @@ class Photos:
         return sorted(path for path in self.folder.rglob("*.png") if path.is_file())
 
     def _pictures(self, count: int) -> list[Path]:
-        """So many of the pictures, or as many as there are."""
+        """`count` of the images, or as many as there are."""
         pictures = [path for path in self._files() if not path.name.startswith("bad")]
         return self._random.sample(pictures, min(count, len(pictures)))
 

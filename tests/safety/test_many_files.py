@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def taken_in(count: int, folder: Path) -> dict[str, float]:
-    """What a process that ingests so many files tells of it; see below."""
+    """What a process that ingests `count` files prints; see below."""
     command = [sys.executable, "-m", "tests.safety.test_many_files", str(count), str(folder)]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     told: dict[str, float] = json.loads(done.stdout)

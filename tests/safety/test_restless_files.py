@@ -28,7 +28,7 @@ def gallery(tmp_path: Path) -> Iterator[Gallery]:
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, path: Path, happen: Callable[[Path], object], times: int) -> None:
-    """After the bytes of `path` were read, `happen` is done to it while it is still open, so many times."""
+    """Call `happen` with `path` after its bytes were read, while it is still open, the first `times` times."""
     real, inode, left = read_bytes._whole, path.stat().st_ino, [times]
 
     def read_it(descriptor: int, size: int, note: Callable[[], None]) -> bytes:

@@ -1,4 +1,4 @@
-"""A gallery on a disk that is read-only or full: it opens and answers, and whoever writes is told why he cannot."""
+"""A gallery on a disk that is read-only or full: it opens and answers, and a write gets an error with the reason."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def test_there_is_one_writer_at_a_time(gallery: Path) -> None:
     other.start()
     assert held.wait(60)
     said = rf"another process is writing to '.*' \(process {other.pid} on .+\): wait until it is done"
-    for _ in range(2):  # whoever is refused leaves the name of the holder where it is
+    for _ in range(2):  # a refused process does not change the name of the holder
         with pytest.raises(GalleryError, match=said), write_lock(gallery, timeout=0.1):
             pass
     assert open_gallery_folder(gallery)[0].count() == 1  # reading goes on
