@@ -67,7 +67,7 @@ def test_weights_in_the_same_proportion_are_proven_exact(filled: SearchContext) 
 
 
 @pytest.mark.parametrize("rank", ["image", "0.4*image + 0.5*edited_captions", "0.5*image + 0.45*edited_captions"])
-def test_no_warning_means_exact(filled: SearchContext, rank: str) -> None:
+def test_rerank_without_a_warning_is_exact(filled: SearchContext, rank: str) -> None:
     result = ask(filled, pool=100, k=3, rank="0.5*image + 0.5*edited_captions")
     again = result.rerank(rank)
     assert again.warnings or found(again) == found(ask(filled, rank=rank, k=3))
@@ -80,7 +80,7 @@ def test_a_filter_that_leaves_few_is_exact_without_a_pool(filled: SearchContext)
     assert found(again) == found(ask(filled, where="width < 105", k=10, rank="objects"))
 
 
-def test_offset_and_cuts_hold_for_the_new_order(filled: SearchContext) -> None:
+def test_rerank_keeps_offset_and_min_score(filled: SearchContext) -> None:
     again = ask(filled, pool=1000, k=4, offset=3).rerank("image")
     assert [hit.rank for hit in again] == [4, 5, 6, 7]
     assert found(again) == found(ask(filled, k=4, offset=3, rank="image"))
@@ -98,12 +98,14 @@ def test_offset_and_cuts_hold_for_the_new_order(filled: SearchContext) -> None:
         ({"image": 0.0}, "every weight of this query is 0"),
     ],
 )
-def test_weights_are_checked_as_in_a_search(filled: SearchContext, weights: dict[TermName, float], reason: str) -> None:
+def test_rerank_checks_weights_as_a_search_does(
+    filled: SearchContext, weights: dict[TermName, float], reason: str
+) -> None:
     with pytest.raises(RankError, match=reason.replace("*", r"\*")):
         ask(filled).rerank(weights)
 
 
-def test_what_cannot_be_reranked_says_so(filled: SearchContext) -> None:
+def test_rerank_refuses_k_0_and_a_result_without_a_pool(filled: SearchContext) -> None:
     result = ask(filled)
     with pytest.raises(QueryError, match="k is 0"):
         result.rerank("image", k=0)
@@ -112,7 +114,7 @@ def test_what_cannot_be_reranked_says_so(filled: SearchContext) -> None:
         bare.rerank("image")
 
 
-def test_an_empty_result_stays_empty(context: SearchContext) -> None:
+def test_rerank_of_an_empty_result_is_empty(context: SearchContext) -> None:
     assert ask(context).rerank("image") == []
 
 

@@ -42,14 +42,14 @@ def forgetful(context: SearchContext, times: int) -> SearchContext:
     return replace(context, store=cast(Store, Forgetful(context.store, times)))
 
 
-def test_a_search_shows_what_is_left(context: SearchContext) -> None:
+def test_search_retries_when_an_image_is_forgotten_under_it(context: SearchContext) -> None:
     fill(context.store, random_vectors(40, seed=4))
     before = ids(search(QUERY, context))
     assert ids(search(QUERY, forgetful(context, 2))) == ids(search(QUERY, context))
     assert ids(search(QUERY, context))[:2] == before[2:]
 
 
-def test_a_batch_does_too(context: SearchContext) -> None:
+def test_search_many_retries_when_an_image_is_forgotten_under_it(context: SearchContext) -> None:
     fill(context.store, random_vectors(40, seed=4))
     found = search_many([QUERY, replace(QUERY, edit_text="at night")], forgetful(context, 1))
     assert [ids(each) for each in found] == [
@@ -58,7 +58,7 @@ def test_a_batch_does_too(context: SearchContext) -> None:
     ]
 
 
-def test_it_gives_up_where_there_is_no_end_of_it(context: SearchContext) -> None:
+def test_search_raises_image_gone_error_after_the_last_attempt(context: SearchContext) -> None:
     fill(context.store, random_vectors(40, seed=4))
     with pytest.raises(ImageGoneError, match=r"image '\w+' is not \(or no longer\) in .*: search again"):
         search(QUERY, forgetful(context, ATTEMPTS))

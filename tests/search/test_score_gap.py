@@ -30,7 +30,7 @@ def test_even_steps_are_not_cut() -> None:
     assert clear_gap([1 - 0.01 * place for place in range(CUT_WINDOW)]) is None
 
 
-def test_a_few_scores_are_not_judged() -> None:
+def test_fewer_than_ten_scores_have_no_gap() -> None:
     scores = [0.9, 0.89, 0.88, *(0.1 - 0.001 * place for place in range(7))]
     assert len(scores) == FEWEST
     assert clear_gap(scores) == 3

@@ -49,7 +49,7 @@ def test_a_gallery_that_has_answered_keeps_its_rows_in_memory(gallery: Gallery) 
     assert "ResidentScan rows=60 candidates=" in plans[1]
 
 
-def test_many_are_answered_each_as_alone(gallery: Gallery) -> None:
+def test_search_many_gives_what_search_gives(gallery: Gallery) -> None:
     queries = [ComposedQuery(REFERENCE, text, k=3) for text in ("with a hat", "at night", "in green")]
     many = gallery.search_many(queries)
     assert [list(result) for result in many] == [
@@ -58,7 +58,7 @@ def test_many_are_answered_each_as_alone(gallery: Gallery) -> None:
     assert [result.compiled.query for result in many] == queries
 
 
-def test_a_query_without_sense_is_found_before_any_model_runs(gallery: Gallery, context: SearchContext) -> None:
+def test_search_many_refuses_a_query_with_k_0_before_any_model_runs(gallery: Gallery, context: SearchContext) -> None:
     with pytest.raises(QueryError, match="k is 0"):
         gallery.search_many([ComposedQuery(REFERENCE), ComposedQuery(REFERENCE, k=0)])
     assert cast(Any, context.models.encoder).image_batches == []

@@ -61,12 +61,12 @@ MIB = 2**20
 class Facts:
     """What the choice of a strategy turns on.
 
-    `version` is the table's, read once for the whole search, and `rows` how many it has.
-    `row_bytes` is what a resident row takes, `budget_mb` (MiB) what all may take; `loaded` tells whether they are in
-    memory as the table is now; `searches` how many others this version of the table has answered in this process, or
-    is about to answer in the same batch; `forced` a strategy that was asked for, and `exact` that the answer was
-    asked to be. `indexes` are those on vector columns,
-    `matching` how many rows meet the query's filter: None when there is none, or when nothing depends on it.
+    `version` is the table's, read once for the whole search, and `rows` how many rows it has. `row_bytes` is what a
+    resident row takes, `budget_mb` (MiB) what all may take; `loaded` says whether they are in memory as the table is
+    now; `searches` how many others this version of the table has answered in this process, or is about to answer in
+    the same batch; `forced` is a strategy that was asked for, and `exact` says that an exact answer was. `indexes` are
+    those on vector columns, `matching` how many rows meet the query's filter: None when there is none, or when nothing
+    depends on it.
     """
 
     row_bytes: int = 0
@@ -159,7 +159,7 @@ def judge_resident(plan: TopK, facts: Facts) -> Verdict:
     rows = union_of(plan).searches[0].rows
     needed, room = f"{-(-rows * facts.row_bytes // MIB):,} MB", f"{facts.budget_mb:,} MB"
     if not facts.fits(rows):
-        return Verdict(False, f"{rows:,} rows take {needed}, above the {room} they may")
+        return Verdict(False, f"{rows:,} rows need {needed}, the budget is {room}")
     if not facts.loaded and not facts.searches:
         return Verdict(False, f"the first search over these {rows:,} rows does not load them")
     return Verdict(True, f"{rows:,} rows, {needed} of {room}")

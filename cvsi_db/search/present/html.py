@@ -59,7 +59,7 @@ class Card:
     name: str
     folder: str
     captions: tuple[str, ...]
-    picture: str | None
+    thumbnail: str | None
     bars: tuple[Bar, ...]
 
 
@@ -76,7 +76,7 @@ def to_html(result: SearchResult, reference: Image | None) -> str:
         milliseconds=result.timings_ms.get("total"),
         reference=label,
         reference_name=Path(label or "").name,
-        picture=None if reference is None else thumbnail(reference),
+        thumbnail=None if reference is None else thumbnail(reference),
         examples=examples(result.compiled.query),
         ranked_by=ranked_by(result.compiled),
         names=LABELS,
@@ -104,11 +104,11 @@ def _card(hit: Hit, low: float, high: float) -> Card:
             scale = 100 / (high - low)
             bars.append(Bar(name, hit.terms[name], (left - low) * scale, (right - left) * scale))
     try:
-        picture = thumbnail(read_picture(path).image)
+        small = thumbnail(read_picture(path).image)
     except ImageError:
-        picture = None
+        small = None
     captions = tuple(hit.metadata.get("captions") or ())
-    return Card(hit, path.name, str(path.parent), captions, picture, tuple(bars))
+    return Card(hit, path.name, str(path.parent), captions, small, tuple(bars))
 
 
 @cache

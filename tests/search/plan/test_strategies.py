@@ -155,12 +155,12 @@ def plan_of(weights: list[float] | None = None, gamma: float = 0.2, rows: int = 
         (Facts(2048, 512, loaded=True), True, "1,000 rows, 2 MB of 512 MB"),
         (Facts(2048, 512, searches=1), True, "1,000 rows, 2 MB of 512 MB"),
         (Facts(2048, 512), False, "the first search over these 1,000 rows does not load them"),
-        (Facts(2048, 1, searches=9), False, "1,000 rows take 2 MB, above the 1 MB they may"),
-        (Facts(2048, 1, loaded=True), False, "1,000 rows take 2 MB, above the 1 MB they may"),
-        (Facts(2048, 0, searches=9), False, "1,000 rows take 2 MB, above the 0 MB they may"),
+        (Facts(2048, 1, searches=9), False, "1,000 rows need 2 MB, the budget is 1 MB"),
+        (Facts(2048, 1, loaded=True), False, "1,000 rows need 2 MB, the budget is 1 MB"),
+        (Facts(2048, 0, searches=9), False, "1,000 rows need 2 MB, the budget is 0 MB"),
     ],
 )
-def test_when_the_rows_in_memory_are_scanned(facts: Facts, applies: bool, why: str) -> None:
+def test_resident_is_chosen_when_the_rows_fit_and_were_searched_before(facts: Facts, applies: bool, why: str) -> None:
     verdict = judge_resident(plan_of(), facts)
     assert (verdict.applies, verdict.why) == (applies, why)
 

@@ -15,7 +15,7 @@ from tests.fakes import make_picture
 from tests.search.conftest import fill, random_vectors
 
 
-def test_ranks_by_hand() -> None:
+def test_branch_ranks_count_the_better_images_and_ties_share_one() -> None:
     parts = np.array([[0.5, -0.1], [0.2, 0.3], [0.5, 0.2]], dtype=np.float32)
     assert branch_ranks(parts).tolist() == [[1, 3], [3, 1], [1, 2]]
 

@@ -74,7 +74,7 @@ def test_explain_shows_the_branch_that_a_bundle_without_phi_lacks(context: Searc
     assert "missing" not in explain_text(search(query, context))
 
 
-def test_pages_neither_repeat_nor_skip_a_hit(context: SearchContext) -> None:
+def test_pages_by_offset_neither_repeat_nor_skip_a_hit(context: SearchContext) -> None:
     fill(context.store, random_vectors(60, seed=4), copies=30)  # ties, some of them across the edge of a page
     query = ComposedQuery(make_picture(), "with a hat", k=7)
     whole = search(replace(query, k=1000), context)
@@ -85,7 +85,7 @@ def test_pages_neither_repeat_nor_skip_a_hit(context: SearchContext) -> None:
     assert [hit.rank for hit in whole] == list(range(1, 91))
 
 
-def test_no_hit_scores_below_the_least_score(context: SearchContext) -> None:
+def test_no_hit_scores_below_min_score(context: SearchContext) -> None:
     fill(context.store, random_vectors(60, seed=4))
     query = ComposedQuery(make_picture(), "with a hat", k=10)
     scores = [hit.score for hit in search(query, context)]
@@ -95,7 +95,7 @@ def test_no_hit_scores_below_the_least_score(context: SearchContext) -> None:
     assert search(replace(query, min_score=5), context) == []
 
 
-def test_a_query_with_three_answers_shows_three(context: SearchContext, encoder: FakeEncoder) -> None:
+def test_auto_cut_shows_three_hits_where_three_match(context: SearchContext, encoder: FakeEncoder) -> None:
     vectors = random_vectors(80, seed=4)
     wanted = encoder.encode_images([make_picture("red")])[0]
     vectors[:3] = wanted / np.linalg.norm(wanted)

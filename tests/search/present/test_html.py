@@ -47,7 +47,7 @@ def test_a_page_without_hits_says_so(context: SearchContext) -> None:
     assert "No image in the gallery meets this query" in to_html(result, None)
 
 
-def test_a_hit_on_disk_shows_its_picture(context: SearchContext, photos: Path) -> None:
+def test_a_hit_on_disk_shows_its_thumbnail(context: SearchContext, photos: Path) -> None:
     result = result_of(context)
     hits = [replace(hit, path=str(photos / "red.png")) for hit in result]
     page = to_html(SearchResult(hits, compiled=result.compiled, plan=result.plan, timings_ms={}), None)

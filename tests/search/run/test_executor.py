@@ -99,7 +99,7 @@ def test_ties_break_by_image_id_even_at_the_edge_of_the_answer(tmp_path: Path) -
     assert len({score for _, score in found}) == 1
 
 
-def test_a_first_fetch_that_is_not_enough_is_followed_by_more(big_store: Store) -> None:
+def test_limits_double_until_the_answer_is_proven(big_store: Store) -> None:
     logical = logical_query([0.4, 0.3, 0.2, 0.4, 0], 0.1, k=10)
     executed = run_plan(limited(build_plan(logical, big_store.count()), 1), big_store, "cpu")
     union = union_of(executed.plan)
@@ -109,7 +109,7 @@ def test_a_first_fetch_that_is_not_enough_is_followed_by_more(big_store: Store) 
     assert union.candidates == len(executed.candidates) <= 1500
 
 
-def test_one_round_is_enough_when_a_search_reads_everything(tiny_store: Store) -> None:
+def test_one_round_when_a_search_reads_everything(tiny_store: Store) -> None:
     plan = build_plan(logical_query([0.4, 0.3, 0.2, 0.4, 0], 0.1, k=2), tiny_store.count())
     assert union_of(run_plan(plan, tiny_store, "cpu").plan).rounds == 1
 

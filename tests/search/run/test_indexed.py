@@ -42,7 +42,7 @@ def hits(plan: TopK, store: Store) -> list[str]:
 # --- the choice -----------------------------------------------------------------------------------------------------
 
 
-def test_indexes_on_both_columns_are_asked() -> None:
+def test_indexed_is_chosen_with_an_index_on_both_columns() -> None:
     assert judged(Facts(indexes=BOTH)) == (
         True,
         "an index over 1,000,000 rows: approximate, recall 0.99 or better where measured",
@@ -72,7 +72,7 @@ def test_indexes_on_both_columns_are_asked() -> None:
         (Facts(indexes=BOTH, exact=True), 10, None, "an exact answer was asked for"),
     ],
 )
-def test_when_the_indexes_are_not_asked(told: Facts, k: int, where: str | None, why: str) -> None:
+def test_indexed_is_not_chosen(told: Facts, k: int, where: str | None, why: str) -> None:
     assert judged(told, k, where) == (False, why)
 
 
@@ -124,7 +124,7 @@ def test_only_an_indexed_plan_keeps_its_exclusion_out_of_the_searches() -> None:
 
 @pytest.mark.parametrize("seed", range(0, 50, 5))
 @pytest.mark.parametrize(("where", "exclude"), [(None, None), ("width % 2 = 0", f"{7919 * 4 % 10007:064x}")])
-def test_its_answer_is_that_of_brute_force(
+def test_an_indexed_search_equals_brute_force(
     indexed_store: Store, seed: int, where: str | None, exclude: str | None
 ) -> None:
     logical = logical_query(CVSI, 0.3, 20, where, exclude, seed)
@@ -134,7 +134,7 @@ def test_its_answer_is_that_of_brute_force(
     assert_exact(list(zip(ranking.image_ids, ranking.scores.tolist(), strict=True)), truth, 20)
 
 
-def test_the_best_hit_can_be_the_one_left_out(indexed_store: Store) -> None:
+def test_an_indexed_search_leaves_out_the_excluded_image_even_if_it_is_the_best(indexed_store: Store) -> None:
     logical = logical_query(CVSI, 0.3, 5)
     best = hits(build_plan(logical, 1500, Facts(forced="indexed")), indexed_store)
     rest = hits(build_plan(replace(logical, exclude=best[0]), 1500, Facts(forced="indexed")), indexed_store)
@@ -142,7 +142,7 @@ def test_the_best_hit_can_be_the_one_left_out(indexed_store: Store) -> None:
     assert len(rest) == 5
 
 
-def test_it_widens_until_the_answer_stays_the_same(indexed_store: Store) -> None:
+def test_an_indexed_search_widens_until_the_answer_stays_the_same(indexed_store: Store) -> None:
     logical = logical_query(CVSI, 0.3, 20)
     plan = build_plan(logical, 1500, Facts(forced="indexed"))
     narrow = with_searches(plan, [replace(each, limit=20, partitions=1) for each in searches_of(plan)])
@@ -156,7 +156,7 @@ def test_it_widens_until_the_answer_stays_the_same(indexed_store: Store) -> None
     assert len(set(hits(narrow, indexed_store)) & set(hits(plan, indexed_store))) >= 18
 
 
-def test_more_hits_than_rows_gives_all_rows(indexed_store: Store) -> None:
+def test_an_indexed_search_for_more_hits_than_rows_gives_all_rows(indexed_store: Store) -> None:
     logical = logical_query(CVSI, 0.3, 4000, where="width > 400")
     found = hits(build_plan(logical, 1500, Facts(forced="indexed")), indexed_store)
     assert sorted(found) == sorted(brute_force(indexed_store, logical))
@@ -183,7 +183,7 @@ def test_a_result_says_whether_it_is_exact(large: SearchContext) -> None:
     assert not to_json(by_index)["plan"]["exact"]
     assert to_json(exact)["plan"] == {
         "strategy": "fused",
-        "why": "1,500 rows take 1 MB, above the 0 MB they may; an exact answer was asked for",
+        "why": "1,500 rows need 1 MB, the budget is 0 MB; an exact answer was asked for",
         "exact": True,
     }
     assert [hit.image_id for hit in by_index] == [hit.image_id for hit in exact]

@@ -120,15 +120,15 @@ def test_every_search_sees_the_table_as_it_is(filled: SearchContext) -> None:
     assert best not in {hit.image_id for hit in search(replace(QUERY, k=100), context)}
 
 
-def test_a_budget_that_is_too_small_is_told_by_the_plan(filled: SearchContext) -> None:
+def test_the_plan_says_that_the_rows_do_not_fit_the_budget(filled: SearchContext) -> None:
     context = replace(filled, resident_mb=0)
     search(QUERY, context)
-    told = "fused: 60 rows take 1 MB, above the 0 MB they may"
+    told = "fused: 60 rows need 1 MB, the budget is 0 MB"
     assert told in format_plan(search(QUERY, context).plan)
     assert not context.resident.is_loaded(context.store.version)
 
 
-def test_the_budget_is_a_setting() -> None:
+def test_cvsi_resident_mb_sets_the_budget() -> None:
     assert memory_budget({}) == BUDGET_MB
     assert memory_budget({"CVSI_RESIDENT_MB": "300"}) == 300
     with pytest.raises(UsageError, match="CVSI_RESIDENT_MB is 'much': give a whole number of megabytes"):
@@ -191,7 +191,7 @@ def test_many_searches_give_what_single_ones_give(filled: SearchContext) -> None
         assert result.timings_ms.keys() == single.timings_ms.keys()
 
 
-def test_many_is_none_or_one(filled: SearchContext) -> None:
+def test_search_many_of_no_query_and_of_one(filled: SearchContext) -> None:
     assert search_many([], filled) == []
     (one,) = search_many([QUERY], filled)
     assert one.plan.strategy == "fused"
