@@ -1,1 +1,1 @@
-"""Models: the seams (protocols), the real implementations behind them, and the bundles that name a set of them."""
+"""Models: the protocols, the implementations behind them, and the bundles that name a set of them."""

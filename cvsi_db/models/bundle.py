@@ -1,8 +1,7 @@
 """Bundles: a named set of models (CLIP, phi, captioner) that a gallery is made and searched with.
 
-A bundle is declared as data (`BundleSpec`), in the table of spec.py or in a user's TOML file (bundle_file.py), and
-loads part by part on first use. Knows nothing about galleries; imports torch only when a part is loaded, so that it is
-told at once when weights cannot be had.
+A bundle is declared as data (spec.py) and loads part by part on first use. torch is imported only when a part is
+loaded, so that an error about missing weights comes at once.
 """
 
 from __future__ import annotations
@@ -14,20 +13,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cvsi_db.errors import BundleError
-from cvsi_db.models.bundle_file import read_bundle
 from cvsi_db.models.device import choose_device
-from cvsi_db.models.inventory import captioner_part, clip_part, require
+from cvsi_db.models.inventory import captioner_part, clip_part, pull, require
 from cvsi_db.models.protocols import Captioner, Encoder, Phi
-from cvsi_db.models.pull import pull
-from cvsi_db.models.spec import BUNDLES, LOCAL_DIR, STARTER, BundleSpec
+from cvsi_db.models.spec import LOCAL_DIR, STARTER, BundleSpec, load_spec
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from cvsi_db.models.clip import OpenClipEncoder
-
-__all__ = ["BUNDLES", "Bundle", "BundleSpec", "LazyCaptioner", "load_bundle", "load_spec", "read_bundle"]
 
 
 class Bundle:
@@ -43,7 +37,7 @@ class Bundle:
 
     @cached_property
     def device(self) -> str:
-        """Where the models run; "auto" is decided here, because only torch knows what there is."""
+        """Where the models run; "auto" is decided when this is first read, because only torch knows what there is."""
         return choose_device(self._device)
 
     @property
@@ -122,7 +116,7 @@ class LazyCaptioner:
     def __init__(self, name: str, load: Callable[[], Captioner]) -> None:
         self._name = name
         self._load = load
-        self._loading = threading.Lock()  # several lanes of an ingest may want the first caption at once
+        self._loading = threading.Lock()  # several lanes of an ingest may ask for the first caption at once
 
     @property
     def name(self) -> str:
@@ -150,41 +144,26 @@ def load_bundle(name: str, device: str = "auto") -> Bundle:
     return Bundle(load_spec(name), device, str(Path(name).resolve()) if name.endswith(".toml") else name)
 
 
-def load_spec(name: str) -> BundleSpec:
-    """What the bundle called `name`, or the TOML file `name`, declares. Raises BundleError."""
-    if name.endswith(".toml"):
-        return read_bundle(Path(name))
-    if name not in BUNDLES:
-        raise BundleError(f"unknown model {name!r}: choose one of {', '.join(BUNDLES)}, or a bundle.toml file")
-    return BUNDLES[name]
-
-
 def _digest(*parts: str | None) -> str:
     """16 hex digits that change with the parts, and with the weight files and folders that the parts name.
 
-    Of a file the size and both ends are read: weights of gigabytes must not be hashed whole at every start.
+    Of a file its name, its size and both ends count: weights of gigabytes must not be hashed whole at every start.
     """
+    end = 1 << 20
     digest = hashlib.sha256()
     for part in parts:
         path = Path((part or "").removeprefix(LOCAL_DIR))
-        files = _weight_files(path) if part and path.is_dir() else [path]
-        found = [file for file in files if part and file.is_file()]
+        files = [path] if part else []
+        if part and path.is_dir():
+            files = sorted(path.rglob("*.safetensors")) or sorted(path.rglob("*.bin"))
+        found = [file for file in files if file.is_file()]
         for file in found:
-            digest.update(f"{file.name}:{file.stat().st_size}:".encode())
-            digest.update(_ends(file))
+            size = file.stat().st_size
+            digest.update(f"{file.name}:{size}:".encode())
+            with file.open("rb") as opened:
+                head = opened.read(end)
+                opened.seek(max(len(head), size - end))
+                digest.update(head + opened.read(end))
         if not found:
             digest.update(repr(part).encode())
     return digest.hexdigest()[:16]
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    """The weights in a folder: its safetensors, or what stands in for them where there are none."""
-    return sorted(folder.rglob("*.safetensors")) or sorted(folder.rglob("*.bin"))
-
-
-def _ends(file: Path, size: int = 1 << 20) -> bytes:
-    """The first and the last `size` bytes of a file."""
-    with file.open("rb") as opened:
-        head = opened.read(size)
-        opened.seek(max(len(head), file.stat().st_size - size))
-        return head + opened.read(size)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 NOTHING_SAID = "a picture"
-"""What stands in for an empty caption: a caption must have something to embed."""
+"""The caption in place of an empty one: there must be something to embed."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class TransformersCaptioner:
         """The captioner in the folder `source`, or the one of that name in the local cache or on the hub.
 
         `name` identifies the weights (default: `source`); the captioner's own name adds the settings to it.
-        Raises ModelError when the weights cannot be had, are no captioner, or the settings cannot be meant.
+        Raises ModelError when the weights cannot be had or are not a captioner's, or a setting is out of range.
         """
         settings = SamplingSettings(captions, max_new_tokens, top_p, temperature)
         model, processor, tokenizer = _load_parts(source, weights_dtype(device))
@@ -174,13 +174,10 @@ def nucleus(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:
 
 def draw_uniforms(rows: Sequence[str], steps: int) -> torch.Tensor:
     """(rows, steps) float32 in [0, 1), each row drawn from its own string alone."""
-    draws = [np.random.default_rng(_seed_of(row)).random(steps, dtype=np.float32) for row in rows]
+    seeds = [int.from_bytes(hashlib.sha256(row.encode()).digest()[:16], "big") for row in rows]
+    draws = [np.random.default_rng(seed).random(steps, dtype=np.float32) for seed in seeds]
     below_one = np.minimum(np.stack(draws), np.float32(1 - 1e-6))  # rounding must not carry a draw to the far end
     return torch.from_numpy(below_one)
-
-
-def _seed_of(row: str) -> int:
-    return int.from_bytes(hashlib.sha256(row.encode()).digest()[:16], "big")
 
 
 def clean_caption(text: str) -> str:
@@ -225,8 +222,11 @@ def _read_here(source: str, dtype: torch.dtype, failure: str) -> tuple[Any, Any,
 
 def _read_parts(source: str, dtype: torch.dtype, failure: str, **options: Any) -> tuple[Any, Any, Any]:
     try:
+        model = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype, **options)
+        if model.config.model_type == "blip-2" and model.config.image_token_index is None:  # by an older transformers
+            raise ValueError("its config.json has no image_token_index: take a newer copy of it")
         return (
-            _with_image_token(AutoModelForImageTextToText.from_pretrained(source, dtype=dtype, **options)),
+            model,
             AutoImageProcessor.from_pretrained(source, backend="pil", **options),
             AutoTokenizer.from_pretrained(source, **options),
         )
@@ -236,10 +236,3 @@ def _read_parts(source: str, dtype: torch.dtype, failure: str, **options: Any) -
             f"cannot load the captioner {source!r}: {failure} ({first_line}); "
             "give the folder of a local copy, or use the bundled model (--model starter)"
         ) from error
-
-
-def _with_image_token(model: Any) -> Any:
-    """The model, if it is none or a complete BLIP-2. Raises ValueError for one that an older transformers saved."""
-    if model.config.model_type == "blip-2" and model.config.image_token_index is None:
-        raise ValueError("its config.json has no image_token_index: take a newer copy of it")
-    return model

@@ -1,7 +1,6 @@
 """Which weights open_clip shall load, and whether they can be had: found out before anything large is built.
 
-Takes an architecture with a tag, a file, a folder or a repository; returns a WeightsSource that builds the model. Knows
-nothing about embeddings.
+Takes an architecture with a tag, a file, a folder or a repository; returns a WeightsSource that builds the model.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WeightsSource:
-    """What open_clip shall load: an architecture, a tag or a file, and settings that belong to the tag's weights."""
+    """What open_clip shall load: an architecture, a tag or a file, and the settings that go with the tag's weights."""
 
     arch: str
     pretrained: str | None
@@ -35,7 +34,7 @@ class WeightsSource:
         return f"{self.arch!r}" if self.pretrained is None else f"{self.arch!r} with weights {self.pretrained!r}"
 
     def build(self) -> tuple[Any, Any, Callable[[Image.Image], torch.Tensor]]:
-        """The model, its tokenizer, and its preprocessing for pictures."""
+        """The model, its tokenizer, and its preprocessing of images."""
         import open_clip
 
         model, _, transform = open_clip.create_model_and_transforms(
@@ -50,7 +49,7 @@ class WeightsSource:
 
 
 def cannot_load(source: WeightsSource, error: Exception) -> ModelError:
-    """The error for weights that open_clip would not take, in one line, with a remedy for what is no plain weights."""
+    """The error for weights that open_clip refuses, in one line, with a remedy for files of more than weights."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     if isinstance(error, pickle.UnpicklingError) or "TorchScript" in reason:
         kind = "a scripted model, not plain weights" if "TorchScript" in reason else "more than plain weights"
@@ -66,29 +65,28 @@ def find_weights(arch: str, weights: str | None) -> WeightsSource:
     ensure_torchvision()
     schema, _, place = arch.rpartition(":")
     if schema == "local-dir":
-        return WeightsSource(_checked_folder(place), None, {})
+        folder = Path(place).expanduser()
+        if not (folder / "open_clip_config.json").is_file():
+            raise ModelError(f"{str(folder)!r} is not a CLIP folder: open_clip_config.json is missing")
+        if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.bin")):
+            raise ModelError(f"CLIP folder {str(folder)!r} holds no weights: open_clip_model.safetensors is missing")
+        return WeightsSource(f"local-dir:{folder}", None, {})
     if schema == "hf-hub":
         if cached_files(place, CLIP_FOLDER_FILES)[1]:
             require_hub(repr(arch))
         return WeightsSource(arch, None, {})
-    return _find_known(arch, weights)
-
-
-def _checked_folder(place: str) -> str:
-    folder = Path(place).expanduser()
-    if not (folder / "open_clip_config.json").is_file():
-        raise ModelError(f"{str(folder)!r} is no CLIP folder: open_clip_config.json is not in it")
-    if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.bin")):
-        raise ModelError(f"CLIP folder {str(folder)!r} holds no weights: open_clip_model.safetensors is not in it")
-    return f"local-dir:{folder}"
-
-
-def _find_known(arch: str, weights: str | None) -> WeightsSource:
-    """One of open_clip's own architectures, with weights from a file or under a tag."""
     if weights and Path(weights).expanduser().is_file():
         _check_known(arch)
         return WeightsSource(arch, str(Path(weights).expanduser()), {})
-    return _find_tagged(arch, weights or "", _find_tag(arch, weights))
+    tag = _find_tag(arch, weights)
+    repo, names = _repo_of(tag)
+    cached = cached_file(repo, names) if repo else None
+    if cached is None:
+        require_hub(repr(f"{arch}/{weights}"))
+    # OpenAI's weights need the quick GELU that the plain architecture lacks: the tag says so.
+    settings = {f"image_{key}": tag[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in tag}
+    settings["force_quick_gelu"] = bool(tag.get("quick_gelu", False)) or arch.endswith("-quickgelu")
+    return WeightsSource(arch, str(cached) if cached else weights, settings)
 
 
 def find_repo(arch: str, weights: str | None) -> tuple[str, tuple[str, ...]]:
@@ -112,7 +110,7 @@ def _check_known(arch: str) -> None:
     import open_clip
 
     if arch not in open_clip.list_models():
-        raise ModelError(f"{arch!r} is no architecture that open_clip knows: see open_clip.list_models()")
+        raise ModelError(f"{arch!r} is not an architecture that open_clip knows: see open_clip.list_models()")
 
 
 def _find_tag(arch: str, weights: str | None) -> Mapping[str, Any]:
@@ -127,17 +125,3 @@ def _find_tag(arch: str, weights: str | None) -> Mapping[str, Any]:
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(arch)) or "none"
         raise ModelError(f"{weights!r} is neither a file nor a tag of {arch!r} (its tags: {tags})")
     return tag
-
-
-def _find_tagged(arch: str, weights: str, tag: Mapping[str, Any]) -> WeightsSource:
-    """A tag's weights, from the local cache without asking the network, else from the hub.
-
-    The settings come from the tag: OpenAI's weights need the quick GELU that the plain architecture lacks.
-    """
-    repo, names = _repo_of(tag)
-    cached = cached_file(repo, names) if repo else None
-    if cached is None:
-        require_hub(repr(f"{arch}/{weights}"))
-    settings = {f"image_{key}": tag[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in tag}
-    settings["force_quick_gelu"] = bool(tag.get("quick_gelu", False)) or arch.endswith("-quickgelu")
-    return WeightsSource(arch, str(cached) if cached else weights, settings)

@@ -1,9 +1,9 @@
-"""A convolutional picture encoder for transformers' VisionEncoderDecoderModel: the eyes of the starter's captioner.
+"""A convolutional image encoder for transformers' VisionEncoderDecoderModel: that of the starter's captioner.
 
-`ConvEncoder` takes normalised pictures and returns a summary vector followed by one vector per cell of a coarse grid:
+`ConvEncoder` takes normalised pixels and returns a summary vector followed by one vector per cell of a coarse grid:
 the features of a timm trunk, cut after its stride-16 stage, with those of its stride-8 stage folded in (small things
 live there), position embeddings and one layer of self-attention. `register_conv_encoder` makes transformers' Auto
-classes know it. Knows nothing about captions.
+classes know it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _STRIDE = 16
 
 
 class ConvEncoderConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers is untyped
-    """Shape of a ConvEncoder: timm's name of the trunk, side of the picture in pixels, width of the vectors."""
+    """Shape of a ConvEncoder: timm's name of the trunk, side of the image in pixels, width of the vectors."""
 
     model_type = "cvsi-conv-encoder"
 
@@ -54,7 +54,7 @@ class ConvEncoderConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers
 
 
 class ConvEncoder(PreTrainedModel):  # type: ignore[misc]
-    """Pictures (n, 3, side, side) become `last_hidden_state` (n, 1 + cells, hidden_size): summary, cells row by row."""
+    """Pixels (n, 3, side, side) become `last_hidden_state` (n, 1 + cells, hidden_size): summary, cells row by row."""
 
     config_class = ConvEncoderConfig
     base_model_prefix = "encoder"
@@ -77,7 +77,7 @@ class ConvEncoder(PreTrainedModel):  # type: ignore[misc]
     def forward(
         self, pixel_values: torch.Tensor, return_dict: bool | None = True, **_: Any
     ) -> BaseModelOutput | tuple[torch.Tensor]:
-        """See the class; other arguments, which some callers of encoders pass, change nothing."""
+        """See the class; other arguments, which transformers passes to encoders, are ignored."""
         fine, coarse = self.trunk(pixel_values)
         features = torch.cat([functional.pixel_unshuffle(fine, 2), coarse], dim=1)  # (n, channels, grid, grid)
         cells = self.project(features.flatten(2).transpose(1, 2))

@@ -1,4 +1,4 @@
-"""Chooses the torch device, and shares the cores of a CPU out; knows nothing about what runs there."""
+"""Chooses the torch device, and shares the cores of a CPU among threads."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def choose_device(name: str) -> str:
 
 @contextmanager
 def cores_shared(lanes: int) -> Iterator[Callable[[], None]]:
-    """Gives what each of `lanes` threads calls first, so that torch's work in it runs on its share of the cores.
+    """Gives a function that each of `lanes` threads calls first, so that torch uses only its share of the cores in it.
 
-    Torch keeps a number of threads for each thread that calls it, and the last one that was set for those to come:
-    that is put back at the end. A single lane has all cores, and no torch is imported for it.
+    torch keeps a number of threads for each thread that calls it, and starts new threads with the one set last: that
+    is restored at the end. A single lane has all cores, and torch is not imported for it.
     """
     if lanes == 1:
         yield lambda: None

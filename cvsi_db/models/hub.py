@@ -1,15 +1,13 @@
 """Where weights that are not on this machine come from: the hub's local cache, else its network, else a clear error.
 
-Takes repository and file names, returns cached paths. `cached_file` and `cached_files` look, `require_hub` asks whether
-there is any point in trying, `download` fetches with the hub's own client. Knows nothing about models.
+Takes repository and file names, returns cached paths. `cached_file` and `cached_files` look in the cache, `require_hub`
+asks whether the hub can be reached, `download` fetches with the hub's own client.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -51,7 +49,7 @@ SMALL_FILES: Group = (
     "vocab.json",
     "merges.txt",
 )
-"""What belongs with a model where a repository has it, and is missed by nobody where it has not."""
+"""What belongs with a model where a repository has it, and is not needed otherwise."""
 
 PATIENCE_SECONDS = 2.5
 """How long the hub may take to answer before it counts as unreachable."""
@@ -97,14 +95,14 @@ def _shards(index: Path) -> list[Group]:
     try:
         return [(str(name),) for name in sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{str(index)!r} is no index of weights: delete it, then pull the model again") from error
+        raise ModelError(f"{str(index)!r} is not an index of weights: delete it, then pull the model again") from error
 
 
 def download(repo: str, groups: Sequence[Group]) -> tuple[Path, ...]:
     """Fetches one file for each group, the small files that go with them, and whatever an index names; into the cache.
 
-    The hub's client shows its bars on a terminal, takes up what was cut short, and leaves no half file under a final
-    name. Raises ModelError when the repository lacks a group, or the client fails.
+    The hub's client shows its bars on a terminal, resumes downloads, and leaves no partial file under a final name.
+    Raises ModelError when the repository lacks a group, or the client fails.
     """
     from huggingface_hub import HfApi, hf_hub_download
 
@@ -153,6 +151,9 @@ def unavailable(what: str, reason: str) -> ModelError:
 
 def _answers(url: str) -> bool:
     """Whether a server answers in time, whatever it says; looking up its name may hang, hence the thread."""
+    import urllib.error
+    import urllib.request
+
     answered = threading.Event()
 
     def ask() -> None:

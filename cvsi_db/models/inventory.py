@@ -1,18 +1,25 @@
-"""What a bundle needs and what of it is on this machine: part by part, without loading a model or asking the network.
+"""What a bundle needs and what of it is on this machine, part by part; `pull` fetches what is missing from the hub.
 
-Takes a BundleSpec; returns Parts, with source, licence, size and files. Imports torch only for a tag of open_clip that
-published.py does not know. Knows nothing about galleries or how anything is printed.
+Takes a BundleSpec; returns Parts, with source, licence, size and files. No model is loaded, and the network is asked by
+`require` and `pull` alone. Imports torch only for a tag of open_clip that PUBLISHED lacks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
-from cvsi_db.models.hub import CAPTIONER_FILES, CLIP_FOLDER_FILES, OPEN_CLIP_FILES, cached_files, require_hub
-from cvsi_db.models.published import PUBLISHED
+from cvsi_db.models.hub import (
+    CAPTIONER_FILES,
+    CLIP_FOLDER_FILES,
+    OPEN_CLIP_FILES,
+    cached_files,
+    download,
+    require_hub,
+)
 from cvsi_db.models.spec import HF_HUB, LOCAL_DIR, BundleSpec
 
 State = Literal["fully", "partly", "not"]
@@ -26,12 +33,45 @@ SUMS = "sha256sums.txt"
 
 
 @dataclass(frozen=True)
+class Published:
+    """Weights that others publish: their repository on the hub, and the bytes of the weights alone, in float32."""
+
+    repo: str
+    licence: str
+    size_bytes: int
+
+
+PUBLISHED: Mapping[str, Published] = MappingProxyType(
+    {
+        "ViT-B-32/openai": Published("timm/vit_base_patch32_clip_224.openai", "MIT", 4 * 151_277_313),
+        "ViT-L-14/openai": Published("timm/vit_large_patch14_clip_224.openai", "MIT", 4 * 427_616_513),
+        "ViT-L-14/datacomp_xl_s13b_b90k": Published(
+            "laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K", "MIT", 4 * 427_616_513
+        ),
+        "ViT-bigG-14/laion2b_s39b_b160k": Published(
+            "laion/CLIP-ViT-bigG-14-laion2B-39B-b160k", "MIT", 4 * 2_539_567_105
+        ),
+        **{
+            name: Published(name, licence, 4 * parameters)
+            for name, licence, parameters in (
+                ("Salesforce/blip-image-captioning-base", "BSD-3-Clause", 247_414_076),
+                ("Salesforce/blip-image-captioning-large", "BSD-3-Clause", 469_732_924),
+                ("Salesforce/blip2-opt-6.7b", "MIT", 7_750_000_000),
+            )
+        },
+    }
+)
+"""By open_clip's ARCHITECTURE/TAG, or by the repository's name where that is how a bundle names it. Known without torch
+and without the network."""
+
+
+@dataclass(frozen=True)
 class Part:
     """One model of a bundle.
 
     `source` is how the bundle names it, `repo` the hub's repository that has it (None: it is a file or folder here, or
     code). `files` are the ones on this machine; `missing` is what of the repository is still to be had, as groups of
-    names of which one will do. `size_bytes` is what there is to download, or None where nobody has told us.
+    names of which one will do. `size_bytes` is what there is to download, or None where that is not known.
     """
 
     name: str
@@ -85,6 +125,24 @@ def require(part: Part) -> None:
     """Raises ModelError, within seconds, when some of this part is missing and the hub may not or cannot be asked."""
     if part.repo is not None and part.missing:
         require_hub(f"the {part.name} {part.source!r}" if part.name == "captioner" else repr(part.source))
+
+
+def pull(parts: Sequence[Part], on_part: Callable[[Part], None] | None = None) -> list[Part]:
+    """Downloads what is missing of these parts and returns those it had to fetch; `on_part` is called before each.
+
+    Nothing is asked of the network when nothing is missing. Raises ModelError when the hub may not be asked, cannot be
+    reached, or lacks a file.
+    """
+    fetched: list[Part] = []
+    for part in parts:
+        if part.repo is None or not part.missing:
+            continue
+        require(part)
+        if on_part is not None:
+            on_part(part)
+        download(part.repo, part.missing)
+        fetched.append(part)
+    return fetched
 
 
 def state_of(parts: Sequence[Part]) -> State:

@@ -145,7 +145,7 @@ def _check_widths(path: Path, weights: Mapping[str, torch.Tensor], dim: int, tok
     if found == expected:
         return
     if set(found) != set(expected) or any(len(found[name]) != len(expected[name]) for name in expected):
-        raise ModelError(f"phi {str(path)!r} is no mapping network but holds {_names(weights)}: {_expected()}")
+        raise ModelError(f"phi {str(path)!r} is not a mapping network but holds {_names(weights)}: {_expected()}")
     raise ModelError(
         f"phi {str(path)!r} maps width {_widths(found)}, but this CLIP needs {_widths(expected)}: "
         "use the phi that was trained for its weights"

@@ -1,12 +1,12 @@
-"""What a bundle is made of, as data: the declaration, and the bundles that come with the package.
+"""Bundles as data: what one declares (BundleSpec), those that come with the package, and a user's own in a TOML file.
 
-Knows nothing about loading, the hub or galleries; imports nothing heavy.
+Loads no weights and imports nothing heavy.
 
 **Which CLIP.** `clip-b32`, `clip-l14` and `clip-bigg14` are the three backbones that composed retrieval is measured
 with, and those for which phi checkpoints (SEARLE, LinCIR, CVSI) are published. `clip-l14-datacomp` is the one to take
 for photos today: the size and speed of `clip-l14`, the same kind of text tower and the same vocabulary (so a lone `$`
 is one token, and phi can be trained for it from text alone), the MIT licence, and far better with words, which is what
-edited captions need. Recall@1 of COCO pictures by caption, in open_clip's docs/openclip_retrieval_results.csv: OpenAI
+edited captions need. Recall@1 of COCO images by caption, in open_clip's docs/openclip_retrieval_results.csv: OpenAI
 B/32 .304, OpenAI L/14 .365, DataComp-XL L/14 .457, LAION-2B bigG/14 .514. That is retrieval by words alone: we know of
 no table of composed retrieval with DataComp's weights. Not taken: SigLIP and SigLIP 2, stronger still (.478 for SigLIP
 B/16), because their tokenizers drop punctuation, `$` included, so no pseudo-token can stand in a sentence; MetaCLIP and
@@ -16,14 +16,17 @@ DFN, because their licences (CC BY-NC, Apple's own) are narrower than MIT.
 BLIP base: its vision tower does a third of BLIP large's work (ViT-B/16 instead of L/16, both at 384 pixels) for some
 three points of CIDEr less on COCO (133 instead of 137 in the paper of Li et al., ICML 2022). The larger bundles use
 BLIP large. CVSI's paper uses 15 captions of BLIP-2 (`Salesforce/blip2-opt-6.7b`, 31 GB): two lines of a bundle file
-(bundle_file.py).
+(read_bundle).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import tomllib
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from cvsi_db.errors import BundleError, UsageError
 
 STARTER = Path(__file__).parent / "starter"
 LOCAL_DIR = "local-dir:"
@@ -44,7 +47,7 @@ class BundleSpec:
     `captioner` is a transformers folder or hub name, which samples `captions` captions per image from the nucleus
     `top_p` at `temperature`. `preset` and `rewriter` are what searches use unless they say otherwise; `circo` holds
     the paper's weights, while `default` was tuned on the starter. `licence` is that of the parts that are files and
-    folders: what the hub keeps has its own (published.py).
+    folders: what the hub keeps has its own (inventory.py).
     """
 
     name: str
@@ -102,3 +105,67 @@ BUNDLES: dict[str, BundleSpec] = {
         ),
     )
 }
+
+
+def load_spec(name: str) -> BundleSpec:
+    """What the bundle called `name`, or the TOML file `name`, declares. Raises BundleError."""
+    if name.endswith(".toml"):
+        return read_bundle(Path(name))
+    if name not in BUNDLES:
+        raise BundleError(f"unknown model {name!r}: choose one of {', '.join(BUNDLES)}, or a bundle.toml file")
+    return BUNDLES[name]
+
+
+def read_bundle(path: Path) -> BundleSpec:
+    """The bundle that a TOML file declares. It may set every field of BundleSpec; arch and captioner are required.
+
+        arch = "ViT-L-14-quickgelu"        # open_clip's name, local-dir:FOLDER, or hf-hub:OWNER/NAME; required
+        weights = "openai"                 # a tag of open_clip's, or a file (.safetensors, or a .pt of plain weights)
+        phi = "lincir-l14.pt"              # SEARLE's, LinCIR's and CVSI's checkpoints share one layout; optional
+        captioner = "Salesforce/blip2-opt-6.7b"   # a transformers folder or hub name; required
+        captions = 15                      # per image, as in the paper; 5 by default
+        preprocess = "targetpad"           # or "clip"
+        preset = "circo"                   # what searches use unless they name another
+        rewriter = "openai,rules"          # likewise
+        licence = "MIT"                    # of the parts that are files and folders; shown by `cvsi-db models show`
+
+    Paths are relative to the file; a name that is not a path beside it is left to open_clip and transformers. OpenAI's
+    weights were trained with the quick GELU: with a tag open_clip knows that, with a file the architecture has to name
+    it (`ViT-B-32-quickgelu`, `ViT-L-14-quickgelu`). Raises BundleError.
+    """
+    try:
+        values: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        if unknown := set(values) - {field.name for field in fields(BundleSpec)}:
+            raise ValueError(f"unknown key {min(unknown)!r}")
+        if missing := {"arch", "captioner"} - set(values):
+            raise ValueError(f"the key {min(missing)!r} is missing")
+        for key, value in values.items():
+            _check_value(key, value)
+            if key in ("arch", "weights", "phi", "captioner"):
+                scheme = LOCAL_DIR if value.startswith(LOCAL_DIR) else ""
+                beside = (path.parent / Path(value.removeprefix(LOCAL_DIR)).expanduser()).resolve()
+                values[key] = f"{scheme}{beside}" if beside.exists() else value
+    except (OSError, ValueError, UsageError) as error:
+        raise BundleError(f"cannot use the bundle {str(path)!r}: {error}") from error
+    return BundleSpec(**({"name": path.stem, "summary": "", "licence": "", "weights": None, "phi": None} | values))
+
+
+def _check_value(key: str, value: Any) -> None:
+    """Raises ValueError or UsageError for a value of the wrong kind or out of range, or an unknown name."""
+    kinds: dict[str, Any] = {"captions": int, "top_p": (float, int), "temperature": (float, int)}
+    if not isinstance(value, kinds.get(key, str)) or isinstance(value, bool) or value in (0, ""):
+        raise ValueError(f"{key} cannot be {value!r}")
+    if key == "captions" and value < 1:
+        raise ValueError(f"{key} is at least 1, not {value}")
+    if (key == "top_p" and not 0 < value <= 1) or (key == "temperature" and value <= 0):
+        raise ValueError(f"{key} cannot be {value}: it is above 0" + (" and up to 1" if key == "top_p" else ""))
+    if key == "preprocess" and value not in ("clip", "targetpad"):
+        raise ValueError(f"{key} is 'clip' or 'targetpad', not {value!r}")
+    if key == "preset":
+        from cvsi_db.query.weights import find_preset
+
+        find_preset(value)
+    if key == "rewriter":
+        from cvsi_db.models.rewriters import make_rewriter
+
+        make_rewriter(value)

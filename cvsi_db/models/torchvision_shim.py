@@ -1,4 +1,4 @@
-"""Makes torchvision importable beside a torch of another build; knows nothing about what it is needed for.
+"""Makes torchvision importable beside a torch of another build.
 
 The usual wheels of torchvision are built for CUDA. Beside a CPU torch its compiled operators do not load, and its
 import fails while it registers shapes for two of them. Declaring these two, without an implementation, is enough:

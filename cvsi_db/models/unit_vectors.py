@@ -1,4 +1,4 @@
-"""Embeddings to unit vectors; knows nothing about who made the embeddings or what they are of."""
+"""Embeddings to unit vectors."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Takes Parts (inventory.py); returns one Checked per file. Two records are known: the hub's cache names a file's blob by
 its hash (sha256 for large files, git's blob hash for small ones), and a `sha256sums.txt`, as `sha256sum` writes it,
-holds for the files of its folder and below; the starter comes with one. Knows nothing about what the files mean.
+holds for the files of its folder and below; the starter comes with one.
 """
 
 from __future__ import annotations
@@ -40,8 +40,11 @@ def _verify_part(part: Part) -> Iterator[Checked]:
         yield Checked(part.name, str(path), _verdict(path, sha256), sha256)
     for names in part.missing:
         yield Checked(part.name, " or ".join(names), "missing")
-    for path in _recorded_but_gone(part):
-        yield Checked(part.name, str(path), "missing")
+    folder = Path(part.source).expanduser()
+    if part.repo is None and folder.is_dir():  # files that its record names and that are gone
+        for path in recorded_sums(folder / SUMS):
+            if path.parent == folder and not path.is_file():
+                yield Checked(part.name, str(path), "missing")
 
 
 def _verdict(path: Path, sha256: str) -> Verdict:
@@ -61,18 +64,7 @@ def recorded_sums(path: Path) -> dict[Path, str]:
     return {}
 
 
-def _recorded_but_gone(part: Part) -> list[Path]:
-    """Files that a record names in the part's own folder, and that are no longer there."""
-    folder = Path(part.source).expanduser()
-    if part.repo is not None or not folder.is_dir():
-        return []
-    return [path for path in recorded_sums(folder / SUMS) if path.parent == folder and not path.is_file()]
-
-
 def hash_file(path: Path, before: bytes = b"", kind: str = "sha256") -> str:
     """The hex digest of `before` and the file, read in blocks."""
-    digest = hashlib.new(kind, before)
     with path.open("rb") as opened:
-        while block := opened.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(opened, lambda: hashlib.new(kind, before)).hexdigest()

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from cvsi_db.errors import BundleError, ModelError, UsageError
-from cvsi_db.models.bundle import BUNDLES, Bundle, _digest, load_bundle, load_spec
+from cvsi_db.models.bundle import Bundle, _digest, load_bundle
 from cvsi_db.models.rewriters import make_rewriter
-from cvsi_db.models.spec import STARTER
+from cvsi_db.models.spec import BUNDLES, STARTER, load_spec
 from cvsi_db.query.weights import find_preset
 
 SAMPLING = {"captions": 5, "top_p": 0.9, "temperature": 0.7}

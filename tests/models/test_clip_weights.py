@@ -20,8 +20,8 @@ from tests.models.small_clip import open_clip
 @pytest.mark.parametrize(
     ("arch", "weights", "message"),
     [
-        ("local-dir:/nowhere", None, "is no CLIP folder"),
-        ("ViT-B-33", "openai", "no architecture that open_clip knows"),
+        ("local-dir:/nowhere", None, "is not a CLIP folder"),
+        ("ViT-B-33", "openai", "not an architecture that open_clip knows"),
         ("ViT-B-32", None, "needs weights"),
         ("ViT-B-32", "openia", "neither a file nor a tag.*openai"),
     ],

@@ -83,7 +83,7 @@ def test_require_names_the_part_and_the_ways_out() -> None:
 
 def test_the_inventory_of_every_bundle_needs_no_torch() -> None:
     script = (
-        "import sys; from cvsi_db.models.bundle import BUNDLES; from cvsi_db.models.inventory import inventory\n"
+        "import sys; from cvsi_db.models.spec import BUNDLES; from cvsi_db.models.inventory import inventory\n"
         "for spec in BUNDLES.values(): inventory(spec)\n"
         "print([name for name in ('torch', 'open_clip', 'transformers', 'lancedb') if name in sys.modules])"
     )

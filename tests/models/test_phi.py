@@ -115,11 +115,11 @@ def test_other_widths_are_named(network: MappingNetwork, tmp_path: Path) -> None
 
 def test_other_networks_are_refused(network: MappingNetwork, tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(2, 2)}, tmp_path / "other.safetensors")
-    refused(tmp_path / "other.safetensors", "is no mapping network but holds 'weight': the weights layers.0.weight")
+    refused(tmp_path / "other.safetensors", "is not a mapping network but holds 'weight': the weights layers.0.weight")
     torch.save({"epoch": 3, "state_dict": network.state_dict()}, tmp_path / "other.pt")
     refused(tmp_path / "other.pt", "holds 'epoch', 'state_dict' and no weights")
     torch.save({"Phi": {name: torch.zeros(6) for name in network.state_dict()}}, tmp_path / "flat.pt")
-    refused(tmp_path / "flat.pt", "is no mapping network")
+    refused(tmp_path / "flat.pt", "is not a mapping network")
 
 
 def test_weights_that_are_no_numbers_are_refused(network: MappingNetwork, tmp_path: Path) -> None:

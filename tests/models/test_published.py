@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cvsi_db.models.clip_weights import find_repo
-from cvsi_db.models.published import PUBLISHED
+from cvsi_db.models.inventory import PUBLISHED
 from cvsi_db.models.spec import BLIP_BASE, BLIP_LARGE, BUNDLES
 from cvsi_db.models.torchvision_shim import ensure_torchvision
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from cvsi_db.errors import ModelError
-from cvsi_db.models.inventory import clip_part, inventory, state_of
-from cvsi_db.models.pull import pull
+from cvsi_db.models.inventory import clip_part, inventory, pull, state_of
 from cvsi_db.models.spec import BUNDLES, BundleSpec
 from tests.models.fake_hub import FakeHub, serve_hub
 
@@ -73,7 +72,7 @@ def test_a_damaged_index_is_one_clear_line(hub: FakeHub) -> None:
     pull(inventory(SPEC))
     index = next(path for path in inventory(SPEC)[1].files if path.name.endswith(".index.json"))
     index.resolve().write_text("{}")
-    with pytest.raises(ModelError, match="is no index of weights: delete it, then pull"):
+    with pytest.raises(ModelError, match="is not an index of weights: delete it, then pull"):
         inventory(SPEC)
 
 

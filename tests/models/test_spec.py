@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from cvsi_db.errors import BundleError
-from cvsi_db.models import bundle_file
-from cvsi_db.models.bundle import load_bundle, read_bundle
-from cvsi_db.models.spec import BundleSpec
+from cvsi_db.models.bundle import load_bundle
+from cvsi_db.models.spec import BundleSpec, read_bundle
 
 
 def test_a_bundle_file_with_paths_beside_it(tmp_path: Path) -> None:
@@ -29,8 +28,8 @@ def test_a_bundle_file_with_paths_beside_it(tmp_path: Path) -> None:
 
 
 def test_the_example_in_the_docstring_is_read(tmp_path: Path) -> None:
-    assert bundle_file.__doc__ is not None
-    example = textwrap.dedent(bundle_file.__doc__.split("\n\n")[1])
+    assert read_bundle.__doc__ is not None
+    example = textwrap.dedent(read_bundle.__doc__.split("\n\n")[1])
     (tmp_path / "paper.toml").write_text(example)
     (tmp_path / "lincir-l14.pt").touch()
     assert read_bundle(tmp_path / "paper.toml") == BundleSpec(
