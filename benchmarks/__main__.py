@@ -50,7 +50,7 @@ def cold() -> None:
 
 @main.command()
 @click.option("--photos", default=2000, show_default=True, help="12-megapixel JPEGs; 0 for none.")
-@click.option("--rounds", default=1, show_default=True, help="Rounds of the photos' timing, after an untold one.")
+@click.option("--rounds", default=1, show_default=True, help="Rounds of the photos, after one that does not count.")
 @click.option("--small", default="2000,20000", show_default=True, help="Two numbers of small files, with a comma.")
 def ingest(photos: int, rounds: int, small: str) -> None:
     """Photos against the bare encoder and the plain loop; small files: peak memory, again, and moved."""

@@ -1,7 +1,6 @@
 """What the engine is measured against: research code in torch, six flat LanceDB searches merged in Python, the floor.
 
-Each baseline is made once over a gallery, then takes a logical query and gives image numbers, best first. Knows nothing
-about the engine.
+Each baseline is made once over a gallery, then takes a logical query and gives image numbers, best first.
 """
 
 from __future__ import annotations

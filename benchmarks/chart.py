@@ -1,6 +1,6 @@
 """Draws cost as rows grow as an SVG: a line per contender, both axes logarithmic.
 
-Takes rows and milliseconds, gives the document. Knows nothing about who was measured.
+Takes rows and milliseconds, gives the document.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ Growth = Sequence[tuple[int, Mapping[str, Sequence[float]]]]
 
 def draw_growth(sizes: Growth, dim: int) -> str:
     """One line per contender through the medians of its milliseconds at each number of rows."""
-    lines = {name: [(rows, median(times[name])) for rows, times in sizes if name in times] for name in _names(sizes)}
+    names = dict.fromkeys(name for _, times in sizes for name in times)
+    lines = {name: [(rows, median(times[name])) for rows, times in sizes if name in times] for name in names}
     xs = _decades([rows for rows, _ in sizes])
     ys = _decades([ms for points in lines.values() for _, ms in points])
     size = f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}"'
@@ -38,10 +39,6 @@ def draw_growth(sizes: Growth, dim: int) -> str:
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
-
-
-def _names(sizes: Growth) -> list[str]:
-    return list(dict.fromkeys(name for _, times in sizes for name in times))
 
 
 def _decades(values: Sequence[float]) -> tuple[int, int]:
@@ -71,7 +68,9 @@ def _lines(lines: Mapping[str, Sequence[tuple[int, float]]], xs: tuple[int, int]
         yield f'<path d="{path}" stroke="{colour}" stroke-width="2" fill="none"/>'
         yield from (f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in at)
         lowest = max(at[-1][1], lowest + 16)
-        yield svg_text(at[-1][0] + 10, lowest + 4, f"{name} {_spoken(points[-1][1])} ms", size=12, colour=colour)
+        last = points[-1][1]
+        shown = f"{last:,.0f}" if last >= 100 else f"{last:.3g}"
+        yield svg_text(at[-1][0] + 10, lowest + 4, f"{name} {shown} ms", size=12, colour=colour)
 
 
 def _x(rows: float, xs: tuple[int, int]) -> float:
@@ -80,7 +79,3 @@ def _x(rows: float, xs: tuple[int, int]) -> float:
 
 def _y(ms: float, ys: tuple[int, int]) -> float:
     return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (log10(ms) - ys[0]) / (ys[1] - ys[0])
-
-
-def _spoken(milliseconds: float) -> str:
-    return f"{milliseconds:,.0f}" if milliseconds >= 100 else f"{milliseconds:.3g}"

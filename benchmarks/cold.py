@@ -1,8 +1,7 @@
 """Cold start: where a new `cvsi-db search` process spends its time, step by step, beside the whole command.
 
 `python -m benchmarks.cold GALLERY` is the process that is measured: it prints milliseconds by step as JSON. The order
-is that of the command, and each library is charged with what it imports that nothing before it did. Knows nothing
-about how a search works.
+is that of the command, and each library is charged with what it imports that nothing before it did.
 """
 
 from __future__ import annotations
@@ -58,18 +57,14 @@ def _steps(folder: Path) -> Iterator[Step]:
     opened: list[Gallery] = []
     yield "open the gallery", lambda: opened.append(Gallery.open(folder, device="cpu"))
     yield "import torch", partial(importlib.import_module, "torch")
-    yield "import torchvision", _import_torchvision
+    from cvsi_db.models.torchvision_shim import ensure_torchvision
+
+    yield "import torchvision", ensure_torchvision
     for name in ("timm", "transformers", "open_clip"):
         yield f"import {name}", partial(importlib.import_module, name)
     gallery = opened[0]
     yield "build the CLIP, read its weights and phi's", lambda: gallery._bundle.encoder and gallery._bundle.phi
     yield "the search", lambda: gallery.search(REFERENCE, EDIT)
-
-
-def _import_torchvision() -> None:
-    from cvsi_db.models.torchvision_shim import ensure_torchvision
-
-    ensure_torchvision()
 
 
 def _in_new_process(gallery: Path) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """The query engine's benchmark: galleries of growing size, each strategy against each baseline, one table per size.
 
-Speed as ratios with their spread, recall against brute force, the memory of a searching process, batches against
-single queries. Knows nothing about how any contender works.
+Speed as ratios with their spread, recall against brute force, the memory of a searching process, batches against single
+queries.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ class Measured:
 def run_engine(setting: Setting, chart: Path | None) -> list[Measured]:
     """Measure every size, print its tables as it is done, then draw `chart`."""
     device = choose_device(setting.device)
-    print(_heading(device), flush=True)
+    python = f"torch on {device}, Python {platform.python_version()}"
+    print(f"{os.cpu_count()} cores, {_processor()}, {python}\n", flush=True)
     found = []
     for rows in setting.sizes:
         found.append(measure(setting, rows, device))
@@ -120,12 +121,8 @@ def _batch_times(many: Batch, single: Search, setting: Setting, rows: int) -> tu
     return times["many"], times["single"]
 
 
-def _heading(device: str) -> str:
-    return f"{os.cpu_count()} cores, {_processor()}, torch on {device}, Python {platform.python_version()}\n"
-
-
 def _processor() -> str:
-    """The processor's name, where the system tells it."""
+    """The processor's name, where the system knows it."""
     facts = Path("/proc/cpuinfo")
     lines = facts.read_text("utf-8").splitlines() if facts.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

@@ -1,13 +1,11 @@
 """Galleries of synthetic rows on disk, written through the store and kept between runs outside the repository.
 
-Takes a folder, a number of rows and a width; gives the open store, or its vectors in memory. Knows nothing about
-queries or clocks.
+Takes a folder, a number of rows and a width; gives the open store, or its vectors in memory.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +19,7 @@ VERSION = 1  # counts the kinds of rows: raise it when chunks() or _row() change
 
 
 def default_folder() -> Path:
-    """Where galleries are kept when nobody says: the platform's cache folder."""
+    """Where galleries are kept by default: the platform's cache folder."""
     return user_cache_path("cvsi-db") / "benchmarks"
 
 
@@ -36,8 +34,13 @@ def open_gallery(folder: Path, rows: int, dim: int) -> Store:
     It has the indexes that `cvsi-db optimize` gives a gallery of its size.
     """
     store = Store.create(gallery_folder(folder, rows, dim), dim)
-    if store.count() != rows:
-        _fill(store, rows, dim)
+    done = store.count()
+    if done != rows:
+        for number, (images, captions) in enumerate(chunks(rows, dim)):
+            start = number * CHUNK
+            if start >= done:
+                store.update([_row(start + i, image, captions[i]) for i, image in enumerate(images)])
+                print(f"writing {start + len(images):,} of {rows:,} rows", file=sys.stderr)
     store.optimize()
     return store
 
@@ -54,19 +57,6 @@ def both_columns(rows: int, dim: int) -> FloatArray:
 def image_id(number: int) -> str:
     """The image_id of a row: as wide as a sha256, ascending."""
     return f"{number:064x}"
-
-
-def _fill(store: Store, rows: int, dim: int) -> None:
-    done = store.count()
-    for number, (images, captions) in enumerate(chunks(rows, dim)):
-        start = number * CHUNK
-        if start >= done:
-            store.update(_rows(start, images, captions))
-            print(f"writing {start + len(images):,} of {rows:,} rows", file=sys.stderr)
-
-
-def _rows(start: int, images: FloatArray, captions: FloatArray) -> Sequence[ImageRow]:
-    return [_row(start + i, image, captions[i]) for i, image in enumerate(images)]
 
 
 def _row(number: int, image_vector: FloatArray, caption_vector: FloatArray) -> ImageRow:

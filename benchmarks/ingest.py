@@ -16,7 +16,7 @@ from PIL import Image
 
 from benchmarks.encoders import LOOP_BATCH, WaitingEncoder, random_vit
 from benchmarks.photos import make_photos
-from benchmarks.small_files import Small, measured
+from benchmarks.small_files import measured
 from benchmarks.table import print_heading, print_row
 from benchmarks.timing import Call, in_turn
 from cvsi_db.ingest import ingest
@@ -32,9 +32,9 @@ PHOTOS = 200
 def bench_photos(folder: Path, count: int = PHOTOS, rounds: int = 2) -> Iterator[tuple[str, str, Call, Call, int]]:
     """12-megapixel JPEGs, through an encoder of ViT-B/32's cost and through the starter.
 
-    On a CPU decoding takes cores from the encoder, whoever schedules it; an encoder that only waits, as one on a device
-    of its own lets the CPU do, shows what the pipeline itself costs. Encoders alone are given the distinct pictures in
-    turn, decoded as an ingest decodes them, or in full.
+    On a CPU decoding takes cores from the encoder, however it is scheduled; an encoder that only waits, as for a device
+    of its own, shows what the pipeline itself costs. Encoders alone are given the distinct pictures in turn, decoded as
+    an ingest decodes them, or in full.
     """
     photos = make_photos(folder / "photos", count)
     what = f"ingest {count:,} photos of 12 megapixels"
@@ -98,15 +98,12 @@ def run_photos(count: int, rounds: int) -> None:
 
 
 def run_small_files(few: int, many: int) -> None:
-    """Ingest so many small files in new processes, again, and after their folder was moved; print a table."""
+    """Ingest `few` and `many` small files in new processes, again, and after their folder was moved; print a table."""
     print("| small files | first, s | again, s | first / again | moved, s | embedded then | peak memory, MiB |")
     print("|---|---|---|---|---|---|---|")
     found = [measured(count) for count in (few, many)]
     for small in found:
-        print(_row(small), flush=True)
+        times = f"{small.first_s:.1f} | {small.again_s:.2f} | **{small.first_s / small.again_s:.0f}**"
+        moved = f"{small.moved_s:.1f} | {small.moved_embedded} | {small.peak_mib:,.0f}"
+        print(f"| {small.files:,} | {times} | {moved} |", flush=True)
     print(f"\nPeak memory of {many:,} / {few:,} files: **{found[1].peak_mib / found[0].peak_mib:.2f}**")
-
-
-def _row(small: Small) -> str:
-    times = f"{small.first_s:.1f} | {small.again_s:.2f} | **{small.first_s / small.again_s:.0f}**"
-    return f"| {small.files:,} | {times} | {small.moved_s:.1f} | {small.moved_embedded} | {small.peak_mib:,.0f} |"

@@ -1,6 +1,6 @@
 """Peak memory of a process that searches: `python -m benchmarks.memory STRATEGY FOLDER K` prints MiB and nothing else.
 
-Each contender is measured in a process of its own, because a peak is never forgotten. Knows nothing about clocks.
+Each contender is measured in a process of its own, because a peak is never forgotten.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def measure(strategy: str, folder: str, k: str, device: str) -> None:
 def own_peak_mib() -> float:
     """The peak resident memory of this process so far, in MiB."""
     status = Path("/proc/self/status")
-    if status.exists():  # the peak that getrusage tells there begins with that of the process that started this one
+    if status.exists():  # the peak that getrusage reports there begins with that of the process that started this one
         line = next(line for line in status.read_text("utf-8").splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,7 +1,6 @@
 """Photo-sized JPEGs: 12 megapixels of detail at every scale, as many files as wanted of a few distinct pictures.
 
-Takes a folder and a number; the files are of distinct content to whoever hashes them, by a comment in each. Knows
-nothing about who reads them.
+Takes a folder and a number; a comment in each makes the files of distinct content.
 """
 
 from __future__ import annotations

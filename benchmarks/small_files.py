@@ -21,7 +21,7 @@ SIDE = 64
 
 @dataclass(frozen=True)
 class Small:
-    """What so many files took: seconds, pictures embedded after the move, and the peak memory of the first ingest."""
+    """What `files` files took: seconds, pictures embedded after the move, and the peak memory of the first ingest."""
 
     files: int
     first_s: float

@@ -1,7 +1,6 @@
 """The engine's strategies by name, each as a call from logical queries to image numbers, best first.
 
-Takes an open store and a device; what the engine offers is asked of it, so that a new strategy is measured unasked.
-Knows nothing about baselines or clocks.
+Takes an open store and a device; the list of strategies is the engine's own, so that a new one is measured too.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from typing import get_args
 
 from cvsi_db.records import LogicalQuery
 from cvsi_db.search.plan.build import build_plan
-from cvsi_db.search.plan.strategies import Facts
 from cvsi_db.search.plan.nodes import EXACT, Strategy, TopK
+from cvsi_db.search.plan.strategies import Facts
 from cvsi_db.search.run.executor import run_plan, run_plans
 from cvsi_db.search.run.rerank import Candidates, rerank
 from cvsi_db.search.run.resident_matrix import Resident

@@ -1,6 +1,6 @@
-"""Clocks: contenders run in turn, round after round, so that a machine whose speed drifts decides no ratio.
+"""Timing: contenders run in turn, round after round, so that a machine whose speed drifts does not change the ratios.
 
-Takes calls, gives milliseconds and ratios. Knows nothing about what is called.
+Takes calls, gives milliseconds and ratios.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def in_turn(ours: Call, baseline: Call, rounds: int) -> tuple[list[float], list[
 def in_rounds(
     contenders: Mapping[str, Callable[[int], Any]], rounds: int, seconds: float = float("inf")
 ) -> dict[str, list[float]]:
-    """Milliseconds of each contender, round by round; each is told the round's number.
+    """Milliseconds of each contender, round by round; each is called with the round's number.
 
     Round 0 does not count. Once `seconds` have passed no round begins, but MIN_ROUNDS are run whatever they take. Who
     goes first changes with the round, because the second finds other caches than the first.

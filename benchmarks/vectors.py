@@ -1,7 +1,6 @@
 """Synthetic embeddings that lie as CLIP's do: two cones, clusters of uneven size, few directions that matter.
 
-Takes sizes and a seed, gives unit vectors; the rows of a small gallery are the first rows of a large one. Knows
-nothing about tables, strategies or clocks.
+Takes sizes and a seed, gives unit vectors; the rows of a small gallery are the first rows of a large one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Warm searches: what a search in a process that goes on costs beside the forwards of its models.
 
-Gives benchmarks of the product's table. Knows nothing about clocks.
+Gives benchmarks of the product's table.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def scenes(
 ) -> None:
     """Run Scenes-CIR: find what an edit of a drawn scene asks for.
 
-    The benchmark is made anew from split and seed, and drawn, which takes the scenes extra. The first run takes
+    The benchmark is generated from split and seed, and drawn, which takes the scenes extra. The first run takes
     minutes; later ones with the same model take seconds.
     """
     from cvsi_db.evaluation.baselines import METHODS, choose_methods
@@ -84,9 +84,9 @@ def scenes(
 
     if chart and chart.suffix != ".svg":
         raise click.UsageError(f"the chart is an SVG: {str(chart)!r} must end in .svg")
-    for picture in (chart, examples):
-        if picture and not picture.parent.is_dir():  # found out now, not after the run
-            raise click.UsageError(f"cannot write {str(picture)!r}: there is no folder {str(picture.parent)!r}")
+    for file in (chart, examples):
+        if file and not file.parent.is_dir():  # found out now, not after the run
+            raise click.UsageError(f"cannot write {str(file)!r}: there is no folder {str(file.parent)!r}")
     if tune and (split != "val" or names or chart or examples):
         raise click.UsageError("--tune finds all weights on val: leave --split, --method, --chart and --examples out")
     started = time.perf_counter()

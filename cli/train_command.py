@@ -6,7 +6,6 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +44,7 @@ def command() -> None:
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="starter 1e-3 falling, lincir 1e-4.")
 @click.option("--weight-decay", type=click.FloatRange(min=0), help="0.01.")
 @click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), help="starter 0.1, lincir 0.5.")
-@click.option("--noise", type=click.FloatRange(min=0), help="Added to what phi reads, at most so many sigma: 1.")
+@click.option("--noise", type=click.FloatRange(min=0), help="Added to what phi reads, in sigma at most: 1.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed, the same phi.")
 @click.option("--save-every", type=click.IntRange(min=1), default=500, show_default=True, help="Steps.")
 @click.option("--log-every", type=click.IntRange(min=1), default=100, show_default=True, help="Steps.")
@@ -68,7 +67,7 @@ def phi(
     quiet: bool,
     **settings: Any,
 ) -> None:
-    """Train phi, the pseudo-token's network, for a bundle's CLIP; no picture is needed.
+    """Train phi, the pseudo-token's network, for a bundle's CLIP; no image is needed.
 
     The captions are a text file, one caption a line, or JSON lines with `caption` or `captions`. `gallery` takes those
     of the gallery, and its model unless --model names one. `scenes`, the default for the starter, takes those of drawn
@@ -86,7 +85,12 @@ def phi(
     job.check(resume=resume)
     started = time.perf_counter()
     with stop_between_steps(signal.SIGINT) as stopped, stage_progress(quiet) as on_progress:
-        _run(job, on_progress, stopped.is_set, quiet)
+        try:
+            job.run(on_progress, stopped.is_set)
+        except KeyboardInterrupt:
+            if job.checkpoint.path.exists() and not quiet:
+                click.echo(f"{job.checkpoint.path} keeps the run: the same command with --resume goes on", err=True)
+            raise
     emit(_report(job, run, time.perf_counter() - started, form))
 
 
@@ -94,34 +98,23 @@ def _model_and_captions(
     source: str | None, db: Path | None, model: str | None, device: str | None, seed: int
 ) -> tuple[str, list[str]]:
     """The bundle to train for, and its captions as `--captions` names them."""
-    from cvsi_db.training.caption_source import SCENE_CAPTIONS, parse_captions, read_captions, scene_captions
+    from cvsi_db.training import caption_source as captions
 
     settings = settings_for(db, model, device)
     if source == "gallery":
-        return _of_gallery(settings.db, settings.device, model)
+        from cvsi_db.gallery import Gallery
+
+        with Gallery.open(settings.db, device=settings.device) as gallery:
+            texts = [caption for image in gallery.images() for caption in image["captions"]]
+            found = captions.one_line_captions(texts, f"the gallery {str(settings.db)!r}")
+            return model or str(gallery.stats()["model"]), found
     if source is None and settings.model != "starter":
-        raise click.UsageError(f"--captions is missing: phi for {settings.model} learns from captions of real pictures")
+        raise click.UsageError(f"--captions is missing: phi for {settings.model} learns from captions of photographs")
     if source is None or source == "scenes":
-        return settings.model, scene_captions(SCENE_CAPTIONS, seed)
-    return settings.model, parse_captions(sys.stdin, "stdin") if source == "-" else read_captions(Path(source))
-
-
-def _of_gallery(db: Path, device: str, model: str | None) -> tuple[str, list[str]]:
-    from cvsi_db.gallery import Gallery
-    from cvsi_db.training.caption_source import tidy_captions
-
-    with Gallery.open(db, device=device) as gallery:
-        texts = [caption for image in gallery.images() for caption in image["captions"]]
-        return model or str(gallery.stats()["model"]), tidy_captions(texts, f"the gallery {str(db)!r}")
-
-
-def _run(job: PhiJob, on_progress: Callable[[str, int, int], None], stopped: Callable[[], bool], quiet: bool) -> None:
-    try:
-        job.run(on_progress, stopped)
-    except KeyboardInterrupt:
-        if job.checkpoint.path.exists() and not quiet:
-            click.echo(f"{job.checkpoint.path} keeps the run: the same command with --resume goes on", err=True)
-        raise
+        return settings.model, captions.scene_captions(captions.SCENE_CAPTIONS, seed)
+    if source == "-":
+        return settings.model, captions.parse_captions(sys.stdin, "stdin")
+    return settings.model, captions.read_captions(Path(source))
 
 
 def _report(job: PhiJob, run: PhiRun, seconds: float, form: str) -> str:

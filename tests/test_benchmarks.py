@@ -91,7 +91,7 @@ def test_the_engine_benchmark_prints_its_table_and_draws(tmp_path: Path) -> None
     assert ET.parse(chart).getroot().tag.endswith("svg")
 
 
-def test_memory_is_told_before_and_after_the_searches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_memory_is_printed_before_and_after_the_searches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     open_gallery(tmp_path, 300, 16)
     memory.measure("branches", str(gallery_folder(tmp_path, 300, 16)), "10", "cpu")
     imported, searched = map(float, capsys.readouterr().out.split())

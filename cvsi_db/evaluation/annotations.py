@@ -54,7 +54,7 @@ def read_cirr(data: Path, split: str, images: Path | None = None) -> FieldBenchm
     and test1 without targets, where one caption is empty.
     """
 
-    def query(place: int, entry: Mapping[str, Any]) -> FieldQuery:
+    def query(_place: int, entry: Mapping[str, Any]) -> FieldQuery:
         reference, target = entry["reference"], entry.get("target_hard")
         return FieldQuery(
             query_id=str(entry["pairid"]),
@@ -83,7 +83,7 @@ def read_circo(data: Path, split: str, images: Path | None = None) -> FieldBench
     that file every image of the folder. Splits: val, and test without targets.
     """
 
-    def query(place: int, entry: Mapping[str, Any]) -> FieldQuery:
+    def query(_place: int, entry: Mapping[str, Any]) -> FieldQuery:
         numbers = [entry["target_img_id"], *entry["gt_img_ids"]] if "target_img_id" in entry else []
         return FieldQuery(
             query_id=str(entry["id"]),

@@ -6,7 +6,7 @@ So all of them rank the same features of the same models.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Protocol
@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from cvsi_db.errors import UsageError
-from cvsi_db.query.presets import PRESETS
+from cvsi_db.query.weights import PRESETS
 from cvsi_db.records import FloatArray, Preset
 
 TEXT_WEIGHT = 0.55
@@ -59,14 +59,13 @@ def without(method: Method, *terms: str) -> Method:
     return replace(method, weights={name: weight for name, weight in method.weights.items() if name not in terms})
 
 
-def without_objects(method: Method) -> Method:
-    """The method without added objects: neither their term, nor their words in the sentence of the pseudo-token."""
-    weights = without(method, "objects").weights
-    renamed = {"pseudo_token": "pseudo_token_alone"}
-    return replace(method, weights={renamed.get(name, name): weight for name, weight in weights.items()})
-
-
 CVSI = weights_of(PRESETS["default"])
+
+_CVSI_WITHOUT_OBJECTS = {
+    "pseudo_token_alone" if name == "pseudo_token" else name: weight
+    for name, weight in without(CVSI, "objects").weights.items()
+}
+"""Neither the term of the added objects, nor their words in the sentence of the pseudo-token."""
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
@@ -82,7 +81,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "cvsi-edited_captions": without(CVSI, "edited_captions", "edit_direction"),
         "cvsi-edit_direction": without(CVSI, "edit_direction"),
         "cvsi-image": without(CVSI, "image"),
-        "cvsi-objects": without_objects(CVSI),
+        "cvsi-objects": replace(CVSI, weights=_CVSI_WITHOUT_OBJECTS),
         "cvsi-gamma": replace(CVSI, gamma=0.0),
         "ceiling": Method({"true_captions": 1.0}, CVSI.gamma),
     }
@@ -92,7 +91,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
 `pseudo_token` ranks as SEARLE and LinCIR do (Baldrati et al., ICCV 2023; Gu et al., CVPR 2024), `edited_caption` as
 CIReVL (Karthik et al., ICLR 2024), `edited_captions` as LDRE (Yang et al., SIGIR 2024) without its weighting,
 `cvsi_paper` with the weights of CVSI (Ye et al., ICDM 2025), `cvsi` with the `default` preset. `cvsi-X` is `cvsi`
-without X, and without edited captions there is no direction to them either. `ceiling` is no method: it embeds true
+without X, and without edited captions there is no direction to them either. `ceiling` is not a method: it embeds true
 captions of the edited scene, as a flawless captioner and rewriter would give.
 """
 
@@ -108,7 +107,11 @@ def choose_methods(names: Sequence[str], *, has_phi: bool, among: Mapping[str, M
 
     Raises UsageError for an unknown name, and for one that takes phi where there is none.
     """
-    possible = {name: method for name, method in among.items() if has_phi or not _takes_phi(method.weights)}
+    possible = {
+        name: method
+        for name, method in among.items()
+        if has_phi or not any(term.startswith("pseudo_token") for term in method.weights)
+    }
     for name in names:
         if name not in among:
             raise UsageError(f"unknown method {name!r}: choose among {', '.join(among)}")
@@ -117,7 +120,3 @@ def choose_methods(names: Sequence[str], *, has_phi: bool, among: Mapping[str, M
                 f"method {name!r} takes a phi, and this bundle has none: choose among {', '.join(possible)}"
             )
     return {name: method for name, method in possible.items() if not names or name in names}
-
-
-def _takes_phi(weights: Collection[str]) -> bool:
-    return any(name.startswith("pseudo_token") for name in weights)

@@ -19,7 +19,7 @@ from cvsi_db.records import FloatArray
 
 
 class Cache:
-    """Arrays and JSON values by key in `folder`, or nothing kept when it is None. Damaged files are computed anew."""
+    """Arrays and JSON values by key in `folder`, or nothing kept when it is None; damaged files are computed again."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder

@@ -28,21 +28,17 @@ def draw_chart(report: Mapping[str, Any]) -> str:
     methods = report["methods"]
     height = TOP + ROW * len(methods) + BOTTOM
     size = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
+    details = f"{report['queries']:,} queries, gallery of {report['gallery']:,}; percent, 95 % bootstrap intervals"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} {FONT}>',
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
-        *_headings(report),
+        svg_text(24, 32, f"{report['benchmark']}: mAP@10 on {report['split']}", size=17, weight=600),
+        svg_text(24, 53, details, size=12, colour=_QUIET),
         *_grid(TOP + ROW * len(methods)),
         *(line for row, (name, found) in enumerate(methods.items()) for line in _bar(row, name, found[METRIC])),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
-
-
-def _headings(report: Mapping[str, Any]) -> Iterator[str]:
-    yield svg_text(24, 32, f"{report['benchmark']}: mAP@10 on {report['split']}", size=17, weight=600)
-    details = f"{report['queries']:,} queries, gallery of {report['gallery']:,}; percent, 95 % bootstrap intervals"
-    yield svg_text(24, 53, details, size=12, colour=_QUIET)
 
 
 def _grid(bottom: float) -> Iterator[str]:
@@ -56,18 +52,15 @@ def _bar(row: int, name: str, found: Mapping[str, float]) -> Iterator[str]:
     """The name, the bar, its whisker with end caps, and the value to the right of both."""
     middle = TOP + ROW * row + ROW / 2
     low, high = _x(found["low"]), _x(found["high"])
+    colour = _COLOURS.get(name, _ABLATION if name.startswith("cvsi-") else _BASELINE)
     yield svg_text(LEFT - 12, middle + 4, name, size=13, anchor="end", weight=600 if name == "cvsi" else 400)
     yield (
         f'<rect x="{LEFT}" y="{middle - BAR / 2:.1f}" width="{_x(found["value"]) - LEFT:.1f}" height="{BAR}" rx="2" '
-        f'fill="{_colour(name)}"/>'
+        f'fill="{colour}"/>'
     )
     whisker = f"M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 4}v8M{high:.1f} {middle - 4}v8"
     yield f'<path d="{whisker}" stroke="{INK}" stroke-width="1.2" fill="none"/>'
     yield svg_text(high + 8, middle + 4, f"{found['value']:.1f}", size=12)
-
-
-def _colour(name: str) -> str:
-    return _COLOURS.get(name, _ABLATION if name.startswith("cvsi-") else _BASELINE)
 
 
 def _x(percent: float) -> float:

@@ -40,8 +40,9 @@ def unit_text_vectors(
     texts: Sequence[str | PseudoText], models: Models, cache: Cache, on_progress: StageProgress
 ) -> FloatArray:
     """(n, dim) normalised embeddings of texts and sentences with a pseudo-token."""
-    parts = [(text,) if isinstance(text, str) else (text.text, text.word.tobytes()) for text in texts]
-    key = (models.fingerprint, *itertools.chain.from_iterable(parts))
+    key: list[str | bytes] = [models.fingerprint]
+    for text in texts:
+        key += [text] if isinstance(text, str) else [text.text, text.word.tobytes()]
     return cache.array("texts", key, lambda: _embed(texts, models.encoder, on_progress))
 
 

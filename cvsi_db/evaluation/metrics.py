@@ -99,7 +99,7 @@ def by_group(values: ValueArray, groups: Sequence[tuple[str, ...]]) -> dict[str,
 def balanced(values: Mapping[str, ValueArray], groups: Sequence[str]) -> dict[str, Estimate]:
     """The plain mean of the groups' means of each metric, however large they are, in percent with its interval.
 
-    Every query is in one group; each group is resampled on its own, as its size is no accident.
+    Every query is in one group; each group is resampled on its own, because its size is fixed.
     """
     table, labels = np.stack(list(values.values()), axis=1), np.array(groups)
     parts = [table[labels == group] for group in dict.fromkeys(groups)]
@@ -109,7 +109,7 @@ def balanced(values: Mapping[str, ValueArray], groups: Sequence[str]) -> dict[st
 
 
 def _resampled(table: ValueArray, rng: np.random.Generator) -> ValueArray:
-    """(RESAMPLES, metrics) the means of queries drawn anew with replacement, from a table (queries, metrics).
+    """(RESAMPLES, metrics) the means of queries drawn with replacement, from a table (queries, metrics).
 
     How often each query is drawn is one multinomial row, so that all means are one product.
     """

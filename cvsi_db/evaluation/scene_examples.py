@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,15 +44,14 @@ def draw_examples(prepared: Prepared, method: Method, aspects: Sequence[str]) ->
 def _chosen(prepared: Prepared, rankings: IntArray, aspect: str) -> list[int]:
     """The rows of the aspect's queries at even steps of how many of their first hits are right."""
     queries = prepared.benchmark.queries
-    rows = [row for row, query in enumerate(queries) if query.aspect == aspect]
-    rows.sort(key=lambda row: -sum(1 / place for place in _right_places(queries[row].targets, rankings[row])))
+
+    def quality(row: int) -> float:
+        ranks = enumerate(rankings[row].tolist(), start=1)
+        return sum(1 / rank for rank, image in ranks if image in queries[row].targets)
+
+    rows = sorted((row for row, query in enumerate(queries) if query.aspect == aspect), key=quality, reverse=True)
     steps = np.linspace(0, len(rows) - 1, min(PER_ASPECT, len(rows))).round().astype(int)
     return [rows[step] for step in steps]
-
-
-def _right_places(targets: Iterable[int], ranking: IntArray) -> list[int]:
-    known = set(targets)
-    return [place for place, image in enumerate(ranking.tolist(), start=1) if image in known]
 
 
 def _draw_row(sheet: Image.Image, top: int, prepared: Prepared, row: int, ranking: IntArray) -> None:

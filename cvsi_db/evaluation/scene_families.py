@@ -14,13 +14,13 @@ from cvsi_db.scenes.aspects import aspect_edit
 from cvsi_db.scenes.edits import Edit, apply_edit, is_match
 from cvsi_db.scenes.grammar import is_held_out, neighbour, sample_scene
 from cvsi_db.scenes.scene import ATTRIBUTES, DETAILS, NONE, Scene, applies
-from cvsi_db.scenes.wishes import Book
+from cvsi_db.scenes.wish import Book
 
 TARGETS = (1, 2, 3)
 """How many targets a family may have."""
 
 TRIES = 50
-"""How often a scene is drawn anew before its family does without it."""
+"""How often a scene is drawn again before its family does without it."""
 
 _SHARED = {"colour": "other_colour", "headwear": "other_headwear", "holds": "other_holds"}
 _COUNTERPARTS = _SHARED | {theirs: ours for ours, theirs in _SHARED.items()}
@@ -87,7 +87,7 @@ def _distractors(reference: Scene, edit: Edit, target: Scene, rng: random.Random
                 break
 
 
-def _wrong_subject(reference: Scene, edit: Edit, target: Scene, rng: random.Random) -> Scene | None:
+def _wrong_subject(_reference: Scene, edit: Edit, target: Scene, rng: random.Random) -> Scene | None:
     """The right edit on a subject of another kind or colour."""
     names = [name for name in ("subject", "colour") if name not in edit.changes]
     return neighbour(target, rng.choice(names), rng) if names else None
@@ -105,23 +105,23 @@ def _wrong_owner(reference: Scene, edit: Edit, target: Scene, rng: random.Random
     return replace(reference, **{name: value})
 
 
-def _edited_otherwise(reference: Scene, edit: Edit, target: Scene, rng: random.Random) -> Scene | None:
+def _edited_otherwise(reference: Scene, edit: Edit, _target: Scene, rng: random.Random) -> Scene | None:
     """The right subject, with the edited attribute at a value that was not asked for."""
     return neighbour(reference, rng.choice(list(edit.changes)), rng)
 
 
-def _not_edited(reference: Scene, edit: Edit, target: Scene, rng: random.Random) -> Scene | None:
+def _not_edited(reference: Scene, edit: Edit, _target: Scene, rng: random.Random) -> Scene | None:
     """The right subject without the edit, with something else changed."""
     return _altered(reference, edit, ATTRIBUTES, rng)
 
 
-def _detail_changed(reference: Scene, edit: Edit, target: Scene, rng: random.Random) -> Scene | None:
-    """The right edit, with one detail changed that nobody mentioned."""
+def _detail_changed(_reference: Scene, edit: Edit, target: Scene, rng: random.Random) -> Scene | None:
+    """The right edit, with one detail changed that the edit does not mention."""
     return _altered(target, edit, DETAILS, rng)
 
 
-def _redrawn(reference: Scene, edit: Edit, target: Scene, rng: random.Random) -> Scene | None:
-    """The reference, drawn anew."""
+def _redrawn(reference: Scene, _edit: Edit, _target: Scene, _rng: random.Random) -> Scene | None:
+    """The reference, drawn again."""
     return reference
 
 

@@ -58,7 +58,11 @@ def prepare(
 def evaluate(prepared: Prepared, methods: Mapping[str, Method], models: Models, started: float) -> Report:
     """Ranks and measures every method: the report, see docs/scenes-cir.md. `started` is a time.perf_counter()."""
     benchmark = prepared.benchmark
-    measured = {name: _measured(prepared.rank(method), benchmark) for name, method in methods.items()}
+    measured = {}
+    for name, method in methods.items():
+        values = measure(prepared.rank(method), benchmark.target_counts)
+        aspects = by_group(values["map@10"], [(query.aspect,) for query in benchmark.queries])
+        measured[name] = {**rounded(estimates(values)), "aspects": rounded(aspects)}
     return {
         "benchmark": NAME,
         "split": benchmark.split,
@@ -71,12 +75,6 @@ def evaluate(prepared: Prepared, methods: Mapping[str, Method], models: Models, 
         "methods": measured,
         "seconds": round(time.perf_counter() - started, 1),
     }
-
-
-def _measured(ranked: BoolArray, benchmark: SceneBenchmark) -> dict[str, Any]:
-    values = measure(ranked, benchmark.target_counts)
-    aspects = by_group(values["map@10"], [(query.aspect,) for query in benchmark.queries])
-    return {**rounded(estimates(values)), "aspects": rounded(aspects)}
 
 
 # --- tables -----------------------------------------------------------------------------------------------------

@@ -70,25 +70,25 @@ class SceneSource:
 def _true_captions(source: SceneSource) -> FloatArray:
     benchmark = source.benchmark
     rng = random.Random(f"captions/{benchmark.split}/{benchmark.seed}")
-    said = [true_captions(benchmark.gallery[query.reference], query, rng) for query in benchmark.queries]
-    return means_for(source, said)
+    captions = [true_captions(benchmark.gallery[query.reference], query, rng) for query in benchmark.queries]
+    return means_for(source, captions)
 
 
 def true_captions(reference: Scene, query: SceneQuery, rng: random.Random) -> list[str]:
     """TRUE_CAPTIONS captions of the edited scene which together state every attribute, each several times.
 
-    Where the edit leaves a choice, each caption tells of one of the allowed scenes.
+    Where the edit leaves a choice, each caption describes one of the allowed scenes.
     """
-    said: list[str] = []
+    captions: list[str] = []
     waiting: list[str] = []  # attributes in random order, each once before any comes again
-    while len(said) < TRUE_CAPTIONS:
+    while len(captions) < TRUE_CAPTIONS:
         target = apply_edit(reference, query.edit, rng)
         if len(waiting) < STATED_AT_ONCE:
             possible = [name for name in ATTRIBUTES if applies(target.attributes(), name)]
             waiting += rng.sample(possible, len(possible))
-        said.append(caption(target, rng, waiting[:STATED_AT_ONCE]).text)
+        captions.append(caption(target, rng, waiting[:STATED_AT_ONCE]).text)
         waiting = waiting[STATED_AT_ONCE:]
-    return said
+    return captions
 
 
 SCENE_TERMS: Makers[SceneSource] = {**TERMS, "true_captions": _true_captions}

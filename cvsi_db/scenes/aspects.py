@@ -1,6 +1,6 @@
 """The nine semantic aspects of edit texts that CIRCO (Baldrati et al. 2023, section 4) tells apart, and edits of each.
 
-`aspect_edit` takes a scene, an aspect, a random generator and a phrasebook; knows nothing about pictures or scores.
+`aspect_edit` takes a scene, an aspect, a random generator and a phrasebook.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ import random
 
 from cvsi_db.scenes import phrasings
 from cvsi_db.scenes.edits import joined_edit
+from cvsi_db.scenes.kinds import KINDS
 from cvsi_db.scenes.scene import Scene
-from cvsi_db.scenes.wishes import KINDS, Book, Edit
+from cvsi_db.scenes.wish import Book, Edit
 
 CONJUNCTION = "conjunction"
 

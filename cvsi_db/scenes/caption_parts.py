@@ -1,7 +1,6 @@
 """The worded pieces of a caption: who, with which looks, beside whom, where and when.
 
-Takes a scene, a random generator and the names of the attributes to state, returns `Parts`; knows nothing about the
-order in which a caption says them.
+Takes a scene, a random generator and the names of the attributes to state, returns `Parts`.
 """
 
 from __future__ import annotations
@@ -74,7 +73,7 @@ _SIDE_CLAUSES = ("{side} is {it}", "{side} is {it}", "{side} there is {it}", "{i
 
 @dataclass(frozen=True)
 class Guest:
-    """The companion or the other subject, to be told after the main one."""
+    """The companion or the other subject, to be named after the main one."""
 
     it: str
     looks: str
@@ -146,10 +145,10 @@ class Parts:
 
     def where(self, *, prop: bool = True, weather: bool = True) -> str:
         """Place, prop, time, weather and season, mostly in this order."""
-        told = [self.place, self.prop if prop else "", self.time, self.weather if weather else "", self.season]
+        pieces = [self.place, self.prop if prop else "", self.time, self.weather if weather else "", self.season]
         if self.rng.random() < 0.25:
-            self.rng.shuffle(told)
-        return words(*told)
+            self.rng.shuffle(pieces)
+        return words(*pieces)
 
 
 def words(*pieces: str) -> str:
@@ -299,9 +298,9 @@ def _prop(scene: Scene, rng: random.Random) -> str:
 
 def _lead_and_tail(scene: Scene, rng: random.Random, stated: frozenset[str]) -> tuple[str, str]:
     """Viewpoint and style: at most one of them opens the caption, the rest closes it."""
-    told = [name for name in ("viewpoint", "style") if name in stated]
-    leader = rng.choice(told) if told and rng.random() < 0.6 else ""
+    named = [name for name in ("viewpoint", "style") if name in stated]
+    leader = rng.choice(named) if named and rng.random() < 0.6 else ""
     leads = {"viewpoint": VIEW_LEADS[scene.viewpoint], "style": STYLE_LEADS[scene.style]}
     tails = {"viewpoint": VIEWS[scene.viewpoint], "style": STYLES[scene.style]}
     lead = rng.choice(leads[leader]) if leader else rng.choice(_PICTURES) if rng.random() < 0.15 else ""
-    return lead, ", ".join(rng.choice(tails[name]) for name in told if name != leader)
+    return lead, ", ".join(rng.choice(tails[name]) for name in named if name != leader)

@@ -1,6 +1,6 @@
 """True English sentences about a scene, in many shapes, each stating a random subset of the scene's attributes.
 
-Takes a scene and a random generator, returns a `Caption`; knows nothing about pictures, edits or models.
+Takes a scene and a random generator, returns a `Caption`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ _ODDS = {
     name: {value: _PLAIN.get((name, value), share) for value in ATTRIBUTES[name]} for name, share in _STATED.items()
 }
 _MOST = 10
-"""A caption that draws its attributes states at most so many of them besides ALWAYS."""
+"""How many attributes, besides ALWAYS, a caption that draws them states at most."""
 
 _VERBS = ("is", "can be seen", "waits", "poses")
 _MANY_VERBS = ("are", "can be seen", "wait", "pose")
@@ -132,19 +132,18 @@ def _titled(parts: Parts, clause: str) -> str:
     return f"{title}: {clause}" if title else clause
 
 
-def _told(parts: Parts, place: str) -> str:
+def _statement(parts: Parts, place: str) -> str:
     """A sentence where there is a pose or a place to be at: "a red cat in a cap jumps on the beach, beside a bird"."""
-    verb = _pose_verb(parts) if parts.pose else parts.rng.choice(_MANY_VERBS if parts.many else _VERBS) if place else ""
+    verb = ""
+    if parts.pose and parts.rng.random() < 0.5:  # "are sitting"
+        verb = f"{'are' if parts.many else 'is'} {parts.scene.pose}"
+    elif parts.pose:  # "jumps"
+        verb = POSE_VERBS[parts.scene.pose] + ("" if parts.many else "s")
+    elif place:
+        verb = parts.rng.choice(_MANY_VERBS if parts.many else _VERBS)
     who = words(parts.who, joined(parts.looks))
     who = f"{who}," if verb and "," in who else who
     return _comma(words(who, verb, place), parts.company(), parts.tail)
-
-
-def _pose_verb(parts: Parts) -> str:
-    """The pose as the verb of a sentence: "jumps", "are sitting"."""
-    if parts.rng.random() < 0.5:
-        return f"{'are' if parts.many else 'is'} {parts.scene.pose}"
-    return POSE_VERBS[parts.scene.pose] + ("" if parts.many else "s")
 
 
 def _fragment(parts: Parts) -> str:
@@ -164,7 +163,7 @@ def _listed(parts: Parts) -> str:
 
 def _sentence(parts: Parts) -> str:
     """A red cat in a cap sits on the beach at night, beside a bird, drawn in pencil."""
-    return _titled(parts, _told(parts, parts.where()))
+    return _titled(parts, _statement(parts, parts.where()))
 
 
 def _inverted(parts: Parts) -> str:
@@ -187,18 +186,18 @@ def _weather_first(parts: Parts) -> str:
     clause = parts.rng.choice(WEATHER_CLAUSES[parts.scene.weather])
     place = parts.where(weather=False)
     joint = " and " if place and parts.rng.random() < 0.5 else "; "
-    return _titled(parts, f"{clause}{joint}{_told(parts, place)}")
+    return _titled(parts, f"{clause}{joint}{_statement(parts, place)}")
 
 
 def _sentences(parts: Parts) -> str:
     """A photo of a red cat on the beach. it is wearing a cap. next to it is a bird."""
     they, are, have = _SUBJECT_FORMS.get("many" if parts.many else parts.scene.subject, ("it", "is", "has"))
     first, last = parts.company_apart()
-    said = [_comma(words(parts.lead, parts.who, first, parts.where()), parts.tail)]
+    sentences = [_comma(words(parts.lead, parts.who, first, parts.where()), parts.tail)]
     for look in parts.posed_looks():
         owned = look.replace("each with ", "each have ").replace("with ", f"{have} ")
-        said.append(f"{they} {are} {look}" if owned == look else f"{they} {owned}")
-    return ". ".join([*said, *last])
+        sentences.append(f"{they} {are} {look}" if owned == look else f"{they} {owned}")
+    return ". ".join([*sentences, *last])
 
 
 def _clauses(parts: Parts) -> str:

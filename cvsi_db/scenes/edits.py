@@ -1,7 +1,7 @@
 """The edits a person would ask of a scene, as typed text with its exact meaning, and what matches them.
 
 `edits` lists them, `sample_edit` draws one, `apply_edit` performs it, `is_match` judges an answer, `find_edit` reads a
-text back. Knows nothing about pictures, captions or models.
+text back.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from itertools import product
 
 from cvsi_db.errors import UsageError
 from cvsi_db.scenes import phrasings
+from cvsi_db.scenes.kinds import KIND_NAMES, KINDS
 from cvsi_db.scenes.scene import ATTRIBUTES, DEPENDENTS, Scene, fault
-from cvsi_db.scenes.wishes import KIND_NAMES, KINDS, Book, Edit
+from cvsi_db.scenes.wish import Book, Edit
 
 __all__ = ["Edit", "apply_edit", "edits", "find_edit", "is_match", "joined_edit", "matching", "sample_edit"]
 
@@ -104,7 +105,7 @@ _WHOSE = frozenset({"subject", "colour", "headwear", "wears", "holds", "pattern"
 
 
 _TOLD = frozenset({"other_colour", "other_headwear", "other_holds"})
-"""What is told of "the one on the left", "the smaller one": not beside a text that moves or resizes it."""
+"""What edits change of "the one on the left", "the smaller one": not beside a text that moves or resizes it."""
 
 
 def joined_edit(scene: Scene, rng: random.Random, book: Book = phrasings) -> Edit:

@@ -1,6 +1,6 @@
 """Which scenes there are: draws random ones in balance, keeps some combinations back, changes attributes, gives labels.
 
-Takes random generators and seeds, returns scenes; knows nothing about pictures or words.
+Takes random generators and seeds, returns scenes.
 """
 
 from __future__ import annotations

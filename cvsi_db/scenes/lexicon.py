@@ -1,7 +1,6 @@
 """The words of the scenes: how English names each value of each attribute.
 
-Plain tables and a few small word-form functions; knows nothing about sentences, edits or pictures.
-The first word of every tuple is the plain one.
+Plain tables and a few small word-form functions. The first word of every tuple is the plain one.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """How people type a change to a picture: templates for every kind of edit, as plain tables.
 
-The slots in braces are filled by `edits`; knows nothing about scenes, captions or pictures. For things: `item` is the
-wanted one ("a top hat"), `old` and `an_old` the present one ("the cap", "a cap"). For the subject: `the_subject` is
-"the cat",
-is "the dog", `who` whichever of the two is meant.
+The slots in braces are filled by `edits`. For things: `item` is the wanted one ("a top hat"), `old` and `an_old` the
+present one ("the cap", "a cap"). For the subject: `the_subject` is "the cat", is "the dog", `who` whichever of the two
+is meant.
 """
 
 from __future__ import annotations

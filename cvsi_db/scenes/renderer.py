@@ -1,8 +1,7 @@
 """Draws a scene: `render(scene, size)` returns an RGB picture, the same bytes for the same scene.
 
 Composes backdrop, prop, figures, companion and weather, then finishes in the scene's style. What no attribute names
-(exact places and shades, which way a figure or the backdrop is turned) comes from the scene's seed. Knows nothing about
-words or edits.
+(exact places and shades, which way a figure or the backdrop is turned) comes from the scene's seed.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from hashlib import blake2b
 from random import Random
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from cvsi_db.scenes.drawing import manner
@@ -22,7 +20,7 @@ from cvsi_db.scenes.drawing.companions import COMPANIONS, FLYERS
 from cvsi_db.scenes.drawing.headwear import HEADWEAR
 from cvsi_db.scenes.drawing.holds import HOLDS
 from cvsi_db.scenes.drawing.palette import SUBJECT_COLOURS, Colour, backdrop_tint, figure_tint, jitter
-from cvsi_db.scenes.drawing.pen import Pen, Pixels
+from cvsi_db.scenes.drawing.pen import Pen
 from cvsi_db.scenes.drawing.place import Place
 from cvsi_db.scenes.drawing.props import PROPS, draw_drift
 from cvsi_db.scenes.drawing.sky import draw_weather
@@ -126,25 +124,18 @@ def render(scene: Scene, size: int = 384) -> Image.Image:
     draw_drift(pen, scene.season, dice(scene, "drift", scene.season))
     draw_weather(pen, scene.time, scene.weather, dice(scene, "weather", scene.weather))
     pixels = style.finish(pen.pixels(), dice(scene, "finish").randrange(1 << 16))
-    picture = Image.fromarray(_to_bytes(pixels), "RGB")
-    return picture if picture.width == size else _enlarge(picture, size)
+    picture = Image.fromarray(np.asarray(np.clip(pixels + 0.5, 0, 255), dtype=np.uint8), "RGB")
+    if picture.width == size:
+        return picture
+    times = -(-size // picture.width)  # square pixels at any size: whole multiples first, then down to `size`
+    large = picture.resize((picture.width * times,) * 2, Image.Resampling.NEAREST)
+    return large if large.width == size else large.resize((size, size), Image.Resampling.BOX)
 
 
 def dice(scene: Scene, *stream: str) -> Random:
     """Randomness for one part of a picture: other parts may change without touching it. Never Python's own hash()."""
     name = "|".join((str(scene.seed), *stream))
     return Random(int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big"))
-
-
-def _to_bytes(pixels: Pixels) -> NDArray[np.uint8]:
-    return np.asarray(np.clip(pixels + 0.5, 0, 255), dtype=np.uint8)
-
-
-def _enlarge(picture: Image.Image, size: int) -> Image.Image:
-    """Square pixels at any size: whole multiples first, then down to `size`."""
-    times = -(-size // picture.width)
-    large = picture.resize((picture.width * times,) * 2, Image.Resampling.NEAREST)
-    return large if large.width == size else large.resize((size, size), Image.Resampling.BOX)
 
 
 def _draw_backdrop(pen: Pen, scene: Scene) -> None:
@@ -238,7 +229,10 @@ def _draw_figure(pen: Pen, figure: Figure, coat: Colour) -> None:
         with pen.at(0, subject.crown, subject.hat_width / 40):
             HEADWEAR[figure.headwear](pen)
     if figure.holds != NONE:
-        _hold(pen, subject, coat, figure.holds)
+        _arm(pen, subject, coat, HAND)
+        with pen.at(*HAND):
+            HOLDS[figure.holds](pen)
+        pen.dot(HAND[0] + 1, HAND[1] + 1, max(4.4, subject.arm_width * 0.62), subject.hand(coat))
 
 
 def _draw_manner(pen: Pen, figure: Figure, subject: Subject, coat: Colour) -> None:
@@ -246,7 +240,7 @@ def _draw_manner(pen: Pen, figure: Figure, subject: Subject, coat: Colour) -> No
     if figure.pose == "waving":
         manner.draw_raised_arm(pen, subject, coat)
     elif figure.pose == "sitting":
-        manner.draw_seat(pen, subject, coat)
+        manner.draw_seat(pen, coat)
     manner.draw_expression(pen, subject, coat, figure.expression)
 
 
@@ -254,13 +248,6 @@ def _arm(pen: Pen, subject: Subject, coat: Colour, hand: tuple[float, float]) ->
     shoulder = subject.shoulder
     bend = f"M {shoulder} -36 Q {shoulder + 9} {max(-36, hand[1]) + 8} {hand[0]} {hand[1]}"
     pen.stroke(bend, subject.arm(coat), subject.arm_width, line=True)
-
-
-def _hold(pen: Pen, subject: Subject, coat: Colour, thing: str) -> None:
-    _arm(pen, subject, coat, HAND)
-    with pen.at(*HAND):
-        HOLDS[thing](pen)
-    pen.dot(HAND[0] + 1, HAND[1] + 1, max(4.4, subject.arm_width * 0.62), subject.hand(coat))
 
 
 # --- what stands about ------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Makes the sample gallery: drawn pictures, what they show, ten sample queries with their right answers.
 
 `python -m cvsi_db.scenes.samples sample_gallery` writes pictures, scenes.json, queries.json and README.md; the same
-files every time. Around each sample query it puts near misses on purpose. Knows nothing about models or search.
+files every time. Around each sample query it puts near misses on purpose.
 """
 
 from __future__ import annotations
@@ -59,24 +59,28 @@ def samples() -> list[Sample]:
     """The gallery's pictures in order: each query's reference, right answers and near misses, then random ones."""
     rng = random.Random(_SEED)
     scenes = [scene for reference, text in QUERIES for scene in _around(reference, find_edit(reference, text), rng)]
-    scenes = _distinct([*scenes, *_fillers(rng)])[:PICTURES]
+    for _ in range(PICTURES):
+        scene = sample_plain_scene(rng)
+        scenes.append(replace(scene, style=rng.choice(("cartoon", "watercolour", "paper cut", scene.style))))
+    scenes = _distinct(scenes)[:PICTURES]
     return list(_named(scenes))
 
 
 def queries(gallery: Iterable[Sample]) -> list[dict[str, Any]]:
     """The sample queries as queries.json holds them: reference, edit text, changes and the files that are right."""
     listed = list(gallery)
-    return [_query(reference, text, listed) for reference, text in QUERIES]
-
-
-def _query(reference: Scene, text: str, gallery: list[Sample]) -> dict[str, Any]:
-    edit = find_edit(reference, text)
-    return {
-        "reference": next(sample.file for sample in gallery if sample.scene == reference),
-        "edit_text": text,
-        "changes": {name: sorted(allowed) for name, allowed in edit.changes.items()},
-        "right": [sample.file for sample in gallery if is_match(reference, edit, sample.scene)],
-    }
+    found = []
+    for reference, text in QUERIES:
+        edit = find_edit(reference, text)
+        found.append(
+            {
+                "reference": next(sample.file for sample in listed if sample.scene == reference),
+                "edit_text": text,
+                "changes": {name: sorted(allowed) for name, allowed in edit.changes.items()},
+                "right": [sample.file for sample in listed if is_match(reference, edit, sample.scene)],
+            }
+        )
+    return found
 
 
 # --- scenes -----------------------------------------------------------------------------------------------------
@@ -117,12 +121,6 @@ def _undone(reference: Scene, edit: Edit, rng: random.Random) -> Scene:
 
 def _reseeded(scene: Scene, rng: random.Random) -> Scene:
     return replace(scene, seed=rng.getrandbits(31))
-
-
-def _fillers(rng: random.Random) -> Iterator[Scene]:
-    for _ in range(PICTURES):
-        scene = sample_plain_scene(rng)
-        yield replace(scene, style=rng.choice(("cartoon", "watercolour", "paper cut", scene.style)))
 
 
 def _distinct(scenes: Iterable[Scene]) -> list[Scene]:
@@ -169,7 +167,8 @@ def write_samples(folder: Path) -> list[Path]:
         _save(render(sample.scene, _SIZES[index % len(_SIZES)]), folder / sample.file)
     listed = [{"file": sample.file, **sample.scene.attributes(), "seed": sample.scene.seed} for sample in gallery]
     asked = queries(gallery)
-    (folder / "scenes.json").write_text(_lines(listed), encoding="utf-8")
+    one_per_line = ",\n".join(json.dumps(record) for record in listed)
+    (folder / "scenes.json").write_text(f"[\n{one_per_line}\n]\n", encoding="utf-8")
     (folder / "queries.json").write_text(json.dumps(asked, indent=2) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(_readme(asked), encoding="utf-8")
     return [folder / sample.file for sample in gallery]
@@ -181,11 +180,6 @@ def _save(picture: Image, path: Path) -> None:
         picture.save(path, quality=88)
     else:
         picture.quantize(256, method=Quantize.MAXCOVERAGE, kmeans=2, dither=Dither.NONE).save(path, optimize=True)
-
-
-def _lines(records: list[dict[str, Any]]) -> str:
-    """A JSON list with one record per line: it reads and diffs like a table."""
-    return "[\n" + ",\n".join(json.dumps(record) for record in records) + "\n]\n"
 
 
 _README = """# Sample gallery

@@ -1,4 +1,4 @@
-"""A scene: what one drawn picture shows, as plain values; knows nothing about drawing, words or edits.
+"""A scene: what one drawn picture shows, as plain values.
 
 A scene has one to three subjects: a main one in the middle (or two or three of its kind), perhaps another one beside
 or behind it, perhaps a small companion. Its attributes say who they are, what they wear and do, how they stand to each

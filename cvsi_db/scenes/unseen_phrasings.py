@@ -1,7 +1,6 @@
 """More ways in which people type a change to a picture, kept from all training: only the test split speaks like this.
 
-The same tables as `phrasings`, under the same names and with the same slots, but not one template in common. Knows
-nothing about scenes, captions or pictures.
+The same tables as `phrasings`, under the same names and with the same slots, but not one template in common.
 """
 
 from __future__ import annotations

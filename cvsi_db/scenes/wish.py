@@ -1,6 +1,6 @@
 """What an edit is, a wish with all its phrasings, a kind of wishes, and the word slots that templates share.
 
-Takes scenes and phrasebooks (modules of templates); knows nothing about which kinds of edits there are.
+Takes scenes and phrasebooks (modules of templates).
 """
 
 from __future__ import annotations

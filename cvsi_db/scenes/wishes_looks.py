@@ -1,6 +1,6 @@
 """Wishes for how the main subject looks: its kind, number, colour, pattern, pose and expression, and to have it not so.
 
-Takes a scene and a phrasebook; knows nothing about things, places or a second subject.
+Takes a scene and a phrasebook.
 """
 
 from __future__ import annotations

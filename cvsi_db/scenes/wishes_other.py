@@ -1,7 +1,6 @@
 """Wishes about a second subject: to have one, to have it otherwise, to tell the two apart, to exchange what they have.
 
-Takes a scene and a phrasebook. Whatever is not said of a new second subject is left open. Knows nothing about places,
-hours and weather.
+Takes a scene and a phrasebook. Whatever is not said of a new second subject is left open.
 """
 
 from __future__ import annotations

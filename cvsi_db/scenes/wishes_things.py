@@ -1,6 +1,6 @@
 """Wishes for things on, with or near the main subject: headwear, accessories, things held, companions, props.
 
-Takes a scene and a phrasebook; knows nothing about a second subject.
+Takes a scene and a phrasebook.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Wishes for where, when and how the picture is taken: setting, time, weather, season, viewpoint and style.
 
-Takes a scene and a phrasebook; knows nothing about who is in the picture but how to speak of it.
+Takes a scene and a phrasebook.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ _NAMES = {
 def _exchanges(scene: Scene) -> Sequence[tuple[str, str]]:
     """Attributes with another value, where both it and the present one have a name to say."""
     values = scene.attributes()
-    told = [name for name, names in _NAMES.items() if values[name] in names and applies(values, name)]
-    return [(name, value) for name in told for value in _kept_legal(scene, name) if value in _NAMES[name]]
+    named = [name for name, names in _NAMES.items() if values[name] in names and applies(values, name)]
+    return [(name, value) for name in named for value in _kept_legal(scene, name) if value in _NAMES[name]]
 
 
 def _kept_legal(scene: Scene, name: str) -> list[str]:

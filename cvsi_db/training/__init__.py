@@ -1,4 +1,1 @@
-"""What trained the starter bundle: one module per model, each run with one command and able to resume.
-
-Knows nothing about galleries or searches.
-"""
+"""What trained the starter bundle: one module per model, each run with one command and able to resume."""

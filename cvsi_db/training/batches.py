@@ -1,6 +1,6 @@
 """Batches of pictures and sentences from a `PairSet`: fresh captions and composed sentences, with what they state.
 
-Takes pairs, a tokenizer and generators, returns tensors; knows nothing about models or losses.
+Takes pairs, a tokenizer and generators, returns tensors.
 """
 
 from __future__ import annotations
@@ -84,13 +84,13 @@ def add_sentences(
 ) -> Batch:
     """The batch of these rows with captions and composed sentences drawn for this step."""
     rng = random.Random(f"{seed}/{step}")
-    told = [caption(pairs.scene(int(row), side), rng) for side in (0, 1) for row in rows]
+    captions = [caption(pairs.scene(int(row), side), rng) for side in (0, 1) for row in rows]
     composed, settled = zip(*(composed_sentence(pairs, int(row), rng) for row in rows), strict=True)
     return Batch(
         pictures=batch.pictures,
         labels=batch.labels,
-        captions=tokenize(tokenizer, [sentence.text for sentence in told]),
-        stated=torch.tensor([states_mask(sentence.states) for sentence in told]),
+        captions=tokenize(tokenizer, [sentence.text for sentence in captions]),
+        stated=torch.tensor([states_mask(sentence.states) for sentence in captions]),
         composed=tokenize(tokenizer, list(composed)),
         composed_stated=torch.tensor(settled),
     )
@@ -101,13 +101,13 @@ def composed_sentence(pairs: PairSet, row: int, rng: random.Random) -> tuple[str
 
     An attribute follows when the edit fixes it, or when the caption of A states it and the edit leaves it alone.
     """
-    told = caption(pairs.scene(row, 0), rng)
+    subject = caption(pairs.scene(row, 0), rng)
     kept = pairs.labels[row, 0] == pairs.labels[row, 1]
-    settled = (np.array(states_mask(told.states)) & kept) | pairs.fixed[row]
-    return compose(told.text, pairs.edit_texts[row], pairs.adds[row], rng), settled.tolist()
+    settled = (np.array(states_mask(subject.states)) & kept) | pairs.fixed[row]
+    return join_edit(subject.text, pairs.edit_texts[row], pairs.adds[row], rng), settled.tolist()
 
 
-def compose(subject: str, edit_text: str, adds: str, rng: random.Random) -> str:
+def join_edit(subject: str, edit_text: str, adds: str, rng: random.Random) -> str:
     """One of the wordings in which a query may put a subject and its edit: mostly the pseudo-token branch's own."""
     subject, edit_text = subject.rstrip("."), edit_text.rstrip(".")
     shape = rng.random()

@@ -1,6 +1,6 @@
 """What generated captions say about scenes whose attributes are known: how much they state, and how much is right.
 
-Takes captions and scenes, returns shares; reads captions by the lexicon's words. Knows nothing about models.
+Takes captions and scenes, returns shares; reads captions by the lexicon's words.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def score_captions(captions: Sequence[Sequence[str]], scenes: Sequence[Scene]) -
 
     An absent thing ("none") has no words of its own, so pictures without one count for wrong statements only.
     """
-    said = [[read_caption(text) for text in of_one] for of_one in captions]
-    return {name: _score(name, said, scenes) for name in ATTRIBUTES}
+    readings = [[read_caption(text) for text in of_one] for of_one in captions]
+    return {name: _score(name, readings, scenes) for name in ATTRIBUTES}
 
 
 def true_share(captions: Sequence[Sequence[str]], scenes: Sequence[Scene]) -> float:
@@ -75,7 +75,7 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _other_side(ours: str, theirs: str) -> re.Match[str] | None:
-    """Where the other subject is: said just before its noun phrase or anywhere after."""
+    """Where the other subject is: stated just before its noun phrase or anywhere after."""
     return _side_before("$").search(ours) or _finder("relation").search(theirs) if theirs else None
 
 
@@ -83,10 +83,10 @@ def _side_in(found: re.Match[str]) -> str:
     return next((side for side in found.groups() if side), found.group())
 
 
-def _score(name: str, said: Sequence[Sequence[Mapping[str, str]]], scenes: Sequence[Scene]) -> AttributeScore:
+def _score(name: str, read: Sequence[Sequence[Mapping[str, str]]], scenes: Sequence[Scene]) -> AttributeScore:
     """Shares are over the pictures that show the attribute's thing, but `right` counts every statement."""
     shown = stated = right = covered = pictures = everywhere = 0
-    for readings, scene in zip(said, scenes, strict=True):
+    for readings, scene in zip(read, scenes, strict=True):
         truth = getattr(scene, name)
         values = [reading[name] for reading in readings if name in reading]
         everywhere += len(values)

@@ -1,6 +1,6 @@
-"""Where the captions come from that phi learns from: a file, a stream, or scenes that nobody has drawn.
+"""Where the captions come from that phi learns from: a file, a stream, or random scenes, which are not drawn.
 
-Returns plain captions, one line each, without empty ones. Knows nothing about models.
+Returns plain captions, one line each, without empty ones.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def parse_captions(lines: Iterable[str], name: str) -> list[str]:
         found = [text for number, line in numbered for text in _captions_of(line, f"line {number} of {name}")]
     else:
         found = [line for _, line in numbered]
-    return tidy_captions(found, name)
+    return one_line_captions(found, name)
 
 
-def tidy_captions(captions: Iterable[str], name: str) -> list[str]:
+def one_line_captions(captions: Iterable[str], name: str) -> list[str]:
     """Every caption on one line, without empty ones. Raises UsageError when none is left."""
-    kept = [tidy for caption in captions if (tidy := " ".join(caption.split()))]
+    kept = [line for caption in captions if (line := " ".join(caption.split()))]
     if not kept:
         raise UsageError(f"{name} holds no captions: give one a line, or JSON lines with `caption` or `captions`")
     return kept
@@ -73,7 +73,7 @@ def _captions_of(line: str, where: str) -> Iterator[str]:
     try:
         entry: Any = json.loads(line)
     except ValueError as error:
-        raise UsageError(f"{where} is no JSON object: {error}") from error
+        raise UsageError(f"{where} is not a JSON object: {error}") from error
     found = entry.get("captions", entry.get("caption")) if isinstance(entry, dict) else None
     texts = [found] if isinstance(found, str) else found
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):

@@ -1,8 +1,7 @@
 """Trains the starter's captioner on drawn scenes: `python -m cvsi_db.training.captioner --work DIR --out DIR`.
 
 Starts from the image trunk of a trained starter CLIP. The work folder receives the drawn pictures, a checkpoint (a run
-that was cut off goes on from it) and `captioner.jsonl`; the out folder a model that transformers loads. Knows nothing
-about how captions are sampled or searched with.
+that was cut off goes on from it) and `captioner.jsonl`; the out folder a model that transformers loads.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import copy
 import json
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ from cvsi_db.models.conv_encoder import ConvEncoderConfig, register_conv_encoder
 from cvsi_db.models.starter import FOLDER
 from cvsi_db.scenes.captions import caption
 from cvsi_db.scenes.grammar import sample_scenes
-from cvsi_db.scenes.scene import Scene
 from cvsi_db.training.caption_scores import score_captions, true_share
 from cvsi_db.training.data import PICTURE_SIZE, TRAIN_SEED, VAL_SEED, PairSet, augment, draw_pairs
 from cvsi_db.training.losses import AttributeHeads
@@ -47,6 +45,8 @@ ATTRIBUTE_WEIGHT = 2.0
 
 CAPTIONS_EACH = 2
 """Captions learned from one look at a picture: the trunk costs more than a second caption does."""
+
+SCORED_AT_ONCE = 50
 
 TRUNK = "visual.trunk."
 """Where the image trunk's weights are in the CLIP's checkpoint."""
@@ -114,8 +114,8 @@ def caption_tokenizer(seed: int, sentences: int = 30_000) -> Any:
     )
     tokenizer.decoder = decoders.Metaspace()
     specials = [PAD, START, END, UNKNOWN]
-    told = (caption(scene, rng).text for scene in sample_scenes(sentences, seed))
-    tokenizer.train_from_iterator(told, trainers.WordLevelTrainer(special_tokens=specials))
+    captions = (caption(scene, rng).text for scene in sample_scenes(sentences, seed))
+    tokenizer.train_from_iterator(captions, trainers.WordLevelTrainer(special_tokens=specials))
     ends = [(token, tokenizer.token_to_id(token)) for token in (START, END)]
     tokenizer.post_processor = processors.TemplateProcessing(single=f"{START} $A {END}", special_tokens=ends)
     return PreTrainedTokenizerFast(
@@ -226,11 +226,11 @@ def make_batch(pairs: PairSet, chosen: Any, tokenizer: Any, seed: tuple[int, int
     rng = random.Random(repr(seed))
     rows, sides = chosen // 2, chosen % 2
     scenes = [pairs.scene(int(row), int(side)) for row, side in zip(rows, sides, strict=True)]
-    told = [caption(scene, rng).text for scene in scenes for _ in range(CAPTIONS_EACH)]
+    captions = [caption(scene, rng).text for scene in scenes for _ in range(CAPTIONS_EACH)]
     return CaptionBatch(
         pictures=augment(pairs.pictures[rows, sides], PICTURE_SIZE, np.random.default_rng(seed)),
         labels=torch.from_numpy(pairs.labels[rows, sides].astype(np.int64)),
-        tokens=tokenizer(told, padding=True, return_tensors="pt")["input_ids"],
+        tokens=tokenizer(captions, padding=True, return_tensors="pt")["input_ids"],
     )
 
 
@@ -260,20 +260,13 @@ def score(folder: Path, pairs: PairSet, n: int = 500, **settings: Any) -> dict[s
     """How a saved captioner does on the first `n` scenes of pairs it never saw; `settings` are those of its `load`."""
     captioner = TransformersCaptioner.load(str(folder), name="scored", **settings)
     scenes = [pairs.scene(row, 0) for row in range(n)]
-    said = caption_all(captioner, [Image.fromarray(pairs.pictures[row, 0]) for row in range(n)], scenes)
-    scores = {name: asdict(value) for name, value in score_captions(said, scenes).items()}
-    return {"settings": captioner.name, "all_true": true_share(said, scenes), "attributes": scores}
-
-
-def caption_all(
-    captioner: TransformersCaptioner, pictures: Sequence[Image.Image], scenes: Sequence[Scene], batch_size: int = 50
-) -> list[tuple[str, ...]]:
-    """The captions of every picture, sampled by its scene's seed."""
-    said: list[tuple[str, ...]] = []
-    for start in range(0, len(pictures), batch_size):
-        rows = slice(start, start + batch_size)
-        said += captioner.caption(pictures[rows], [str(scene.seed) for scene in scenes[rows]])
-    return said
+    captions: list[tuple[str, ...]] = []
+    for start in range(0, n, SCORED_AT_ONCE):
+        rows = range(start, min(start + SCORED_AT_ONCE, n))
+        pictures = [Image.fromarray(pairs.pictures[row, 0]) for row in rows]
+        captions += captioner.caption(pictures, [str(scenes[row].seed) for row in rows])
+    scores = {name: asdict(value) for name, value in score_captions(captions, scenes).items()}
+    return {"settings": captioner.name, "all_true": true_share(captions, scenes), "attributes": scores}
 
 
 def main() -> None:

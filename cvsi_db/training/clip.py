@@ -1,8 +1,8 @@
 """Trains the starter's CLIP from scratch on drawn scenes: `python -m cvsi_db.training.clip --work DIR --out DIR`.
 
-The work folder receives the drawn pictures, a checkpoint (a run that was cut off goes on from it), `clip.jsonl`
-(losses and validation numbers) and `clip.png` (their curves). The out folder receives a model that open_clip loads
-with `local-dir:`. Knows nothing about phi or captions' models.
+The work folder receives the drawn pictures, a checkpoint (a run that was cut off goes on from it), `clip.jsonl` (losses
+and validation numbers) and `clip.png` (their curves). The out folder receives a model that open_clip loads with
+`local-dir:`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cvsi_db.training.data import PICTURE_SIZE, TRAIN_SEED, VAL_SEED, PairSet, d
 from cvsi_db.training.losses import AttributeHeads, clip_losses, total
 from cvsi_db.training.towers import EMBED_DIM, new_clip, save_clip
 from cvsi_db.training.trainee import Trainee, append_log, as_numbers, pace
-from cvsi_db.training.validate import embed_pictures, embed_texts, validate
+from cvsi_db.training.validate import picture_embeddings, text_embeddings, validate
 from cvsi_db.training.vocabulary import scene_sentences, train_tokenizer
 
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 0.05
@@ -125,16 +125,11 @@ def centre(model: Any, tokenizer: Any, pairs: PairSet, most: int = 1000) -> None
     """Moves what mean direction is left in either tower into the biases of its projection."""
     n = min(most, len(pairs))
     model.eval()
-    images = embed_pictures(model, pairs, n)
-    texts = embed_texts(model, tokenizer, captions_of(pairs, n))
+    images = picture_embeddings(model, pairs, n)
+    rng = random.Random(3)
+    texts = text_embeddings(model, tokenizer, [caption(pairs.scene(row, 0), rng).text for row in range(n)])
     for raw, bias in ((images, model.visual.head.proj.bias), (texts, model.text_projection.bias)):
         bias -= F.normalize(raw, dim=-1).mean(0) * raw.norm(dim=-1).mean()
-
-
-def captions_of(pairs: PairSet, n: int) -> list[str]:
-    """One caption of each of the first n A's."""
-    rng = random.Random(3)
-    return [caption(pairs.scene(row, 0), rng).text for row in range(n)]
 
 
 def export(run: ClipRun) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Draws the curves of a training log: small panels, one per number, as a PNG. Knows nothing about what is trained."""
+"""Draws the curves of a training log: small panels, one per number, as a PNG."""
 
 from __future__ import annotations
 

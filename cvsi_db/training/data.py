@@ -1,8 +1,8 @@
 """Training pictures: pairs of scenes, drawn once into a folder and read back as arrays.
 
 A pair is a scene A and a scene B that an edit of A leads to. `draw_pairs` fills a folder, `PairSet.open` reads it
-(pictures stay on disk, memory-mapped) and `augment` jitters a batch. Captions are not stored: they are cheap, and
-fresh ones are better. Knows nothing about models.
+(pictures stay on disk, memory-mapped) and `augment` jitters a batch. Captions are not stored: they are cheap, and fresh
+ones are better.
 
 A folder holds `pictures.npy` (n, 2, size, size, 3) uint8, `labels.npy` (n, 2, attributes) int8, `seeds.npy` (n, 2)
 int64, `fixed.npy` (n, attributes) bool and `edits.json` (n pairs of edit text and added objects).

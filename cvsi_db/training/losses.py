@@ -1,6 +1,6 @@
 """What the starter CLIP is trained for: contrast, composition, attributes, and embeddings that stay centred.
 
-Takes embeddings and labels, returns scalar losses by name; knows nothing about data or schedules.
+Takes embeddings and labels, returns scalar losses by name.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812  # torch's own convention
 
-from cvsi_db.models.text_tower import encode_tokens
+from cvsi_db.models.clip import encode_tokens
 from cvsi_db.scenes.scene import ATTRIBUTES, DEPENDENTS, NONE
 from cvsi_db.training.batches import Batch, PictureBatch
 from cvsi_db.training.precision import mixed_precision

@@ -1,8 +1,8 @@
 """Trains phi from captions alone, with LinCIR's self-masking projection: what `cvsi-db train phi` runs.
 
-Takes an encoder (any open_clip model with a causal text tower) and captions; no picture is needed. Only phi learns:
-the text tower is frozen and gradients flow through it. On the CPU, the same seed, captions and weights give the same
-phi, whether or not the run was cut off in between. Knows nothing about galleries, search, files of captions or words.
+Takes an encoder (any open_clip model with a causal text tower) and captions; no picture is needed. Only phi learns: the
+text tower is frozen and gradients flow through it. On the CPU, the same seed, captions and weights give the same phi,
+whether or not the run was cut off in between.
 
 Source: Gu et al., "Language-only Efficient Training of Zero-shot Composed Image Retrieval", CVPR 2024, section 3.
 """
@@ -19,9 +19,8 @@ import torch
 from torch.nn import functional as F  # noqa: N812  # torch's own convention
 
 from cvsi_db.errors import ModelError
-from cvsi_db.models.clip import OpenClipEncoder
+from cvsi_db.models.clip import OpenClipEncoder, crop, encode_tokens, is_causal
 from cvsi_db.models.phi import MappingNetwork
-from cvsi_db.models.text_tower import crop, encode_tokens, is_causal
 from cvsi_db.training.phi_checkpoint import PhiCheckpoint, PhiTrainee
 from cvsi_db.training.precision import mixed_precision
 from cvsi_db.training.sentences import Sentences, batches_of, embed_sentences
@@ -59,8 +58,9 @@ RECIPES: Mapping[str, PhiRun] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Watch:
-    """How a caller follows a run. `report` hears a step and its loss every `every` steps and at the last; `progress`
-    a stage ("embed", "train"), how far it is and how far it goes; when `stopped` says so, the run ends between steps.
+    """How a caller follows a run: `report` is called with a step and its loss every `every` steps and at the last,
+    `progress` with a stage ("embed", "train"), what is done and the total; once `stopped` returns True, the run ends
+    between two steps.
     """
 
     report: Callable[[int, float], None] = lambda step, loss: None
@@ -79,25 +79,35 @@ def train_phi(
     """A mapping network for the encoder's text tower, in eval mode.
 
     With a checkpoint, the run's state is kept there and taken up from there, if it holds one. Raises ModelError for a
-    text tower that cannot be trained through and for a loss that is no finite number, UsageError for a checkpoint of
-    another run, and KeyboardInterrupt after `watch.stopped` said so, once the state is kept.
+    text tower that cannot be trained through and for a loss that is not finite, UsageError for a checkpoint of another
+    run, and KeyboardInterrupt when `watch.stopped` returns True, once the state is kept.
     """
     watch = watch or Watch()
     if not is_causal(encoder.model):
-        raise ModelError(f"the text tower of {type(encoder.model).__name__} is no causal one: phi cannot learn from it")
+        tower = type(encoder.model).__name__
+        raise ModelError(f"phi cannot learn from the text tower of {tower}, which is not causal: use another CLIP")
     encoder.model.requires_grad_(False)
-    sentences = _embed(encoder, captions, run, watch)
+
+    def embedded(done: int) -> None:
+        if watch.stopped():
+            raise KeyboardInterrupt
+        watch.progress("embed", done, len(captions))
+
+    sentences = embed_sentences(encoder, captions, whole=run.whole, seed=run.seed, progress=embedded)
     torch.manual_seed(run.seed)
     trainee = PhiTrainee.new(MappingNetwork(encoder.dim, encoder.token_dim, run.dropout), encoder.device, run)
     rows = batches_of(sentences, run.batch)
     if checkpoint:
         checkpoint.resume(trainee)
     while trainee.step < run.steps:
-        _check_stopped(watch, checkpoint, trainee)
+        if watch.stopped():
+            if checkpoint:
+                checkpoint.save(trainee)
+            raise KeyboardInterrupt
         trainee.set_rate(run.learning_rate * pace(run, trainee.step))
         loss = masked_loss(encoder, trainee.network, sentences, next(rows), run.noise)
         trainee.learn(loss)
-        _tell(watch, run, trainee.step, loss)
+        _report(watch, run, trainee.step, loss)
         if checkpoint and trainee.step % checkpoint.every == 0:
             checkpoint.save(trainee)
     return trainee.network.eval()
@@ -108,8 +118,8 @@ def masked_loss(
 ) -> torch.Tensor:
     """Mean squared error between a caption's embedding e and that of its masked form with phi(e + u·n) at every `$`.
 
-    u ~ U(0, noise) is one scalar a caption and n ~ N(0, I): phi shall not mind how far a picture lies from its caption.
-    Both are drawn on the CPU, so that they are the same on every device.
+    u ~ U(0, noise) is one scalar a caption and n ~ N(0, I): phi must not depend on how far an image lies from its
+    caption. Both are drawn on the CPU, so that they are the same on every device.
     """
     target = sentences.embeddings[rows].float()
     noisy = target + noise * torch.rand(len(rows), 1) * torch.randn_like(target)
@@ -125,25 +135,10 @@ def pace(run: PhiRun, step: int) -> float:
     return 1.0 if run.schedule == "constant" else 0.5 * (1 + math.cos(math.pi * step / run.steps))
 
 
-def _embed(encoder: OpenClipEncoder, captions: Sequence[str], run: PhiRun, watch: Watch) -> Sentences:
-    def progress(done: int) -> None:
-        if watch.stopped():
-            raise KeyboardInterrupt
-        watch.progress("embed", done, len(captions))
-
-    return embed_sentences(encoder, captions, whole=run.whole, seed=run.seed, progress=progress)
-
-
-def _check_stopped(watch: Watch, checkpoint: PhiCheckpoint | None, trainee: PhiTrainee) -> None:
-    if watch.stopped():
-        if checkpoint:
-            checkpoint.save(trainee)
-        raise KeyboardInterrupt
-
-
-def _tell(watch: Watch, run: PhiRun, step: int, loss: torch.Tensor) -> None:
+def _report(watch: Watch, run: PhiRun, step: int, loss: torch.Tensor) -> None:
     watch.progress("train", step, run.steps)
     if step % watch.every == 0 or step == run.steps:
         if not loss.isfinite():
-            raise ModelError(f"phi went astray by step {step}, its loss is {loss.item()}: try a lower learning rate")
+            diverged = f"the loss of phi is {loss.item()} at step {step}: training diverged"
+            raise ModelError(f"{diverged}, try a lower learning rate")
         watch.report(step, loss.item())

@@ -1,8 +1,7 @@
 """Where a training of phi stands, and the file that keeps it: one safetensors file, no pickle.
 
 The file holds the network, AdamW's moments and the random generators' states as tensors, and in its header, as JSON,
-the step and what run it belongs to: one file, moved into place whole, so that the two can never disagree. Takes and
-writes only what it is given; knows nothing about captions, losses or settings.
+the step and what run it belongs to: one file, moved into place whole, so that the two can never disagree.
 """
 
 from __future__ import annotations
@@ -72,8 +71,8 @@ class PhiTrainee:
         }
         return network | moments | {_RANDOM + name: state for name, state in _random_states(self.device).items()}
 
-    def take_up(self, tensors: Mapping[str, torch.Tensor], step: int) -> None:
-        """Becomes what `tensors` were taken from."""
+    def restore(self, tensors: Mapping[str, torch.Tensor], step: int) -> None:
+        """Takes the state that `tensors` hold."""
         self.network.load_state_dict(_under(_NETWORK, tensors))
         moments: dict[int, dict[str, torch.Tensor]] = {}
         for key, value in _under(_MOMENTS, tensors).items():
@@ -116,7 +115,7 @@ class PhiCheckpoint:
         from safetensors.torch import load_file
 
         step = self._state()["step"]
-        trainee.take_up(load_file(self.path), step)
+        trainee.restore(load_file(self.path), step)
 
     def remove(self) -> None:
         """The run is over: nothing is left to resume."""
@@ -132,13 +131,13 @@ class PhiCheckpoint:
                 kept = state["run"]
         except Exception as error:  # a damaged file raises whatever its reader stumbles over
             raise ModelError(
-                f"cannot read the checkpoint {str(self.path)!r}: {error!r}: delete it to start anew"
+                f"cannot read the checkpoint {str(self.path)!r}: {error!r}: delete it to start again"
             ) from error
         for name in sorted({*kept, *self.identity}):
             if kept.get(name) != self.identity.get(name):
                 raise UsageError(
                     f"the checkpoint {str(self.path)!r} is of another run: its {name} is {kept.get(name)!r}, "
-                    f"not {self.identity.get(name)!r}; give that, or delete the file to start anew"
+                    f"not {self.identity.get(name)!r}; give that, or delete the file to start again"
                 )
         return state
 

@@ -1,7 +1,6 @@
 """One training of phi for a bundle, from its settings to its files: phi, its log, its plot, its checkpoint.
 
-`PhiJob.plan` names the files and what the run is; `check` refuses before anything slow; `run` trains and writes. Knows
-nothing about where captions come from or how phi learns.
+`PhiJob.plan` names the files and what the run is; `check` refuses before anything slow; `run` trains and writes.
 """
 
 from __future__ import annotations
@@ -88,11 +87,18 @@ class PhiJob:
         self.checkpoint.check()
 
     def run(self, progress: Callable[[str, int, int], None], stopped: Callable[[], bool]) -> None:
-        """Trains and writes. Raises KeyboardInterrupt when `stopped` said so, with the run kept in the checkpoint."""
+        """Trains and writes. Raises KeyboardInterrupt once `stopped` returns True; the checkpoint keeps the run."""
         if not self.checkpoint.path.exists():
             self.log.unlink(missing_ok=True)
         encoder = cast(OpenClipEncoder, self.bundle.encoder)
-        watch = Watch(self._write_line(), self.log_every, progress, stopped)
+        began = time.monotonic()
+
+        def report(step: int, loss: float) -> None:
+            entry = {"step": step, "loss": round(loss, 6), "seconds": round(time.monotonic() - began, 1)}
+            with self.log.open("a") as log:
+                log.write(json.dumps(entry) + "\n")
+
+        watch = Watch(report, self.log_every, progress, stopped)
         network = train_phi(encoder, self.captions, self.run_settings, watch, self.checkpoint)
         save_phi(network, self.out)
         draw_curves(self.log, self.plot)
@@ -101,13 +107,3 @@ class PhiJob:
     def last_loss(self) -> float:
         """The loss at the last step."""
         return read_curves(self.log)["loss"][-1][1]
-
-    def _write_line(self) -> Callable[[int, float], None]:
-        began = time.monotonic()
-
-        def report(step: int, loss: float) -> None:
-            entry = {"step": step, "loss": round(loss, 6), "seconds": round(time.monotonic() - began, 1)}
-            with self.log.open("a") as log:
-                log.write(json.dumps(entry) + "\n")
-
-        return report

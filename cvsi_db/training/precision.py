@@ -1,4 +1,4 @@
-"""The precision of every training on each device. Knows nothing about models."""
+"""The precision of every training on each device."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 Every caption is embedded once, in chunks, before training: a run sees each several times (LinCIR's about twice, the
 starter's six times), so that embedding again at every step would cost more. What is kept is small: two bytes a number
 (bfloat16, the precision in which the tower computed it) and four bytes a token, or 1.8 GB for a million captions of a
-CLIP of width 768. Takes an encoder and captions; knows nothing about phi.
+CLIP of width 768.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
-from cvsi_db.models.clip import OpenClipEncoder
-from cvsi_db.models.text_tower import crop, encode_tokens
+from cvsi_db.models.clip import OpenClipEncoder, crop, encode_tokens
 from cvsi_db.training.keywords import NO_KEYWORD, mask_keywords
 from cvsi_db.training.precision import mixed_precision
 
@@ -43,7 +42,7 @@ def embed_sentences(
     chunk: int = 512,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Sentences:
-    """Embeds every caption and tokenises its masked form; `progress` hears how many are done.
+    """Embeds every caption and tokenises its masked form; `progress` is called with how many are done.
 
     The share `whole` of the captions, drawn by the seed, is masked as a whole. A caption longer than the text tower
     reads is cut to its first words, so that both forms say the same.
@@ -55,7 +54,12 @@ def embed_sentences(
         with mixed_precision(encoder.device):
             found = encode_tokens(encoder.model, crop(tokens).to(encoder.device))
         embeddings.append(found.to(torch.bfloat16).cpu())
-        masked.append(_tokens_of_masked(encoder, [_masked(text, whole, rng) for text in texts]))
+        forms = [NO_KEYWORD if rng.random() < whole else mask_keywords(text) for text in texts]
+        masked_tokens: torch.Tensor = encoder.tokenizer(forms)
+        lost = ~masked_tokens.eq(encoder.dollar_id).any(-1)  # a `$` may lie beyond what the tower reads
+        if lost.any():
+            masked_tokens[lost] = encoder.tokenizer([NO_KEYWORD])
+        masked.append(masked_tokens.to(torch.int32))
         progress(min(start + chunk, len(captions)))
     return Sentences(torch.cat(embeddings).clone(), crop(torch.cat(masked)).clone())
 
@@ -76,39 +80,21 @@ def batches_of(sentences: Sentences, size: int) -> Iterator[torch.Tensor]:
     return rows()
 
 
-def _masked(caption: str, whole: float, rng: random.Random) -> str:
-    return NO_KEYWORD if rng.random() < whole else mask_keywords(caption)
-
-
-def _tokens_of_masked(encoder: OpenClipEncoder, masked: list[str]) -> torch.Tensor:
-    """(n, length) int32; a `$` may lie beyond what the tower reads, and then the whole caption is masked."""
-    tokens: torch.Tensor = encoder.tokenizer(masked)
-    lost = ~tokens.eq(encoder.dollar_id).any(-1)
-    if lost.any():
-        tokens[lost] = encoder.tokenizer([NO_KEYWORD])
-    return tokens.to(torch.int32)
-
-
 def _fitting(encoder: OpenClipEncoder, captions: Sequence[str]) -> tuple[list[str], torch.Tensor]:
     """The captions, those too long for the tower without their last words, and their token ids (n, length)."""
     texts = list(captions)
     tokens: torch.Tensor = encoder.tokenizer(texts)
     long: list[int] = _are_full(tokens).nonzero().flatten().tolist()
     for row in long:
-        texts[row] = _cut(encoder, texts[row])
+        words = texts[row].split()
+
+        def overflows(count: int, words: list[str] = words) -> bool:
+            return bool(_are_full(encoder.tokenizer([" ".join(words[:count])])))
+
+        texts[row] = " ".join(words[: bisect_left(range(len(words)), True, key=overflows) - 1])
     if long:
         tokens[long] = encoder.tokenizer([texts[row] for row in long])
     return texts, tokens
-
-
-def _cut(encoder: OpenClipEncoder, caption: str) -> str:
-    """As many of its first words as the tower reads."""
-    words = caption.split()
-
-    def overflow(count: int) -> bool:
-        return bool(_are_full(encoder.tokenizer([" ".join(words[:count])])))
-
-    return " ".join(words[: bisect_left(range(len(words)), True, key=overflow) - 1])
 
 
 def _are_full(tokens: torch.Tensor) -> torch.Tensor:

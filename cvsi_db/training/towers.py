@@ -1,7 +1,4 @@
-"""The starter CLIP's two towers: their shape, their precision in training, and saving for open_clip.
-
-Knows nothing about data, losses or schedules.
-"""
+"""The starter CLIP's two towers: their shape, their precision in training, and saving for open_clip."""
 
 from __future__ import annotations
 
@@ -59,24 +56,13 @@ def save_clip(model: Any, tokenizer: Any, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     config = starter_config(len(tokenizer))
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
-    save_file({name: _stored(value) for name, value in model.state_dict().items()}, folder / MODEL_FILE)
+    weights = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in model.state_dict().items()
+    }
+    save_file(weights, folder / MODEL_FILE)
     (folder / MODEL_FILE).chmod(0o644)  # safetensors leaves it to its owner alone
     tokenizer.save_pretrained(str(folder))
-
-
-def _stored(value: torch.Tensor) -> torch.Tensor:
-    return (value.half() if value.is_floating_point() else value).contiguous()
-
-
-def load_clip(folder: Path) -> tuple[Any, Any]:
-    """The model, float32 and in eval mode, and the fast tokenizer that `save_clip` wrote."""
-    from safetensors.torch import load_file
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(str(folder))
-    model = new_clip(len(tokenizer))
-    model.load_state_dict(load_file(folder / MODEL_FILE))
-    return model.float().eval(), tokenizer
 
 
 def tokenize(tokenizer: Any, texts: list[str]) -> torch.Tensor:

@@ -1,7 +1,6 @@
 """What every training run shares: the thing that learns, one step of it, its checkpoint and its log.
 
-Takes a model with its attribute heads, optimizer and schedule; writes to the paths it is given. Knows nothing about
-data, losses or which model it is.
+Takes a model with its attribute heads, optimizer and schedule; writes to the paths it is given.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Takes a model and validation pairs, returns a flat dict of numbers in 0..1. Composed retrieval: for each of the first
 queries (A, edit) find B among all pictures but A itself; with one right answer AP@10 is the reciprocal rank, or 0
-beyond ten. Knows nothing about how models are trained.
+beyond ten.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F  # noqa: N812  # torch's own convention
 
-from cvsi_db.models.text_tower import encode_tokens
+from cvsi_db.models.clip import encode_tokens
 from cvsi_db.scenes.captions import caption
 from cvsi_db.scenes.scene import ATTRIBUTES
 from cvsi_db.training.data import PairSet, plain
@@ -41,7 +41,7 @@ class Probe:
 
 
 @torch.inference_mode()
-def embed_pictures(model: Any, pairs: PairSet, n: int, chunk: int = 250) -> torch.Tensor:
+def picture_embeddings(model: Any, pairs: PairSet, n: int, chunk: int = 250) -> torch.Tensor:
     """(2n, dim) un-normalised embeddings of the first n pairs' pictures: all A's, then all B's."""
     parts = []
     for side in (0, 1):
@@ -53,7 +53,7 @@ def embed_pictures(model: Any, pairs: PairSet, n: int, chunk: int = 250) -> torc
 
 
 @torch.inference_mode()
-def embed_texts(model: Any, tokenizer: Any, texts: list[str], words: torch.Tensor | None = None) -> torch.Tensor:
+def text_embeddings(model: Any, tokenizer: Any, texts: list[str], words: torch.Tensor | None = None) -> torch.Tensor:
     """(n, dim) un-normalised text embeddings; with `words`, one for the `$` of each text."""
     word_id = -1 if words is None else tokenizer.convert_tokens_to_ids("$")
     parts = []
@@ -72,7 +72,7 @@ def validate(
     """Every validation number, by name."""
     model.eval()
     n = min(n, len(pairs))
-    probe = Probe(embed_pictures(model, pairs, n), n, min(queries, n))
+    probe = Probe(picture_embeddings(model, pairs, n), n, min(queries, n))
     metrics = caption_metrics(model, tokenizer, pairs, probe)
     if heads is not None:
         metrics |= attribute_accuracy(heads, probe, pairs)
@@ -84,8 +84,8 @@ def validate(
 def caption_metrics(model: Any, tokenizer: Any, pairs: PairSet, probe: Probe) -> dict[str, float]:
     """Caption to picture recall@1 among the A's, and how centred and long the embeddings of both towers are."""
     rng = random.Random(0)
-    told = [caption(pairs.scene(row, 0), rng).text for row in range(probe.n)]
-    raw = embed_texts(model, tokenizer, told)
+    captions = [caption(pairs.scene(row, 0), rng).text for row in range(probe.n)]
+    raw = text_embeddings(model, tokenizer, captions)
     texts, images = F.normalize(raw, dim=-1), probe.gallery
     best = (texts @ images[: probe.n].T).argmax(1)
     return {
@@ -119,24 +119,23 @@ def query_terms(
     before = [caption(pairs.scene(row, 0), rng).text.rstrip(".") for row in rows]
     texts = {
         "text": edits,
-        "sentence": [f"a photo of {told} that {edit}." for told, edit in zip(before, edits, strict=True)],
+        "sentence": [f"a photo of {subject} that {edit}." for subject, edit in zip(before, edits, strict=True)],
         "edited_caption": [caption(pairs.scene(row, 1), rng).text for row in rows],
     }
     image = probe.gallery[: probe.queries]
-    terms = {name: F.normalize(embed_texts(model, tokenizer, said), dim=-1) for name, said in texts.items()}
+    terms = {name: F.normalize(text_embeddings(model, tokenizer, each), dim=-1) for name, each in texts.items()}
     terms = {"image": image, "image+text": image + terms["text"], **terms}
     if phi is not None:
         words = phi(probe.pictures[: probe.queries])
-        asked = [_pseudo_sentence(edit, pairs.adds[row]) for row, edit in zip(rows, edits, strict=True)]
-        terms["pseudo_token"] = F.normalize(embed_texts(model, tokenizer, asked, words), dim=-1)
-        nothing = F.normalize(embed_texts(model, tokenizer, ["a photo of $"] * probe.queries, words), dim=-1)
+        asked = [f"a photo of $ that {edit}." for edit in edits]
+        asked = [
+            f"{sentence} and the photo should have {pairs.adds[row]}." if pairs.adds[row] else sentence
+            for row, sentence in zip(rows, asked, strict=True)
+        ]
+        terms["pseudo_token"] = F.normalize(text_embeddings(model, tokenizer, asked, words), dim=-1)
+        nothing = F.normalize(text_embeddings(model, tokenizer, ["a photo of $"] * probe.queries, words), dim=-1)
         terms["phi_only"] = nothing
     return terms
-
-
-def _pseudo_sentence(edit_text: str, adds: str) -> str:
-    asked = f"a photo of $ that {edit_text}."
-    return f"{asked} and the photo should have {adds}." if adds else asked
 
 
 def mean_ap10(vectors: torch.Tensor, probe: Probe, gallery: torch.Tensor | None = None) -> float:

@@ -1,8 +1,8 @@
 """The starter's tokenizer: a small lower-casing byte-level BPE, trained on sentences about scenes and plain English.
 
-`train_tokenizer` takes sentences and returns a fast transformers tokenizer that open_clip can load from a folder.
-Any text encodes (bytes are the fallback); `$`, like all punctuation, is always a token of its own; the end token has
-the highest id, where a CLIP text tower reads its feature. Knows nothing about models.
+`train_tokenizer` takes sentences and returns a fast transformers tokenizer that open_clip can load from a folder. Any
+text encodes (bytes are the fallback); `$`, like all punctuation, is always a token of its own; the end token has the
+highest id, where a CLIP text tower reads its feature.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def report(cli: Cli, *arguments: str | Path) -> dict[str, Any]:
     return found
 
 
-def test_circo_and_again(cli: Cli, tmp_path: Path) -> None:
+def test_circo_report_and_second_run(cli: Cli, tmp_path: Path) -> None:
     where = ("circo", "--data", field_data.circo(tmp_path / "circo"), "--split", "val", "--db", tmp_path / "db")
     found = report(cli, *where)
     assert list(found) == [
@@ -49,7 +49,7 @@ def test_circo_and_again(cli: Cli, tmp_path: Path) -> None:
         assert all(0 <= method[f"map@{k}"]["value"] <= method[f"recall@{k}"]["value"] <= 100 for k in (5, 10, 25, 50))
         assert method["recall@25"]["value"] == 100  # every image is ranked, the reference too
     again = cli("eval", *where, *METHODS)
-    assert again.stderr == ""
+    assert "warning" not in again.stderr
     assert again.stdout.startswith("CIRCO val: 3 queries, 12 images; model starter:")
     value = found["methods"]["cvsi_paper"]["map@10"]["value"]
     assert f"  {value:.2f}" in next(line for line in again.stdout.splitlines() if line.startswith("cvsi_paper"))
@@ -67,7 +67,7 @@ def test_circo_as_published(cli: Cli, tmp_path: Path) -> None:
     assert found["methods"]["cvsi_paper"]["recall@25"]["value"] == 100
 
 
-def test_a_submission_of_cirr_scores_as_it_did(cli: Cli, tmp_path: Path) -> None:
+def test_cirr_submission_scores_as_the_report(cli: Cli, tmp_path: Path) -> None:
     data, out = field_data.cirr(tmp_path / "cirr"), tmp_path / "out"
     where = ("cirr", "--data", data, "--split", "val")
     found = report(cli, *where, *METHODS, "--db", tmp_path / "db", "--submit", out)
@@ -120,7 +120,9 @@ def test_fashioniq_in_a_gallery_of_its_own(cli: Cli, tmp_path: Path) -> None:
         (("--predictions", "val.json", "--limit", "2"), "--predictions scores a file alone: leave --method, --limit"),
     ],
 )
-def test_wrong_usage_costs_nothing(arguments: tuple[str, ...], said: str, cli: Cli, tmp_path: Path) -> None:
+def test_wrong_usage_is_refused_before_the_ingest(
+    arguments: tuple[str, ...], said: str, cli: Cli, tmp_path: Path
+) -> None:
     data = field_data.circo(tmp_path / "circo")
     for number in (6, 8):
         (data / "COCO2017_unlabeled" / "unlabeled2017" / f"{number:012d}.jpg").unlink()
@@ -179,38 +181,27 @@ def test_report_names_the_captioner_that_wrote_the_captions_and_warns_of_another
     first = report(cli, *where, "--model", bundle_file(model, captions=2))
     assert first["captions_per_image"] == {"min": 2, "max": 2}
     bundle_file(model, captions=4, temperature=1.0)
-    again = cli("eval", *where, "--model", model, "--format", "json")
+    again = cli("eval", *where, "--model", model)
     assert again.returncode == 0, again.stderr
-    found = json.loads(again.stdout)
-    assert (found["captioner"], found["captions_per_image"]) == (first["captioner"], {"min": 2, "max": 2})
+    assert f"captions by {first['captioner']}, 2 per image; percent" in again.stdout.splitlines()[0]
     assert f"warning: the gallery's captions were written by {first['captioner']}, not by captioner:" in again.stderr
-    table = cli("eval", *where, "--model", model, "--quiet").stdout
-    assert f"captions by {first['captioner']}, 2 per image; percent" in table.splitlines()[0]
 
 
 def test_bundles_that_differ_in_phi_share_a_gallery(cli: Cli, tmp_path: Path) -> None:
-    where = (
-        "circo",
-        "--data",
-        field_data.circo(tmp_path / "circo"),
-        "--db",
-        tmp_path / "db",
-        "--method",
-        "pseudo_token",
-    )
-    first = report(cli, *where, "--model", bundle_file(tmp_path / "mine.toml"))
     torch.manual_seed(0)
     save_phi(MappingNetwork(256, 192), tmp_path / "other.safetensors")
+    mine = bundle_file(tmp_path / "mine.toml")
     copy = bundle_file(tmp_path / "copy.toml", phi=str(tmp_path / "other.safetensors"))
-    found = report(cli, *where, "--model", copy)
-    assert (found["captioner"], found["rewrites"]) == (first["captioner"], first["rewrites"])
+    where = ("circo", "--data", field_data.circo(tmp_path / "circo"), "--db", tmp_path / "db")
+    found = [
+        report(cli, *where, "--method", "pseudo_token", "--model", model, "--submit", tmp_path / model.stem)
+        for model in (mine, copy)
+    ]
+    assert (found[0]["captioner"], found[0]["rewrites"]) == (found[1]["captioner"], found[1]["rewrites"])
+    texts = [(tmp_path / name / "circo-val-pseudo_token.json").read_text() for name in ("mine", "copy")]
+    assert texts[0] != texts[1]
     runs = json.loads(cli("stats", "--db", tmp_path / "db", "--format", "json").stdout)["runs"]
     assert len(runs) == 1  # nothing was taken in again
-    out = tmp_path / "out"
-    for name, model in (("mine", "mine.toml"), ("copy", "copy.toml")):
-        report(cli, *where, "--model", tmp_path / model, "--submit", out / name)
-    texts = [(out / name / "circo-val-pseudo_token.json").read_text() for name in ("mine", "copy")]
-    assert texts[0] != texts[1]
 
 
 @pytest.mark.parametrize(
@@ -248,11 +239,6 @@ def test_allow_missing_leaves_images_out_and_says_how_many(cli: Cli, tmp_path: P
     assert (found["queries"], found["gallery"]) == (5, 32)
     recall = {name: each["recall@50"]["value"] for name, each in found["methods"]["image"]["categories"].items()}
     assert recall == {"dress": 100, "shirt": 50, "toptee": 100}
-    lines = cli("eval", *where, "--allow-missing").stdout.splitlines()
-    assert lines[1] == (
-        "missing images: 3; queries left out for want of their reference: 1; queries with a missing target, which "
-        "counts as not found: 1"
-    )
 
     for name in ("DRESS0.png", "SHIRT2.png"):
         field_data.draw(data / "images" / name)

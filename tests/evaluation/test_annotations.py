@@ -25,7 +25,7 @@ SIZES = [
 
 
 @pytest.mark.parametrize(("name", "split", "queries", "images"), SIZES)
-def test_the_published_annotations(name: str, split: str, queries: int, images: int) -> None:
+def test_published_annotations_have_their_queries_and_images(name: str, split: str, queries: int, images: int) -> None:
     benchmark = READERS[name](real(name), split, None)
     assert len(benchmark.queries) == len({query.query_id for query in benchmark.queries}) == queries
     assert len({image for index in benchmark.indexes.values() for image in index}) == images
@@ -39,7 +39,7 @@ def test_one_caption_of_cirr_is_empty() -> None:
     assert [query.query_id for query in benchmark.queries if not query.edit_text] == ["27098"]
 
 
-def test_cirr(tmp_path: Path) -> None:
+def test_read_cirr(tmp_path: Path) -> None:
     benchmark = read_cirr(field_data.cirr(tmp_path), "val")
     assert benchmark.queries[0] == FieldQuery(
         query_id="100",
@@ -64,7 +64,7 @@ def test_cirr_may_keep_its_annotations_in_a_folder_and_its_images_anywhere(tmp_p
     assert read_cirr(folder, "val", elsewhere).find_missing() == {}
 
 
-def test_circo(tmp_path: Path) -> None:
+def test_read_circo(tmp_path: Path) -> None:
     benchmark = read_circo(field_data.circo(tmp_path), "val")
     assert benchmark.queries[2] == FieldQuery(
         query_id="2", reference="3", edit_text="at night", targets=("7", "6"), aspects=("addition", "viewpoint")
@@ -90,7 +90,7 @@ def test_the_listing_of_coco_says_what_is_in_the_index(tmp_path: Path) -> None:
         read_circo(folder, "val")
 
 
-def test_fashioniq(tmp_path: Path) -> None:
+def test_read_fashioniq(tmp_path: Path) -> None:
     benchmark = read_fashioniq(field_data.fashioniq(tmp_path), "val")
     assert benchmark.queries[2] == FieldQuery(
         query_id="shirt/0",
@@ -178,7 +178,7 @@ def test_split_file_that_lacks_an_annotated_image(
 @pytest.mark.parametrize(
     ("name", "file"), [("cirr", "image_splits/split.rc2.val.json"), ("circo", "annotations/val.json")]
 )
-def test_bad_annotation_files(name: str, file: str, tmp_path: Path) -> None:
+def test_annotation_file_that_is_missing_or_malformed_is_named(name: str, file: str, tmp_path: Path) -> None:
     make: Callable[[Path], Path] = getattr(field_data, name)
     path = make(tmp_path) / file
     for content, said in (("{", "cannot read"), ("[]", "give the"), (None, "there is no")):
@@ -188,7 +188,7 @@ def test_bad_annotation_files(name: str, file: str, tmp_path: Path) -> None:
         assert path.name in str(raised.value)
 
 
-def test_an_entry_of_another_shape_is_named(tmp_path: Path) -> None:
+def test_malformed_entry_is_named(tmp_path: Path) -> None:
     path = field_data.circo(tmp_path) / "annotations" / "val.json"
     entries = json.loads(path.read_text())
     del entries[1]["relative_caption"]
@@ -199,7 +199,7 @@ def test_an_entry_of_another_shape_is_named(tmp_path: Path) -> None:
         read_circo(tmp_path, "val")
 
 
-def test_the_first_queries_keep_the_whole_index(tmp_path: Path) -> None:
+def test_first_limits_queries_and_keeps_the_index(tmp_path: Path) -> None:
     benchmark: FieldBenchmark = read_circo(field_data.circo(tmp_path), "val")
     assert benchmark.first(2).queries == benchmark.queries[:2]
     assert benchmark.first(None) == benchmark

@@ -10,11 +10,11 @@ from cvsi_db.evaluation.baselines import METHODS, TEXT_WEIGHT, Method, choose_me
 from cvsi_db.evaluation.scene_features import Features
 from cvsi_db.evaluation.scene_report import Prepared
 from cvsi_db.models.unit_vectors import normalise
-from cvsi_db.query.presets import PRESETS
+from cvsi_db.query.weights import PRESETS
 from cvsi_db.records import FloatArray
 
 
-def test_scores_by_hand() -> None:
+def test_scores_match_worked_example() -> None:
     features = Features(np.array([[2, 0], [0, 3]], np.float32), ((), ()), np.array([[0, 0.5], [0.5, 0]], np.float32))
     terms: dict[str, FloatArray] = {"a": np.array([[1, 0]], np.float32), "b": np.array([[0, 1]], np.float32)}
     found = Method({"a": 0.6, "b": 0.3}, gamma=0.2).scores(terms, features)
@@ -35,20 +35,20 @@ def test_scores_equal_the_sum_of_similarities(prepared: Prepared) -> None:
 
 
 @pytest.mark.parametrize(("name", "preset"), [("cvsi", "default"), ("cvsi_paper", "cirr")])
-def test_presets_are_the_products(name: str, preset: str) -> None:
+def test_methods_use_the_presets_weights(name: str, preset: str) -> None:
     weights = {term: weight for term, weight in PRESETS[preset].weights.items() if weight}
     assert METHODS[name] == Method(weights, PRESETS[preset].gamma)
 
 
 @pytest.mark.parametrize("term", ["pseudo_token", "edited_captions", "edit_direction", "image"])
-def test_an_ablation_lacks_exactly_its_term(term: str) -> None:
+def test_ablation_lacks_exactly_its_term(term: str) -> None:
     whole, ablated = METHODS["cvsi"], METHODS[f"cvsi-{term}"]
     assert ablated.gamma == whole.gamma
     gone = {"edited_captions", "edit_direction"} if term == "edited_captions" else {term}
     assert dict(ablated.weights) == {name: weight for name, weight in whole.weights.items() if name not in gone}
 
 
-def test_other_ablations() -> None:
+def test_ablations_of_gamma_and_objects() -> None:
     whole = METHODS["cvsi"]
     assert METHODS["cvsi-gamma"] == Method(whole.weights, 0.0)
     bare = METHODS["cvsi-objects"]
@@ -62,7 +62,7 @@ def test_image_and_text_share_one() -> None:
     assert dict(METHODS["image+text"].weights) == {"image": 1 - TEXT_WEIGHT, "text": TEXT_WEIGHT}
 
 
-def test_methods_by_name() -> None:
+def test_choose_methods_by_name() -> None:
     assert list(choose_methods((), has_phi=True)) == list(METHODS)
     assert list(choose_methods(("cvsi", "image"), has_phi=True)) == ["image", "cvsi"]
     assert list(choose_methods((), has_phi=False)) == [

@@ -36,7 +36,7 @@ def test_without_a_folder_nothing_is_kept() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\x00v\x00", b"[1, 2"])
-def test_damaged_files_are_computed_anew(tmp_path: Path, content: bytes) -> None:
+def test_damaged_files_are_computed_again(tmp_path: Path, content: bytes) -> None:
     cache = Cache(tmp_path)
     cache.array("images", ["a"], lambda: np.ones(2, np.float32))
     cache.value("captions", ["a"], lambda: [1])
@@ -47,12 +47,12 @@ def test_damaged_files_are_computed_anew(tmp_path: Path, content: bytes) -> None
     assert cache.value("captions", ["a"], lambda: [3]) == [2]
 
 
-def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_failure_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         Cache(tmp_path).value("captions", ["a"], lambda: object())
     assert list(tmp_path.iterdir()) == []
 
 
-def test_digest_tells_bounds() -> None:
+def test_digest_depends_on_bounds_between_parts() -> None:
     assert digest(["ab", "c"]) != digest(["a", "bc"])
     assert digest(["a", "b"]) == digest(["a", b"b"])

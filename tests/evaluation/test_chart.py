@@ -51,7 +51,7 @@ def test_baselines_method_and_ablations_differ_in_colour() -> None:
     assert colours[0] == colours[3]
 
 
-def test_drawn_from_a_file(tmp_path: Path) -> None:
+def test_chart_command_reads_a_report_file(tmp_path: Path) -> None:
     report, chart = tmp_path / "report.json", tmp_path / "chart.svg"
     report.write_text(json.dumps(_report()), "utf-8")
     subprocess.run([sys.executable, "-m", "cvsi_db.evaluation.chart", report, chart], check=True, timeout=60)

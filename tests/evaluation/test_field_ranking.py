@@ -19,7 +19,7 @@ from cvsi_db.evaluation.field_gallery import UNKNOWN, CaptionOrigin, caption_ori
 from cvsi_db.evaluation.field_ranking import FieldPrepared, prepare_field, rank_field, rewrite_all
 from cvsi_db.ingest import ingest
 from cvsi_db.manage.caption_file import import_captions
-from cvsi_db.query.presets import PRESETS
+from cvsi_db.query.weights import PRESETS
 from cvsi_db.records import ComposedQuery, Rewrite
 from cvsi_db.search import SearchContext, search
 from cvsi_db.store.folder import EVALUATION

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cvsi_db.evaluation.annotations import read_circo, read_cirr, read_fashioniq
-from cvsi_db.evaluation.field_report import measure_field
+from cvsi_db.evaluation.field_report import field_report, field_tables, measure_field
 from cvsi_db.evaluation.metrics import balanced, estimates
 from tests.evaluation import field_data
 
@@ -19,7 +19,7 @@ def values(found: Mapping[str, Any]) -> dict[str, float]:
     return {name: one["value"] for name, one in found.items()}
 
 
-def test_cirr(tmp_path: Path) -> None:
+def test_cirr_metrics_match_worked_example(tmp_path: Path) -> None:
     benchmark = read_cirr(field_data.cirr(tmp_path), "val")
     target = [query.targets[0] for query in benchmark.queries]  # 2, 3 and 4
     other = ["val-9-img0", "val-10-img0", "val-11-img0", "val-8-img0", "val-7-img0"]
@@ -37,7 +37,7 @@ def test_cirr(tmp_path: Path) -> None:
     assert list(measure_field(benchmark, {"recall_subset": subsets})) == [f"recall_subset@{k}" for k in (1, 2, 3)]
 
 
-def test_circo(tmp_path: Path) -> None:
+def test_circo_metrics_match_worked_example(tmp_path: Path) -> None:
     benchmark = read_circo(field_data.circo(tmp_path), "val")
     rankings = {
         "0": ("9", "4", "8"),  # AP 1/2
@@ -59,6 +59,20 @@ def test_recall_of_circo_asks_for_the_image_that_the_text_was_written_for(tmp_pa
     found = measure_field(benchmark, {"recall": rankings})
     assert found["map@5"]["value"] == pytest.approx(100 / 3 / 2, abs=0.01)
     assert found["recall@50"]["value"] == 0
+
+
+def test_missing_target_counts_as_not_found_and_stays_in_the_denominator(tmp_path: Path) -> None:
+    benchmark = read_circo(field_data.circo(tmp_path), "val").without({"7": "no such file"}, allowed=True)
+    found = measure_field(benchmark, {"recall": {"0": ("4",), "1": ("5",), "2": ("6",)}})
+    assert found["map@5"]["value"] == pytest.approx(100 * (1 + 1 + 1 / 2) / 3, abs=0.01)  # the last has 7 and 6
+    assert found["recall@5"]["value"] == pytest.approx(66.67)  # 7 is the one that the text was written for
+    report = field_report(benchmark, {"m": {"recall": {"0": ("4",), "1": ("5",), "2": ("6",)}}}, {"model": None}, 0.0)
+    assert report["missing"] == {"images": 1, "queries_left_out": 0, "queries_without_target": 1}
+    table = field_tables(benchmark, report)
+    assert (
+        "\nmissing images: 1; queries left out for want of their reference: 0; queries with" in table
+    )
+    assert "83.33" in table
 
 
 def test_fashioniq_weighs_its_categories_alike(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from cvsi_db.evaluation.metrics import (
 )
 
 
-def test_average_precision_by_hand() -> None:
+def test_average_precision_matches_worked_example() -> None:
     ranked = np.array([[1, 0, 1, 0, 0], [0, 0, 0, 1, 0], [0, 0, 0, 0, 0], [1, 1, 1, 0, 0]], bool)
     targets = np.array([2, 1, 3, 3])
     assert average_precision(ranked, targets, 5) == pytest.approx([(1 + 2 / 3) / 2, 1 / 4, 0, 1])
@@ -29,7 +29,7 @@ def test_average_precision_by_hand() -> None:
     assert average_precision(ranked, targets, 1) == pytest.approx([1, 0, 0, 1])
 
 
-def test_recall_by_hand() -> None:
+def test_recall_matches_worked_example() -> None:
     ranked = np.array([[0, 1, 1], [0, 0, 1], [0, 0, 0]], bool)
     assert recall(ranked, 1).tolist() == [0, 0, 0]
     assert recall(ranked, 2).tolist() == [1, 0, 0]
@@ -42,7 +42,7 @@ def test_top_leaves_out_and_keeps_the_order_of_equals() -> None:
     assert top(scores.copy(), np.array([2, 4]), 50)[:, :4].tolist() == [[0, 3, 4, 1], [0, 2, 3, 1]]
 
 
-def test_ranked_relevance_by_hand() -> None:
+def test_ranked_relevance_matches_worked_example() -> None:
     rankings = np.array([[7, 3, 5], [7, 3, 5]])
     assert ranked_relevance(rankings, [{5, 7}, {4}]).tolist() == [[True, False, True], [False, False, False]]
 
@@ -100,7 +100,7 @@ def test_intervals_are_percentiles_of_resampled_means() -> None:
     assert estimates({"all": np.ones(9)})["all"] == Estimate(100, 100, 100)
 
 
-def test_groups_are_measured_alone() -> None:
+def test_groups_are_measured_separately() -> None:
     found = by_group(np.array([1.0, 0.0, 1.0, 1.0]), [("b",), ("a",), ("b",), ("a",)])
     assert list(found) == ["b", "a"]
     assert found["b"] == Estimate(100, 100, 100)

@@ -59,7 +59,7 @@ def test_no_targets_where_every_answer_is_held_out() -> None:
     assert scene_families._targets(REFERENCE, purple, random.Random(1), seen_only=False) != ()
 
 
-def test_each_kind_of_distractor_is_wrong_in_its_way() -> None:
+def test_each_kind_of_distractor_is_wrong_in_one_way() -> None:
     rng = random.Random(0)
     wrong_subject = scene_families._wrong_subject(REFERENCE, HAT, TARGET, rng)
     assert _differ(TARGET, wrong_subject) in ({"subject"}, {"colour"})

@@ -29,7 +29,7 @@ def _knowing(prepared: Prepared, term: str) -> Prepared:
 
 
 @pytest.mark.parametrize("term", ["pseudo_token", "image"])
-def test_the_term_that_knows_gets_weight(prepared: Prepared, term: str) -> None:
+def test_informative_term_gets_the_weight(prepared: Prepared, term: str) -> None:
     knowing = _knowing(prepared, term)
     tuned = tune_cvsi(knowing)
     assert list(tuned.method.weights) == list(TUNED)
@@ -42,7 +42,7 @@ def test_the_term_that_knows_gets_weight(prepared: Prepared, term: str) -> None:
     assert tuned.map10 == pytest.approx(again, abs=0.01)
 
 
-def test_the_share_of_the_text(prepared: Prepared) -> None:
+def test_share_of_the_text_is_tuned(prepared: Prepared) -> None:
     weights = tune_image_and_text(_knowing(prepared, "text")).method.weights
     assert weights["text"] > 0.5
     assert weights["image"] + weights["text"] == pytest.approx(1)

@@ -18,7 +18,7 @@ from cvsi_db.scenes.grammar import is_held_out
 from tests.evaluation.conftest import GALLERY, QUERIES
 
 
-def test_the_seed_makes_the_benchmark(val: SceneBenchmark) -> None:
+def test_same_seed_makes_the_same_benchmark(val: SceneBenchmark) -> None:
     assert make_benchmark("val", seed=3, queries=QUERIES, gallery=GALLERY) == val
     other = make_benchmark("val", seed=4, queries=QUERIES, gallery=GALLERY)
     assert not set(other.gallery) & set(val.gallery)
@@ -81,14 +81,14 @@ def test_in_test_a_third_of_each_aspect_starts_from_held_out_combinations(test: 
     assert starts == dict.fromkeys(ASPECTS, QUERIES // 27)
 
 
-def test_val_speaks_as_training_does_and_test_does_not(val: SceneBenchmark, test: SceneBenchmark) -> None:
+def test_val_uses_training_phrasings_and_test_uses_unseen_ones(val: SceneBenchmark, test: SceneBenchmark) -> None:
     for benchmark, book in ((val, phrasings), (test, unseen_phrasings)):
         for query in benchmark.queries[:12]:
             if query.aspect != "conjunction":
                 assert find_edit(benchmark.gallery[query.reference], query.edit.text, book).text == query.edit.text
 
 
-def test_what_cannot_be_made_is_said() -> None:
+def test_unknown_split_and_small_gallery_are_refused() -> None:
     with pytest.raises(UsageError, match=r"unknown split 'train' of Scenes-CIR: choose one of val, test"):
         make_benchmark("train")
     with pytest.raises(UsageError, match=r"a gallery of 10 has no room for 9 queries: it takes \d+ images"):

@@ -30,7 +30,7 @@ def random_rankings(benchmark: FieldBenchmark, index: list[str] | None = None) -
     return lists
 
 
-def test_the_two_files_of_cirr(tmp_path: Path) -> None:
+def test_cirr_submission_is_two_files(tmp_path: Path) -> None:
     benchmark = read_cirr(real("cirr"), "test1")
     rankings = random_rankings(benchmark)
     paths = write_files(tmp_path, submission_files(benchmark, "cvsi", rankings))
@@ -46,7 +46,7 @@ def test_the_two_files_of_cirr(tmp_path: Path) -> None:
     assert read_predictions(benchmark, paths) == rankings
 
 
-def test_the_file_of_circo(tmp_path: Path) -> None:
+def test_circo_submission_is_one_file_of_numbers(tmp_path: Path) -> None:
     benchmark = read_circo(real("circo"), "test")
     rankings = random_rankings(benchmark, [str(number) for number in range(1, 600_000, 500)])
     (path,) = write_files(tmp_path / "new", submission_files(benchmark, "cvsi", rankings))
@@ -57,7 +57,7 @@ def test_the_file_of_circo(tmp_path: Path) -> None:
     assert read_predictions(benchmark, [path]) == rankings
 
 
-def test_fashioniq_by_category(tmp_path: Path) -> None:
+def test_fashioniq_predictions_by_category(tmp_path: Path) -> None:
     benchmark = read_fashioniq(field_data.fashioniq(tmp_path / "data"), "val")
     rankings = random_rankings(benchmark)
     (path,) = write_files(tmp_path, submission_files(benchmark, "cvsi", rankings))
@@ -74,7 +74,7 @@ def test_fashioniq_by_category(tmp_path: Path) -> None:
         read_predictions(benchmark, [path, *parts])
 
 
-def test_all_files_or_none(tmp_path: Path) -> None:
+def test_write_files_writes_all_or_none(tmp_path: Path) -> None:
     (tmp_path / "b.json").mkdir()  # in the way
     with pytest.raises(CvsiError, match="cannot write submissions to"):
         write_files(tmp_path, {"b.json": "{}", "a.json": "{}"})

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cvsi_db.store.images import Store
 
 
-def test_terms_are_those_of_a_search(store: Store, catalog: Catalog, small: SceneBenchmark, models: Models) -> None:
+def test_terms_equal_those_of_a_search(store: Store, catalog: Catalog, small: SceneBenchmark, models: Models) -> None:
     context = SearchContext(store, catalog, FakeModels(models.encoder, models.phi, models.captioner), models.rewriter)
     picture = make_picture("red", dot="blue")
     edit = replace(small.queries[0].edit, text="with a top hat")
@@ -60,7 +60,7 @@ def test_objects_are_zero_where_the_edit_adds_none(source: SceneSource) -> None:
     assert same.tolist() == [not adds for adds in added]
 
 
-def test_only_what_is_asked_for_runs(source: SceneSource) -> None:
+def test_only_requested_terms_are_computed(source: SceneSource) -> None:
     make_terms(["image", "text"], source, SCENE_TERMS)
     rewriter, captioner = source.models.rewriter, source.models.captioner
     assert isinstance(rewriter, FakeRewriter)

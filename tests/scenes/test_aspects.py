@@ -11,7 +11,7 @@ from cvsi_db.scenes.aspects import ASPECTS, aspect_edit
 from cvsi_db.scenes.edits import apply_edit, find_edit, is_match
 from cvsi_db.scenes.grammar import sample_scenes
 from cvsi_db.scenes.scene import NONE, Scene
-from cvsi_db.scenes.wishes import Book, Edit
+from cvsi_db.scenes.wish import Book, Edit
 
 SCENES = sample_scenes(400, seed=8)
 BOOKS = [phrasings, unseen_phrasings]
@@ -23,7 +23,7 @@ def drawn(aspect: str, book: Book = phrasings) -> list[tuple[Scene, Edit]]:
     return [(scene, edit) for scene, edit in pairs if edit]
 
 
-def test_there_are_circos_nine() -> None:
+def test_aspects_are_circos_nine() -> None:
     assert ASPECTS == (
         "cardinality", "addition", "negation", "direct addressing", "compare and change", "comparative statement",
         "conjunction", "spatial relation and background", "viewpoint",
@@ -81,7 +81,7 @@ def test_compare_and_change_gives_nothing_up_without_another() -> None:
             assert getattr(scene, name) not in values
 
 
-def test_comparatives_compare() -> None:
+def test_comparative_edits_compare() -> None:
     attributes = {name for _, edit in drawn("comparative statement") for name in edit.changes}
     assert attributes == {"other_size", "viewpoint", "count", "expression", "time"}
 

@@ -10,7 +10,7 @@ from cvsi_db.scenes.scene import Scene
 PAIR = Scene("girl", "blue", companion="bird", companion_place="on top", other="dog", other_colour="red", pose="waving")
 
 
-def test_a_guest_is_told_with_its_side_and_looks() -> None:
+def test_guest_phrase_has_side_and_looks() -> None:
     guest = Guest("a red dog", "in a cap", "to her left", ("and {it}",), "her")
     told = {guest.phrase(random.Random(seed)) for seed in range(60)}
     assert {"with a red dog to her left in a cap", "and, to her left, a red dog in a cap"} <= told

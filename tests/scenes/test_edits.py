@@ -15,7 +15,7 @@ from cvsi_db.scenes import phrasings, unseen_phrasings
 from cvsi_db.scenes.edits import Edit, apply_edit, edits, find_edit, is_match, matching, sample_edit
 from cvsi_db.scenes.grammar import sample_scene, sample_scenes
 from cvsi_db.scenes.scene import ATTRIBUTES, HATS, Scene
-from cvsi_db.scenes.wishes import Book
+from cvsi_db.scenes.wish import Book
 
 CAT = Scene("cat", "red", setting="beach")
 DRESSED = Scene("cat", "red", "cap", "scarf", "ball", setting="forest", weather="rain", companion="duck")
@@ -112,7 +112,9 @@ def test_compounds_change_what_both_halves_ask(book: Book) -> None:
         (DRESSED, "in a room", {"setting": {"room"}, "weather": {"clear"}}, ""),
     ],
 )
-def test_what_people_type(scene: Scene, text: str, changes: dict[str, set[str]], adds: str) -> None:
+def test_typed_texts_are_understood(
+    scene: Scene, text: str, changes: dict[str, set[str]], adds: str
+) -> None:
     found = find_edit(scene, text)
     assert found == Edit(text, {name: frozenset(values) for name, values in changes.items()}, adds)
 
@@ -183,7 +185,7 @@ GONE = {
 
 
 @pytest.mark.parametrize("text", ["without the dog", "just the cat", "remove the dog", "alone"])
-def test_one_who_leaves_takes_all_details_along(text: str) -> None:
+def test_removing_the_other_subject_resets_its_details(text: str) -> None:
     edit = find_edit(PAIR, text)
     assert edit.changes == GONE
     assert apply_edit(PAIR, edit, random.Random(0)).attributes() == (

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from cvsi_db.scenes import phrasings, unseen_phrasings
-from cvsi_db.scenes.wishes import Book
+from cvsi_db.scenes.wish import Book
 
 BOOKS = [phrasings, unseen_phrasings]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cvsi_db.scenes.scene import ATTRIBUTES
-from cvsi_db.training.batches import Batch, batches, compose, composed_sentence, states_mask
+from cvsi_db.training.batches import Batch, batches, composed_sentence, join_edit, states_mask
 from cvsi_db.training.data import PairSet
 
 
@@ -52,15 +52,15 @@ def test_settled_attributes_are_what_edit_and_caption_say(pairs: PairSet) -> Non
         assert pairs.edit_texts[row].rstrip(".") in text
 
 
-def test_compose_words_a_query_in_three_ways() -> None:
+def test_join_edit_words_a_query_in_three_ways() -> None:
     rng = random.Random(0)
-    said = {compose("a cat.", "with a hat", "a hat", rng) for _ in range(50)}
-    assert said == {
+    sentences = {join_edit("a cat.", "with a hat", "a hat", rng) for _ in range(50)}
+    assert sentences == {
         "a cat with a hat",
         "a photo of a cat that with a hat.",
         "a photo of a cat that with a hat. and the photo should have a hat.",
     }
-    assert all("should have" not in compose("a cat", "at night", "", rng) for _ in range(50))
+    assert all("should have" not in join_edit("a cat", "at night", "", rng) for _ in range(50))
 
 
 def test_states_mask_follows_the_attributes() -> None:

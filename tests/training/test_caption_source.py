@@ -25,19 +25,19 @@ def test_json_lines_hold_captions_or_a_caption() -> None:
     [
         (["", "  \n"], "stdin holds no captions"),
         (['{"caption": ""}'], "stdin holds no captions"),
-        (['{"caption": "a"}', "a cat"], "line 2 of stdin is no JSON object"),
+        (['{"caption": "a"}', "a cat"], "line 2 of stdin is not a JSON object"),
         (['{"caption": "a"}', "", '{"text": "a"}'], "line 3 of stdin has neither"),
         (['{"captions": ["a", 3]}'], "line 1 of stdin has neither"),
         (['{"captions": null}'], "line 1 of stdin has neither"),
         (['{"caption": "a"}', "[1]"], "line 2 of stdin has neither"),
     ],
 )
-def test_what_holds_no_captions(lines: list[str], reason: str) -> None:
+def test_source_without_captions_is_refused(lines: list[str], reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         parse_captions(lines, "stdin")
 
 
-def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+def test_unreadable_caption_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none.txt': No such file"):
         read_captions(tmp_path / "none.txt")
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
@@ -50,7 +50,7 @@ def test_scene_captions_repeat() -> None:
     assert scene_captions(3, seed=2) != scene_captions(3, seed=3)
 
 
-def test_no_more_are_drawn_than_a_run_has_places_for() -> None:
+def test_draw_captions_draws_at_most_what_a_run_uses() -> None:
     captions = [f"{number}" for number in range(100)]
     assert draw_captions(captions, 100, seed=1) == captions
     drawn = draw_captions(captions, 10, seed=1)

@@ -99,7 +99,7 @@ def test_training_writes_a_captioner_that_loads_and_scores(run: CaptionerRun) ->
     assert "n2-m6" in scores["settings"]
 
 
-def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(run: CaptionerRun) -> None:
+def test_resumed_run_equals_uninterrupted_run(run: CaptionerRun) -> None:
     train_captioner(run)
     whole = (run.out / "model.safetensors").read_bytes()
     assert json.loads(json.dumps(torch.load(run.work / "captioner.pt", weights_only=True)["step"])) == 2
@@ -116,7 +116,7 @@ def test_the_trunk_learns_more_slowly_than_the_rest(run: CaptionerRun, tokenizer
     assert {id(p) for p in trainee.model.parameters()} <= learning
 
 
-def test_a_saved_captioner_says_what_it_said_in_float16(tmp_path: Path, tokenizer: Any) -> None:
+def test_saved_float16_captioner_gives_the_same_captions(tmp_path: Path, tokenizer: Any) -> None:
     model = new_captioner(tokenizer, width=32, layers=1)
     save_captioner(model, tokenizer, tmp_path)
     loaded = TransformersCaptioner.load(str(tmp_path), captions=1)._model

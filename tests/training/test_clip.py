@@ -26,7 +26,7 @@ def test_pace_rises_then_falls() -> None:
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_run_resumes_where_it_stopped(tmp_path: Path) -> None:
     work = tmp_path / "work"
     for name, seed in (("train", TRAIN_SEED), ("val", VAL_SEED)):
         draw_pairs(work / name, 8, seed, workers=1)

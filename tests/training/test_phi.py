@@ -78,7 +78,7 @@ def test_loss_falls_and_the_text_tower_stays(encoder: OpenClipEncoder, captions:
     np.testing.assert_allclose(phi(np.ones((1, 256), np.float32)), expected, atol=1e-2)
 
 
-def test_the_loss_by_hand(encoder: OpenClipEncoder) -> None:
+def test_masked_loss_matches_worked_example(encoder: OpenClipEncoder) -> None:
     """Of a phi that says one word whatever it reads, against the encoder's own way to set a word in."""
     captions = ["a red cat on the beach", "it is a robot with a hat"]
     masked = ["$ on $", "it is $ with $"]
@@ -100,7 +100,7 @@ def test_the_loss_by_hand(encoder: OpenClipEncoder) -> None:
     assert not np.allclose(one, found[1], atol=1e-3)  # every run is masked, not only the first
 
 
-def test_the_starters_recipe_gives_what_it_gave() -> None:
+def test_starter_recipe_reproduces_its_losses() -> None:
     """Losses of the first steps, as the code that made the shipped phi had them."""
     starter = OpenClipEncoder.load(f"local-dir:{FOLDER / 'clip'}", None, device="cpu")
     losses: list[float] = []
@@ -111,16 +111,14 @@ def test_the_starters_recipe_gives_what_it_gave() -> None:
     assert losses == pytest.approx([1.7982, 1.2533, 1.1991], rel=0.01)
 
 
-def test_recipes() -> None:
+def test_recipes_have_their_settings() -> None:
     assert RECIPES["starter"] == PhiRun(2000, 128, 1e-3, "cosine", 0.01, 0.1, 1.0, 0.4, 0)
     assert RECIPES["lincir"] == PhiRun(20_000, 512, 1e-4, "constant", 0.01, 0.5, 1.0, 0.0, 0)
     assert [pace(PhiRun(steps=100), step) for step in (0, 50, 100)] == pytest.approx([1.0, 0.5, 0.0])
     assert [pace(RECIPES["lincir"], step) for step in (0, 19_999)] == [1.0, 1.0]
 
 
-def test_a_run_cut_off_between_steps_ends_the_same(
-    encoder: OpenClipEncoder, captions: list[str], tmp_path: Path
-) -> None:
+def test_resumed_run_equals_uninterrupted_run(encoder: OpenClipEncoder, captions: list[str], tmp_path: Path) -> None:
     whole = train_phi(encoder, captions, RUN)
     kept = PhiCheckpoint(tmp_path / "kept.safetensors", every=100, identity={"seed": 0})
     stop = StopAt(3)
@@ -162,14 +160,14 @@ def test_noise_dropout_and_seed_matter(encoder: OpenClipEncoder, captions: list[
     assert all(not weights[0].equal(other) for other in weights[1:])
 
 
-def test_stopped_while_it_embeds(encoder: OpenClipEncoder, captions: list[str], tmp_path: Path) -> None:
+def test_stop_while_embedding(encoder: OpenClipEncoder, captions: list[str], tmp_path: Path) -> None:
     kept = PhiCheckpoint(tmp_path / "kept.safetensors")
     with pytest.raises(KeyboardInterrupt):
         train_phi(encoder, captions, RUN, Watch(stopped=lambda: True), kept)
     assert not kept.path.exists()
 
 
-def test_progress_tells_both_stages(encoder: OpenClipEncoder, captions: list[str]) -> None:
+def test_progress_reports_both_stages(encoder: OpenClipEncoder, captions: list[str]) -> None:
     told: list[tuple[str, int, int]] = []
     train_phi(encoder, captions, PhiRun(steps=2, batch=4), Watch(progress=lambda *now: told.append(now)))
     assert told == [("embed", 40, 40), ("train", 1, 2), ("train", 2, 2)]
@@ -177,7 +175,7 @@ def test_progress_tells_both_stages(encoder: OpenClipEncoder, captions: list[str
 
 def test_a_tower_that_is_not_causal_is_refused(encoder: OpenClipEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder.model, "text_pool_type", "last")
-    with pytest.raises(ModelError, match="no causal one"):
+    with pytest.raises(ModelError, match="which is not causal: use another CLIP"):
         train_phi(encoder, ["a cat"], RUN)
 
 
@@ -203,13 +201,13 @@ def test_a_clip_with_openais_vocabulary_learns_too() -> None:
     assert losses[-1] < 0.2 * losses[0]
 
 
-def test_a_loss_that_is_no_number_ends_the_run(encoder: OpenClipEncoder, captions: list[str]) -> None:
-    with pytest.raises(ModelError, match="went astray by step 4, its loss is nan: try a lower learning rate"):
+def test_loss_that_is_not_finite_ends_the_run(encoder: OpenClipEncoder, captions: list[str]) -> None:
+    with pytest.raises(ModelError, match="the loss of phi is nan at step 4: training diverged, try a lower learning"):
         train_phi(encoder, captions, PhiRun(steps=4, batch=4, learning_rate=1e30), Watch(every=4))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_learns_the_same(encoder: OpenClipEncoder, captions: list[str]) -> None:
+def test_gpu_gives_the_same_loss(encoder: OpenClipEncoder, captions: list[str]) -> None:
     run = PhiRun(steps=5, batch=40, dropout=0.0)
     on_cpu = train_phi(encoder, captions, run)
     gpu = OpenClipEncoder(encoder.model, encoder.tokenizer, encoder.preprocess, "cuda")

@@ -78,7 +78,7 @@ def test_another_run_is_refused(kept: PhiCheckpoint) -> None:
 @pytest.mark.parametrize("content", [b"", b"bad", b"\x02\0\0\0\0\0\0\0{}"])
 def test_a_damaged_file_is_refused(kept: PhiCheckpoint, content: bytes) -> None:
     kept.path.write_bytes(content)
-    with pytest.raises(ModelError, match="delete it to start anew"):
+    with pytest.raises(ModelError, match="delete it to start again"):
         kept.check()
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from cvsi_db.models.clip import OpenClipEncoder
-from cvsi_db.models.text_tower import crop, encode_tokens
+from cvsi_db.models.clip import OpenClipEncoder, crop, encode_tokens
 from cvsi_db.records import PseudoText
-from cvsi_db.training.towers import load_clip, new_clip, save_clip, tokenize
+from cvsi_db.training.towers import new_clip, save_clip, tokenize
 
 TEXTS = ["a red cat", "three blue penguins on the beach at night, each wearing a hat", "$"]
 
@@ -50,11 +48,3 @@ def test_words_stand_at_every_dollar_as_in_the_encoder(encoder: OpenClipEncoder,
     with torch.inference_mode():
         lean = encode_tokens(encoder.model, tokens, torch.from_numpy(word)[None], encoder.dollar_id).numpy()
     np.testing.assert_allclose(lean, encoder.encode_texts([PseudoText("a photo of $ that is red", word)]), atol=1e-5)
-
-
-def test_load_clip_reads_what_was_saved(model: Any, tokenizer: Any, tmp_path: Path) -> None:
-    save_clip(model, tokenizer, tmp_path)
-    again, words = load_clip(tmp_path)
-    assert len(words) == len(tokenizer)
-    assert again.visual.head.proj.weight.dtype == torch.float32
-    torch.testing.assert_close(again.visual.head.proj.weight, model.visual.head.proj.weight, atol=1e-3, rtol=1e-3)

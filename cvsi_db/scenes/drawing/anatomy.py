@@ -1,6 +1,6 @@
 """What the subjects have in common: where things are worn and held on them, and the parts several share.
 
-In figure units: feet at (0, 0), y grows downwards. Knows nothing about any one subject.
+In figure units: feet at (0, 0), y grows downwards.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The furry subjects and the elephant, which share a body: cat, dog, bear, rabbit, fox, elephant, pig.
 
-Each is drawn in figure units with a pen and a coat colour. Knows nothing about what is worn or held.
+Each is drawn in figure units with a pen and a coat colour.
 """
 
 from __future__ import annotations

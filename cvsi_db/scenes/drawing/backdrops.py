@@ -1,4 +1,4 @@
-"""The ten settings by name, each under its sky. Knows nothing about figures."""
+"""The ten settings by name, each under its sky."""
 
 from __future__ import annotations
 

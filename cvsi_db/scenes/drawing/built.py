@@ -1,6 +1,6 @@
 """The settings people built: city, room, harbour and farm, in picture units.
 
-Each takes a Place and draws back to front. Knows nothing about figures.
+Each takes a Place and draws back to front.
 """
 
 from __future__ import annotations

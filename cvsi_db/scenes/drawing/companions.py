@@ -1,6 +1,6 @@
 """The five companions, each about 30 units large: flyers are drawn around (0, 0), walkers stand on it.
 
-Their colours are fixed. Knows nothing about scenes.
+Their colours are fixed.
 """
 
 from __future__ import annotations

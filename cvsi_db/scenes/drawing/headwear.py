@@ -1,6 +1,6 @@
 """The eight kinds of headwear, each drawn sitting on (0, 0) for a head 40 units wide.
 
-Each has its own outline and its own fixed colours, so that it is told apart on any coat. Knows nothing about subjects.
+Each has its own outline and its own fixed colours, so that it is told apart on any coat.
 """
 
 from __future__ import annotations

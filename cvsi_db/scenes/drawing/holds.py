@@ -1,6 +1,6 @@
 """The ten things a figure holds, each drawn with the holding hand at (0, 0), to the right of the body.
 
-Nothing reaches far to the left of x = -8, where the body is. Knows nothing about subjects.
+Nothing reaches far to the left of x = -8, where the body is.
 """
 
 from __future__ import annotations

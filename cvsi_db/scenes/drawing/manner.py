@@ -1,6 +1,6 @@
 """How a figure looks beyond its clothes: the pattern of its coat, its pose, its expression. All in figure units.
 
-Drawn over the plain figure, so that every subject has them. Knows nothing about scenes or where figures stand.
+Drawn over the plain figure, so that every subject has them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def draw_raised_arm(pen: Pen, subject: Subject, coat: Colour) -> None:
         )
 
 
-def draw_seat(pen: Pen, subject: Subject, coat: Colour) -> None:
+def draw_seat(pen: Pen, coat: Colour) -> None:
     """Legs stretched out to both sides of a figure that sits."""
     for side in (-1, 1):
         pen.stroke(f"M {side * 9} -7 L {side * 27} -3", shade(coat, -0.08), 10, line=True)

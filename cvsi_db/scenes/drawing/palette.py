@@ -1,6 +1,6 @@
 """Colours: the ten of the subjects, mixing them, and the light of a time of day and a weather.
 
-A colour is an (r, g, b) tuple of 0..255. Knows nothing about shapes or skia.
+A colour is an (r, g, b) tuple of 0..255.
 """
 
 from __future__ import annotations

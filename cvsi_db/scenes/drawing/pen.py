@@ -1,6 +1,6 @@
 """The pen: fills and lines on a skia canvas in one drawing style; the only module that imports skia.
 
-Takes shapes in the current unit space and colours as tuples. Knows nothing about what the shapes mean.
+Takes shapes in the current unit space and colours as tuples.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Where a backdrop is drawn: the pen, the light, the dice, and the grounds every setting is built on.
-
-Knows nothing about the settings themselves.
-"""
+"""Where a backdrop is drawn: the pen, the light, the dice, and the grounds every setting is built on."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The six things that may stand about, each some 40 units wide on (0, 0), and what floats in the air of a season.
 
-Their colours are fixed. Knows nothing about scenes.
+Their colours are fixed.
 """
 
 from __future__ import annotations

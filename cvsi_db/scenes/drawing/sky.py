@@ -1,6 +1,6 @@
 """Sky, sun, moon and clouds, and the weather that falls in front of everything.
 
-Takes picture units and a random.Random for what no attribute names. Knows nothing about settings or figures.
+Takes picture units and a random.Random for what no attribute names.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The five drawing styles: the ink each draws with, and what it does to the finished picture.
 
-Takes and returns RGB pixels as float32 arrays (size, size, 3), 0..255. Knows nothing about what is drawn.
+Takes and returns RGB pixels as float32 arrays (size, size, 3), 0..255.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _luminance(pixels: Pixels) -> Field:
     return np.asarray(pixels @ np.array([0.299, 0.587, 0.114], dtype=np.float32))
 
 
-def _as_drawn(pixels: Pixels, seed: int) -> Pixels:
+def _as_drawn(pixels: Pixels, _seed: int) -> Pixels:
     return pixels
 
 
@@ -65,7 +65,7 @@ def _hatching(size: int) -> tuple[Field, Field]:
     return first.astype(np.float32), second.astype(np.float32)
 
 
-def _pencil(pixels: Pixels, seed: int) -> Pixels:
+def _pencil(pixels: Pixels, _seed: int) -> Pixels:
     first, second = _hatching(pixels.shape[0])
     dark = 1 - _luminance(pixels) / 255
     weight = 0.34 * np.clip(dark * 1.9, 0, 1) * first + 0.3 * np.clip(dark * 2.4 - 0.9, 0, 1) * second
@@ -110,7 +110,7 @@ def _wash(pixels: Pixels, seed: int) -> Pixels:
     return np.asarray(painted * (1 - share) + paper * share)
 
 
-def _few_colours(pixels: Pixels, seed: int) -> Pixels:
+def _few_colours(pixels: Pixels, _seed: int) -> Pixels:
     step = 255 / 10
     return np.asarray(np.round(pixels / step) * step)
 

@@ -1,6 +1,6 @@
 """The fourteen subjects by name with their anatomy; here are drawn those with a body of their own.
 
-Takes a pen and a coat colour, in figure units. Knows nothing about the backdrop, the count or the scene.
+Takes a pen and a coat colour, in figure units.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _frog(pen: Pen, coat: Colour) -> None:
     cheeks(pen, -57, 25)
 
 
-def _robot_back(pen: Pen, coat: Colour) -> None:
+def _robot_back(pen: Pen, _coat: Colour) -> None:
     pen.stroke("M 0 -86 L 0 -98", (96, 100, 110), 2.6, line=True)
     pen.dot(0, -100, 4.4, (240, 70, 70))
 
@@ -168,15 +168,15 @@ def _boy(pen: Pen, coat: Colour) -> None:
     )
 
 
-def _steel(coat: Colour) -> Colour:
+def _steel(_coat: Colour) -> Colour:
     return 150, 156, 166
 
 
-def _skin(coat: Colour) -> Colour:
+def _skin(_coat: Colour) -> Colour:
     return SKIN
 
 
-def _twig(coat: Colour) -> Colour:
+def _twig(_coat: Colour) -> Colour:
     return 110, 74, 46
 
 

@@ -1,7 +1,4 @@
-"""What a figure wears besides headwear: drawn behind it (cape, backpack) and in front of it, from its anatomy.
-
-Knows nothing about scenes.
-"""
+"""What a figure wears besides headwear: drawn behind it (cape, backpack) and in front of it, from its anatomy."""
 
 from __future__ import annotations
 
@@ -73,14 +70,14 @@ def _sunglasses(pen: Pen, subject: Subject) -> None:
         pen.stroke(f"M {x - 5} {y + 1} L {x - 0.5} {y - 4}", (200, 215, 235), 1.8)
 
 
-def _backpack_behind(pen: Pen, subject: Subject) -> None:
+def _backpack_behind(pen: Pen, _subject: Subject) -> None:
     pen.box(-32, -50, 64, 42, CANVAS, round_by=11)
     for x in (-33, 22):
         pen.box(x, -30, 11, 18, shade(CANVAS, -0.25), round_by=4)
     pen.stroke("M -6 -50 Q 0 -58 6 -50", STRAP, 3, line=True)
 
 
-def _backpack_front(pen: Pen, subject: Subject) -> None:
+def _backpack_front(pen: Pen, _subject: Subject) -> None:
     for flip in (False, True):
         with pen.at(0, 0, flip=flip):
             pen.stroke("M 10 -46 C 17 -38 17 -24 15 -12", STRAP, 5, line=True)
@@ -88,7 +85,7 @@ def _backpack_front(pen: Pen, subject: Subject) -> None:
     pen.box(-3, -29.5, 6, 5, (255, 230, 120), round_by=1)
 
 
-def _cape_behind(pen: Pen, subject: Subject) -> None:
+def _cape_behind(pen: Pen, _subject: Subject) -> None:
     pen.path("M -14 -50 C -30 -40 -36 -20 -42 -3 Q -32 -8 -24 -2 Q -12 -7 0 -2 Q 12 -7 24 -2 Q 32 -8 42 -3 "
              "C 36 -20 30 -40 14 -50 Z", VELVET)  # fmt: skip
     for flip in (False, True):

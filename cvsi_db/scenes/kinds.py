@@ -1,18 +1,12 @@
-"""All kinds of edits that scenes allow, by name.
-
-A kind takes a scene and a phrasebook and yields wishes, or draws an edit; knows nothing about joining, reading back or
-judging edits.
-"""
+"""All kinds of edits that scenes allow, by name: each yields wishes for a scene and a phrasebook, or draws an edit."""
 
 from __future__ import annotations
 
-from cvsi_db.scenes.wish import Book, Changes, Edit, Kind, Wish
+from cvsi_db.scenes.wish import Kind
 from cvsi_db.scenes.wishes_looks import LOOK_KINDS
 from cvsi_db.scenes.wishes_other import OTHER_KINDS
 from cvsi_db.scenes.wishes_things import THING_KINDS
 from cvsi_db.scenes.wishes_world import WORLD_KINDS
-
-__all__ = ["KINDS", "KIND_NAMES", "Book", "Changes", "Edit", "Kind", "Wish"]
 
 KINDS: dict[str, Kind] = THING_KINDS | LOOK_KINDS | WORLD_KINDS | OTHER_KINDS
 
