@@ -24,7 +24,7 @@ _name = click.argument("name", metavar="BUNDLE")
 @_format
 @common_options
 @click.pass_context
-def command(ctx: click.Context, form: str, **_: object) -> None:
+def command(ctx: click.Context, /, form: str, **_: object) -> None:
     """List, show, download and verify bundles: what --model takes.
 
     BUNDLE is a bundle's name or a bundle.toml file. Without a command, the list.

@@ -1,4 +1,4 @@
-"""A scripted endpoint on this machine that speaks the chat-completions protocol; knows nothing about rewriters.
+"""A scripted endpoint on this machine that implements the chat-completions protocol.
 
 It gives its replies in order, the last one for ever, or what a function makes of each request, and keeps what it was
 asked: bodies, keys, times, and how many requests were in its hands at once.

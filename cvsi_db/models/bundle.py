@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvsi_db.models.device import choose_device
 from cvsi_db.models.inventory import captioner_part, clip_part, pull, require
-from cvsi_db.models.protocols import Captioner, Encoder, Phi
+from cvsi_db.models.protocols import Captioner, Phi
 from cvsi_db.models.spec import LOCAL_DIR, STARTER, BundleSpec, load_spec
 
 if TYPE_CHECKING:
@@ -68,9 +68,13 @@ class Bundle:
             require(captioner_part(self.spec))
 
     @cached_property
-    def encoder(self) -> Encoder:
+    def encoder(self) -> OpenClipEncoder:
         """The CLIP towers. Raises ModelError when the weights cannot be had."""
-        return self._clip
+        pull([clip_part(self.spec)])  # before torch and open_clip are imported: that takes seconds
+        from cvsi_db.models.clip import OpenClipEncoder
+
+        spec = self.spec
+        return OpenClipEncoder.load(spec.arch, spec.weights, device=self.device, preprocess=spec.preprocess)
 
     @cached_property
     def phi(self) -> Phi | None:
@@ -81,7 +85,7 @@ class Bundle:
 
         path = Path(self.spec.phi)
         weights = read_phi(path)  # before CLIP, which may have to be downloaded
-        clip = self._clip
+        clip = self.encoder
         return build_phi(path, weights, dim=clip.dim, token_dim=clip.token_dim, device=self.device)
 
     @cached_property
@@ -100,14 +104,6 @@ class Bundle:
             return TransformersCaptioner.load(spec.captioner, device=self.device, name=name, **sampling)
 
         return LazyCaptioner(name, load)
-
-    @cached_property
-    def _clip(self) -> OpenClipEncoder:
-        pull([clip_part(self.spec)])  # before torch and open_clip are imported: that takes seconds
-        from cvsi_db.models.clip import OpenClipEncoder
-
-        spec = self.spec
-        return OpenClipEncoder.load(spec.arch, spec.weights, device=self.device, preprocess=spec.preprocess)
 
 
 class LazyCaptioner:

@@ -122,21 +122,25 @@ class OpenClipEncoder:
 
     def words_cut(self, texts: Sequence[str]) -> list[int]:
         """How many words at the end of each text lie beyond the context that the text tower reads, in whole or part."""
+        length, cuts = int(self.tokenizer.context_length), [0] * len(texts)
+        # A token is a letter or more, and two mark start and end.
+        long = [number for number, text in enumerate(texts) if not text.isascii() or len(text) > length - 2]
+        if not long:
+            return cuts
         with self._lock:
-            return [self._count_cut(text) for text in texts]
+            end = int(self.tokenizer([""])[0, 1])
 
-    def _count_cut(self, text: str) -> int:
-        length = int(self.tokenizer.context_length)
-        if text.isascii() and len(text) <= length - 2:  # a token is a letter or more, and two mark start and end
-            return 0
-        words = text.split()
-        end = int(self.tokenizer([""])[0, 1])
+            def are_cut(some: Sequence[str]) -> list[bool]:
+                rows = self._tokenize(some, length + 1).tolist()
+                return [end in row and row.index(end) == length for row in rows]  # the first: some pad with it
 
-        def is_cut(count: int) -> bool:
-            tokens = self._tokenize([" ".join(words[:count])], length + 1)[0].tolist()
-            return end in tokens and tokens.index(end) == length  # the first: some tokenizers pad with it
+            def count_read(words: Sequence[str]) -> int:
+                return bisect_left(range(len(words)), True, key=lambda last: are_cut([" ".join(words[: last + 1])])[0])
 
-        return len(words) - bisect_left(range(1, len(words) + 1), True, key=is_cut)
+            for number, is_cut in zip(long, are_cut([texts[number] for number in long]), strict=True):
+                words = texts[number].split()
+                cuts[number] = len(words) - count_read(words) if is_cut else 0
+        return cuts
 
     def _tokenize(self, texts: Sequence[str], length: int | None = None) -> torch.Tensor:
         """(n, length) token ids. A special token's mark within a text ("<end_of_text>") is read as the text it is."""

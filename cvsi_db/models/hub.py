@@ -136,14 +136,12 @@ def require_hub(what: str) -> None:
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        raise unavailable(what, "HF_HUB_OFFLINE is set")
-    if not _answers(constants.ENDPOINT):
-        raise unavailable(what, f"{constants.ENDPOINT} cannot be reached")
-
-
-def unavailable(what: str, reason: str) -> ModelError:
-    """The error for weights that cannot be had, with the two ways out."""
-    return ModelError(
+        reason = "HF_HUB_OFFLINE is set"
+    elif not _answers(constants.ENDPOINT):
+        reason = f"{constants.ENDPOINT} cannot be reached"
+    else:
+        return
+    raise ModelError(
         f"the weights of {what} are not in the local cache and {reason}: "
         "give the path of a local copy, or use the bundled model (--model starter)"
     )

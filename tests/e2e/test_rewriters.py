@@ -79,7 +79,7 @@ def test_a_wrong_number_in_the_environment_is_wrong_usage(cli: Cli, db: Path) ->
     assert "CVSI_OPENAI_TIMEOUT is 'soon'" in done.stderr
 
 
-def test_the_rules_speak_for_a_dead_endpoint_say_so_and_are_not_remembered(
+def test_rules_stand_in_for_a_dead_endpoint_with_a_warning_and_are_not_kept(
     cli: Cli, db: Path, endpoint: ChatServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = cli("search", CAT, "make it blue", "--rewriter", "openai,rules", "--db", db, "--format", "json", env=DEAD)

@@ -117,7 +117,7 @@ def test_a_bundle_says_where_to_find_it_again(tmp_path: Path, monkeypatch: pytes
     assert load_bundle("starter", "cpu").source == "starter"
 
 
-def test_weights_other_than_safetensors_count_too(tmp_path: Path) -> None:
+def test_the_fingerprint_follows_bin_weights(tmp_path: Path) -> None:
     prints = []
     for weights in (b"one", b"two"):
         (tmp_path / "open_clip_pytorch_model.bin").write_bytes(weights)
@@ -126,13 +126,13 @@ def test_weights_other_than_safetensors_count_too(tmp_path: Path) -> None:
     assert prints[0] != prints[1]
 
 
-def test_a_device_is_chosen_late_but_refused_early() -> None:
+def test_auto_device_is_chosen_late_and_an_unknown_one_refused_early() -> None:
     assert load_bundle("starter").device in ("cpu", "cuda", "mps")
     with pytest.raises(UsageError, match="unknown device 'abacus'"):
         load_bundle("starter", "abacus")
 
 
-def test_what_a_name_declares() -> None:
+def test_load_spec_by_name() -> None:
     assert load_spec("clip-l14") is BUNDLES["clip-l14"]
     with pytest.raises(BundleError, match="unknown model"):
         load_spec("clip")

@@ -211,7 +211,7 @@ def test_a_blip2_without_image_tokens_is_an_error(blip2: Path, tmp_path: Path) -
         load(str(tmp_path / "old"))
 
 
-def test_nothing_is_said_on_stderr(source: str, pictures: list[Image.Image], capfd: pytest.CaptureFixture[str]) -> None:
+def test_captioning_prints_nothing(source: str, pictures: list[Image.Image], capfd: pytest.CaptureFixture[str]) -> None:
     load(source).caption(pictures, SEEDS)
     assert capfd.readouterr() == ("", "")
 
@@ -317,7 +317,7 @@ def test_a_folder_that_holds_no_captioner_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("settings", [{"captions": 0}, {"top_p": 0.0}, {"top_p": 1.5}, {"temperature": 0.0}])
-def test_settings_that_cannot_be_meant_are_an_error(conv: Path, settings: dict[str, int]) -> None:
+def test_sampling_settings_out_of_range_are_an_error(conv: Path, settings: dict[str, int]) -> None:
     with pytest.raises(ModelError, match="a captioner needs"):
         TransformersCaptioner.load(str(conv), **settings)  # type: ignore[arg-type]
 

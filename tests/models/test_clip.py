@@ -46,7 +46,7 @@ def word(encoder: OpenClipEncoder, text: str) -> Any:
     return tower.token_embedding.weight[int(encoder.tokenizer([text])[0, 1])].detach().numpy()
 
 
-def test_widths(encoder: OpenClipEncoder) -> None:
+def test_dim_and_token_dim(encoder: OpenClipEncoder) -> None:
     assert (encoder.dim, encoder.token_dim) == (24, 32)
 
 
@@ -197,7 +197,7 @@ def test_a_prepared_picture_embeds_to_the_same_bits(encoder: OpenClipEncoder, mo
     np.testing.assert_array_equal(ours.encode_images(prepared), ours.encode_images(pictures))
 
 
-def test_what_an_encoder_says_of_itself(encoder: OpenClipEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_side_lanes_and_batch_size(encoder: OpenClipEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 6)
     assert (encoder.side, encoder.lanes, encoder.batch_size) == (32, 6, 16)
     monkeypatch.setattr(encoder, "device", "cuda:1")

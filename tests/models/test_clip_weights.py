@@ -26,7 +26,7 @@ from tests.models.small_clip import open_clip
         ("ViT-B-32", "openia", "neither a file nor a tag.*openai"),
     ],
 )
-def test_what_cannot_be_meant_is_said_at_once(arch: str, weights: str | None, message: str) -> None:
+def test_unknown_architectures_tags_and_folders_are_errors(arch: str, weights: str | None, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         OpenClipEncoder.load(arch, weights, device="cpu")
 
@@ -70,7 +70,7 @@ def test_cached_weights_are_used_without_the_network(tmp_path: Path, monkeypatch
     assert source.settings["image_mean"] == (0.48145466, 0.4578275, 0.40821073)
 
 
-def test_weights_file_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_a_weights_file_loads(tmp_path: Path) -> None:
     (tmp_path / "mine.safetensors").touch()
     source = find_weights("ViT-B-32", str(tmp_path / "mine.safetensors"))
     assert source.pretrained == str(tmp_path / "mine.safetensors")
@@ -99,7 +99,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_attack_would_work_on_a_careless_reader(here: Path) -> None:
+def test_the_pickle_attack_runs_code_without_weights_only(here: Path) -> None:
     torch.save({"state_dict": Attack()}, "evil.pt")
     torch.load("evil.pt", weights_only=False)
     assert (here / "marker").exists()

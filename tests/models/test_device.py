@@ -21,7 +21,7 @@ def test_unknown_and_absent_devices_are_refused() -> None:
             choose_device("cuda")
 
 
-def test_lanes_share_the_cores_and_the_number_is_put_back() -> None:
+def test_cores_shared_divides_threads_and_restores_them() -> None:
     before, told = torch.get_num_threads(), list[int]()
     with cores_shared(max(2, before)) as begin:
         thread = threading.Thread(target=lambda: (begin(), told.append(torch.get_num_threads())))

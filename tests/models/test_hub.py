@@ -26,17 +26,17 @@ def server() -> Iterator[str]:
         running.shutdown()
 
 
-def test_any_answer_is_an_answer(server: str) -> None:
+def test_an_http_error_counts_as_reachable(server: str) -> None:
     assert _answers(server)
 
 
-def test_nobody_there() -> None:
+def test_a_hub_that_refuses_the_connection_is_unreachable() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         assert not _answers(f"http://127.0.0.1:{unused.getsockname()[1]}")
 
 
-def test_silence_is_given_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_that_does_not_answer_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cvsi_db.models.hub.PATIENCE_SECONDS", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

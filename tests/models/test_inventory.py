@@ -54,7 +54,7 @@ def test_files_and_folders_have_the_bundles_own_licence(tmp_path: Path) -> None:
     assert part.files == (tmp_path / "mine.safetensors",)
 
 
-def test_what_nobody_told_us_is_unknown() -> None:
+def test_an_unpublished_captioners_licence_and_size_are_unknown() -> None:
     part = captioner_part(spec(captioner="someone/captioner"))
     assert (part.licence, part.size_bytes, part.repo) == ("unknown", None, "someone/captioner")
     assert size_of(inventory(spec(captioner="someone/captioner"))) is None

@@ -122,7 +122,7 @@ def test_other_networks_are_refused(network: MappingNetwork, tmp_path: Path) -> 
     refused(tmp_path / "flat.pt", "is not a mapping network")
 
 
-def test_weights_that_are_no_numbers_are_refused(network: MappingNetwork, tmp_path: Path) -> None:
+def test_weights_that_are_not_finite_are_refused(network: MappingNetwork, tmp_path: Path) -> None:
     weights = network.state_dict()
     weights["layers.3.bias"][2] = torch.nan
     torch.save({"Phi": weights}, tmp_path / "phi.pt")
@@ -161,7 +161,7 @@ def test_code_in_a_checkpoint_is_not_run(network: MappingNetwork, tmp_path: Path
 
 
 @pytest.mark.parametrize(("more", "named"), [(Namespace(lr=1), "argparse.Namespace"), (np.float64(0.5), "multiarray")])
-def test_what_stands_beside_the_weights_is_named(
+def test_other_types_in_a_checkpoint_are_named(
     network: MappingNetwork, tmp_path: Path, more: object, named: str
 ) -> None:
     torch.save({"Phi": network.state_dict(), "more": more}, tmp_path / "phi.pt")

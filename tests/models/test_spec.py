@@ -71,11 +71,11 @@ def test_an_unusable_bundle_file_is_one_clear_line(tmp_path: Path, text: str, sa
     assert caught.value.exit_code == 2
 
 
-def test_one_is_a_number_too(tmp_path: Path) -> None:
+def test_an_integer_top_p_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('arch = "x"\ncaptioner = "y"\ntop_p = 1\n')
     assert read_bundle(tmp_path / "mine.toml").top_p == 1
 
 
-def test_a_file_that_is_not_there() -> None:
+def test_a_missing_bundle_file_is_an_error() -> None:
     with pytest.raises(BundleError, match=r"cannot use the bundle 'no-such.toml'"):
         load_bundle("no-such.toml")

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from cvsi_db.records import Usage
 
 
-def test_nothing_is_lost_between_threads() -> None:
+def test_usage_adds_up_across_threads() -> None:
     usage = Usage()
     with ThreadPoolExecutor(8) as pool:
         for _ in range(2000):
@@ -15,6 +15,6 @@ def test_nothing_is_lost_between_threads() -> None:
     assert usage == Usage(2000, 6000, 4000)
 
 
-def test_in_words() -> None:
+def test_usage_as_text() -> None:
     assert str(Usage(1, 312, 88)) == "1 request, 312 + 88 tokens"
     assert str(Usage(0)) == "0 requests, 0 + 0 tokens"

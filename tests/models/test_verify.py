@@ -70,14 +70,14 @@ def test_the_hubs_cache_names_blobs_by_their_hash(tmp_path: Path, name: str) -> 
     assert [file.verdict for file in verify([part])] == ["damaged"]
 
 
-def test_what_is_missing_is_named(tmp_path: Path) -> None:
+def test_missing_files_are_listed(tmp_path: Path) -> None:
     part = Part("clip", "a/b", "MIT", repo="a/b", missing=(("one.safetensors", "one.bin"),))
     assert [(file.path, file.verdict, file.sha256) for file in verify([part])] == [
         ("one.safetensors or one.bin", "missing", None)
     ]
 
 
-def test_hashes(tmp_path: Path) -> None:
+def test_hash_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x" * 3_000_000)
     assert hash_file(tmp_path / "file") == hashlib.sha256(b"x" * 3_000_000).hexdigest()
     assert hash_file(tmp_path / "file", b"y", "sha1") == hashlib.sha1(b"y" + b"x" * 3_000_000).hexdigest()

@@ -95,12 +95,12 @@ def cut_warnings(
             total = len(texts[cuts.index(longest)].split())
             yield f"the text model reads only {total - longest} of the {total} words of {what}: make the text shorter"
     sentence = embedded["pseudo_token"].text if "pseudo_token" in used else None
-    if rewrite and sentence:
-        whole = pseudo_sentence(parts.edit_text or "", rewrite.added_objects)
-        if left_out := len(whole.split()) - len(sentence.split()) + words_cut(encoder, [sentence])[0]:
-            total = len((parts.edit_text or "").split())
-            read = f"only {max(total - left_out, 0)} of the {total} words of the edit text"
-            yield f"pseudo_token: the text model reads {read}: make it shorter"
+    whole = pseudo_sentence(parts.edit_text or "", rewrite.added_objects) if rewrite else None
+    if sentence and whole and sentence != whole:
+        left_out = len(whole.split()) - len(sentence.split()) + words_cut(encoder, [sentence])[0]
+        total = len((parts.edit_text or "").split())
+        read = f"only {max(total - left_out, 0)} of the {total} words of the edit text"
+        yield f"pseudo_token: the text model reads {read}: make it shorter"
 
 
 def normalise_text(text: str) -> str:

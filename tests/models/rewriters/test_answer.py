@@ -34,7 +34,7 @@ def test_the_order_of_the_keys_does_not_matter() -> None:
     assert parse_answer('{"added_objects": "a hat", "edited_captions": ["a cat in a hat", "a hat"]}', 2) == READ
 
 
-def test_of_thoughts_and_answer_the_answer_counts() -> None:
+def test_the_last_json_object_is_the_answer() -> None:
     draft = '<think>perhaps {"edited_captions": ["a dog"], "added_objects": ""}, or {x}?</think>'
     assert parse_answer(f"{draft}\n{GOOD}", 2) == READ
 
@@ -44,7 +44,7 @@ def test_blanks_are_dropped_and_equal_ones_stay() -> None:
     assert answer == Answer(("a cat", "a cat", "a dog"), "")
 
 
-def test_of_too_many_the_first_ones_stand_and_too_few_are_enough() -> None:
+def test_surplus_captions_are_dropped_and_missing_ones_accepted() -> None:
     assert parse_answer(GOOD, 1).edited_captions == ("a cat in a hat",)
     assert parse_answer(GOOD, 15).edited_captions == READ.edited_captions
 
@@ -76,7 +76,7 @@ def test_an_unusable_answer_is_one_clear_line(text: str, words: str) -> None:
     "garbage",
     ["{" * 200_000, '{"edited_captions": ' * 10_000, '{"edited_captions": "' * 10_000, "[" * 200_000 + GOOD[:-1]],
 )
-def test_long_garbage_is_told_from_an_answer_at_once(garbage: str) -> None:
+def test_long_garbage_is_refused_in_linear_time(garbage: str) -> None:
     started = time.perf_counter()
     with pytest.raises(RewriteError, match="holds no JSON object"):
         parse_answer(garbage, 2)

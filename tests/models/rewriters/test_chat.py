@@ -28,7 +28,7 @@ def ask(**limits: Any) -> str:
     return make_chat(**limits).ask("be brief", "hello")
 
 
-def test_a_question_and_its_answer(serve: Serve) -> None:
+def test_ask_sends_messages_schema_and_key_and_counts_usage(serve: Serve) -> None:
     endpoint, usage = serve(said("hello yourself")), Usage()
     assert make_chat(usage=usage).ask("be brief", "hello") == "hello yourself"
     (request,) = endpoint.asked
@@ -45,7 +45,7 @@ def test_a_question_and_its_answer(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("address", [None, "", " "])
-def test_without_an_address_it_is_openais(monkeypatch: pytest.MonkeyPatch, address: str | None) -> None:
+def test_the_default_base_url_is_openais(monkeypatch: pytest.MonkeyPatch, address: str | None) -> None:
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     if address is not None:
         monkeypatch.setenv("OPENAI_BASE_URL", address)
@@ -53,7 +53,7 @@ def test_without_an_address_it_is_openais(monkeypatch: pytest.MonkeyPatch, addre
     assert str(make_chat()._client.base_url) == "https://api.openai.com/v1/"
 
 
-def test_it_can_be_asked_where_a_loop_is_running(serve: Serve) -> None:
+def test_ask_works_inside_a_running_event_loop(serve: Serve) -> None:
     serve(said("hello"))
 
     async def notebook() -> str:
@@ -65,7 +65,7 @@ def test_it_can_be_asked_where_a_loop_is_running(serve: Serve) -> None:
 # --- dialects -----------------------------------------------------------------------------------------------------
 
 
-def test_an_endpoint_without_schemas_is_asked_for_an_object_from_then_on(serve: Serve) -> None:
+def test_json_schema_falls_back_to_json_object_and_stays_there(serve: Serve) -> None:
     endpoint = serve(failed(400, "response_format type json_schema is not supported"), said("hello"))
     chat = make_chat()
     assert [chat.ask("", ""), chat.ask("", "")] == ["hello", "hello"]
@@ -76,20 +76,20 @@ def test_an_endpoint_without_schemas_is_asked_for_an_object_from_then_on(serve: 
     ]
 
 
-def test_an_endpoint_without_either_is_asked_for_text(serve: Serve) -> None:
+def test_json_object_falls_back_to_plain_text(serve: Serve) -> None:
     endpoint = serve(failed(400, "unknown json_schema"), failed(422, "response_format: extra field"), said("hello"))
     assert ask() == "hello"
     assert ["response_format" in request for request in endpoint.asked] == [True, True, False]
 
 
-def test_a_model_that_has_no_temperature_is_not_given_one(serve: Serve) -> None:
+def test_temperature_is_left_out_after_a_refusal(serve: Serve) -> None:
     endpoint = serve(failed(400, "Unsupported value: 'temperature' must be 1"), said("hello"))
     assert ask() == "hello"
     assert ["temperature" in request for request in endpoint.asked] == [True, False]
     assert all(request["response_format"]["type"] == "json_schema" for request in endpoint.asked)
 
 
-def test_a_complaint_that_does_not_end_is_told(serve: Serve) -> None:
+def test_an_endpoint_that_refuses_every_answer_format_is_an_error(serve: Serve) -> None:
     endpoint = serve(failed(400, "response_format is odd"))
     with pytest.raises(RewriteError, match="HTTP 400 response_format is odd"):
         ask()
@@ -99,7 +99,7 @@ def test_a_complaint_that_does_not_end_is_told(serve: Serve) -> None:
 # --- attempts -----------------------------------------------------------------------------------------------------
 
 
-def test_a_crowded_endpoint_is_asked_again_when_it_says(serve: Serve) -> None:
+def test_http_429_is_retried_after_retry_after(serve: Serve) -> None:
     usage = Usage()
     endpoint = serve(failed(429, "slow down", retry_after="0.2"), said("hello"))
     assert make_chat(usage=usage).ask("", "") == "hello"
@@ -107,14 +107,14 @@ def test_a_crowded_endpoint_is_asked_again_when_it_says(serve: Serve) -> None:
     assert usage == Usage(2, 100, 20)
 
 
-def test_an_endpoint_that_asks_for_an_hour_is_not_waited_for(serve: Serve) -> None:
+def test_a_retry_after_of_an_hour_is_not_waited_for(serve: Serve) -> None:
     endpoint = serve(failed(429, "come back later", retry_after="3600"))
     with pytest.raises(RewriteError, match=r"no capacity left \(HTTP 429 come back later\): wait, or use"):
         ask()
     assert len(endpoint.asked) == 1
 
 
-def test_a_wait_that_the_endpoint_asks_for_ends_when_the_total_does(serve: Serve) -> None:
+def test_a_retry_after_wait_ends_at_the_total_timeout(serve: Serve) -> None:
     endpoint = serve(failed(429, "come back later", retry_after="20"))
     started = time.monotonic()
     with pytest.raises(RewriteError, match=r"gave no answer within 0\.5 s: try again, raise CVSI_OPENAI_TIMEOUT, or"):
@@ -131,7 +131,7 @@ def test_a_wait_that_the_endpoint_asks_for_ends_when_the_total_does(serve: Serve
         (failed(429, "no credit", code="insufficient_quota"), "no capacity left (HTTP 429 no credit)"),
     ],
 )
-def test_an_endpoint_that_keeps_failing_is_given_up(serve: Serve, reply: Reply, words: str) -> None:
+def test_retries_end_after_two(serve: Serve, reply: Reply, words: str) -> None:
     endpoint = serve(reply)
     with pytest.raises(RewriteError) as caught:
         ask()
@@ -149,7 +149,7 @@ def test_an_endpoint_that_keeps_failing_is_given_up(serve: Serve, reply: Reply, 
         (Reply(400, b"<h1>Bad\n gateway</h1>"), "HTTP 400"),
     ],
 )
-def test_what_cannot_pass_is_told_at_once(serve: Serve, reply: Reply, words: str) -> None:
+def test_client_errors_are_not_retried(serve: Serve, reply: Reply, words: str) -> None:
     endpoint = serve(reply)
     with pytest.raises(RewriteError) as caught:
         ask()
@@ -158,7 +158,7 @@ def test_what_cannot_pass_is_told_at_once(serve: Serve, reply: Reply, words: str
     assert len(endpoint.asked) == 1
 
 
-def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_endpoint_is_one_clear_line_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://me:secret@127.0.0.1:9/v1")
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
     usage = Usage()
@@ -168,14 +168,14 @@ def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert usage == Usage(3)
 
 
-def test_an_address_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_base_url_without_a_scheme_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "localhost")
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
     with pytest.raises(RewriteError, match="cannot be reached: check OPENAI_BASE_URL"):
         ask()
 
 
-def test_an_address_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unparsable_base_url_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://here:port/v1")
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
     with pytest.raises(RewriteError, match=r"OPENAI_BASE_URL is not an address \(.*\): correct it, or use"):
@@ -208,7 +208,7 @@ def test_a_connection_lost_half_way_twice_is_one_clear_line(serve: Serve) -> Non
 # --- time and size ------------------------------------------------------------------------------------------------
 
 
-def test_a_silent_endpoint_is_given_up_after_the_timeout_and_tried_again(serve: Serve) -> None:
+def test_a_timed_out_request_is_retried(serve: Serve) -> None:
     slow = said("too late")
     slow.wait = 0.5
     endpoint = serve(slow, said("hello"))
@@ -216,7 +216,7 @@ def test_a_silent_endpoint_is_given_up_after_the_timeout_and_tried_again(serve: 
     assert len(endpoint.asked) == 2
 
 
-def test_an_endpoint_that_stays_silent_is_given_up(serve: Serve) -> None:
+def test_time_outs_end_after_the_retries(serve: Serve) -> None:
     slow = said("too late")
     slow.wait = 5
     endpoint = serve(slow)
@@ -226,7 +226,7 @@ def test_an_endpoint_that_stays_silent_is_given_up(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("drip", [0.0, 0.02])
-def test_silence_and_drips_end_when_the_total_does(serve: Serve, drip: float) -> None:
+def test_silent_and_slow_answers_end_at_the_total_timeout(serve: Serve, drip: float) -> None:
     slow = said("x" * 1000)
     slow.wait, slow.pause = (0.0, drip) if drip else (5.0, 0.0)
     serve(slow)
@@ -236,14 +236,14 @@ def test_silence_and_drips_end_when_the_total_does(serve: Serve, drip: float) ->
     assert 0.4 < time.monotonic() - started < 2
 
 
-def test_an_endless_answer_is_not_read_to_its_end(serve: Serve) -> None:
+def test_an_answer_over_the_size_limit_is_refused(serve: Serve) -> None:
     endpoint = serve(said("x" * 3 * MAX_BODY))
     with pytest.raises(RewriteError, match=f"sent over {MAX_BODY} bytes"):
         ask()
     assert len(endpoint.asked) == 1
 
 
-def test_a_large_answer_within_bounds_is_read(serve: Serve) -> None:
+def test_a_large_answer_below_the_size_limit_is_read(serve: Serve) -> None:
     serve(said("x" * 200_000))
     assert ask() == "x" * 200_000
 
@@ -271,7 +271,7 @@ def test_a_large_answer_within_bounds_is_read(serve: Serve) -> None:
         (Reply(body=b""), "sent no chat completion"),
     ],
 )
-def test_what_is_no_answer_is_one_clear_line(serve: Serve, reply: Reply, words: str) -> None:
+def test_an_unusable_completion_is_one_clear_line(serve: Serve, reply: Reply, words: str) -> None:
     endpoint = serve(reply)
     with pytest.raises(RewriteError) as caught:
         ask()
@@ -280,7 +280,7 @@ def test_what_is_no_answer_is_one_clear_line(serve: Serve, reply: Reply, words: 
     assert len(endpoint.asked) == 1
 
 
-def test_an_answer_without_usage_counts_as_a_request(serve: Serve) -> None:
+def test_an_answer_without_usage_counts_the_request(serve: Serve) -> None:
     usage = Usage()
     reply = said("hello")
     del reply.body["usage"]
@@ -290,7 +290,7 @@ def test_an_answer_without_usage_counts_as_a_request(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("key", [None, "", "  ", "schlüssel", "two\nlines"])
-def test_a_missing_key_names_the_way_out(monkeypatch: pytest.MonkeyPatch, key: str | None) -> None:
+def test_a_missing_or_unusable_api_key_names_the_remedy(monkeypatch: pytest.MonkeyPatch, key: str | None) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     if key is not None:
         monkeypatch.setenv("OPENAI_API_KEY", key)

@@ -63,12 +63,14 @@ def test_the_prompt_mentions_json_and_the_keys_of_the_schema() -> None:
         ((EDITED[0], EDITED[0]), (EDITED[0], EDITED[0])),
     ],
 )
-def test_a_model_that_miscounts(serve: Serve, edited: tuple[str, ...], kept: tuple[str, ...]) -> None:
+def test_too_few_and_too_many_captions_in_an_answer(
+    serve: Serve, edited: tuple[str, ...], kept: tuple[str, ...]
+) -> None:
     serve(answered(edited, "a hat"))
     assert OpenAIRewriter().rewrite(CAPTIONS, "with a hat").edited_captions == kept
 
 
-def test_plain_text_will_do_where_an_endpoint_knows_nothing_else(serve: Serve) -> None:
+def test_a_plain_text_answer_is_parsed(serve: Serve) -> None:
     answer = json.dumps({"edited_captions": EDITED, "added_objects": ""})
     refusal = failed(400, "response_format is not supported")
     endpoint = serve(refusal, refusal, said(f"Sure!\n```json\n{answer}\n```\nAnything else?"))
@@ -95,14 +97,14 @@ def test_an_unusable_answer_is_one_clear_line_and_not_asked_for_again(serve: Ser
     assert len(endpoint.asked) == 1
 
 
-def test_the_limits_are_the_callers(serve: Serve) -> None:
+def test_retries_argument_limits_the_attempts(serve: Serve) -> None:
     endpoint = serve(failed(500, "broken"))
     with pytest.raises(RewriteError, match="HTTP 500 broken"):
         OpenAIRewriter(retries=1).rewrite(CAPTIONS, "with a hat")
     assert len(endpoint.asked) == 2
 
 
-def test_the_environment_says_how_long_and_how_many(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timeout_and_concurrency_come_from_the_environment(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = answered(EDITED)
     slow.wait = 1
     serve(slow)
@@ -116,13 +118,15 @@ def test_the_environment_says_how_long_and_how_many(serve: Serve, monkeypatch: p
 
 @pytest.mark.parametrize("variable", ["CVSI_OPENAI_CONCURRENCY", "CVSI_OPENAI_TIMEOUT"])
 @pytest.mark.parametrize("value", ["many", "0", "-1", "nan", "inf"])
-def test_a_number_that_cannot_be_meant(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+def test_an_environment_number_out_of_range_is_a_usage_error(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(UsageError, match=f"{variable} is '{value}': set it to a number from"):
         OpenAIRewriter()
 
 
-def test_no_captions_is_an_error() -> None:
+def test_rewriting_no_captions_is_an_error() -> None:
     arguments: dict[str, Any] = {"captions": [], "edit_text": "with a hat"}
     with pytest.raises(RewriteError, match="no captions"):
         OpenAIRewriter().rewrite(**arguments)

@@ -33,7 +33,7 @@ from tests.models.conftest import Serve
 REQUESTS: list[Request] = [((f"a cat number {number}",), "with a hat") for number in range(30)]
 
 
-def test_names() -> None:
+def test_make_rewriter_by_name() -> None:
     assert isinstance(make_rewriter("rules"), RulesRewriter)
     assert isinstance(make_rewriter("openai"), OpenAIRewriter)
     both = make_rewriter("openai, rules")
@@ -46,7 +46,7 @@ def test_an_unknown_name_lists_the_known_ones(name: str) -> None:
         make_rewriter(name)
 
 
-def test_making_one_imports_neither_client_nor_torch() -> None:
+def test_make_rewriter_imports_neither_openai_nor_torch() -> None:
     code = (
         "import sys; from cvsi_db.models.rewriters import make_rewriter; make_rewriter('openai,rules');"
         "print({'openai', 'torch', 'lancedb'} & set(sys.modules))"
@@ -69,7 +69,7 @@ def test_check_tells_a_missing_key_before_anything_is_asked(monkeypatch: pytest.
 # --- several in turn ----------------------------------------------------------------------------------------------
 
 
-def test_without_a_key_the_rules_speak_and_say_so_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rules_stand_in_without_an_api_key_and_note_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     rewrite = make_rewriter("openai,rules").rewrite(["a red cat"], "make it blue")
     assert rewrite.edited_captions == ("a blue cat",)
@@ -77,19 +77,19 @@ def test_without_a_key_the_rules_speak_and_say_so_and_why(monkeypatch: pytest.Mo
     assert rewrite.note.startswith(f"{make_rewriter('openai').name}: the API key of the openai rewriter is missing")
 
 
-def test_the_first_answer_stands() -> None:
+def test_first_answer_asks_no_second_rewriter() -> None:
     first, second = FakeRewriter("first"), FakeRewriter("second")
     answer = FirstAnswer([first, second]).rewrite(["a cat"], "with a hat")
     assert (answer.rewriter, answer.note) == ("first", "")
     assert second.calls == []
 
 
-def test_when_none_answers_every_reason_is_told() -> None:
+def test_first_answer_raises_with_every_reason() -> None:
     with pytest.raises(RewriteError, match=r"first: nothing.*second: nothing"):
         FirstAnswer([FakeRewriter("first"), FakeRewriter("second")]).rewrite([], "")
 
 
-def test_answers_are_kept_under_the_first_ones_name(serve: Serve, catalog: Catalog) -> None:
+def test_cache_name_is_that_of_the_first_rewriter(serve: Serve, catalog: Catalog) -> None:
     serve(failed(400, "out of order"), answered(["a cat in a hat"]))
     alone, both = make_rewriter("openai"), make_rewriter("openai,rules")
     assert cache_name(both) == cache_name(alone) == alone.name
@@ -101,7 +101,7 @@ def test_answers_are_kept_under_the_first_ones_name(serve: Serve, catalog: Catal
     assert catalog.rewrite(["a cat"], "with a hat", cache_name(alone)) == answer
 
 
-def test_costs_and_concurrency_of_several_are_told_together(serve: Serve) -> None:
+def test_usage_and_concurrency_of_a_chain(serve: Serve) -> None:
     serve(answered(["a dog"]))
     both, rules = make_rewriter("openai,rules"), make_rewriter("rules")
     both.rewrite(["a cat"], "a dog")
@@ -126,7 +126,7 @@ def edited(answers: Sequence[Rewrite]) -> list[str]:
     return [answer.edited_captions[0] for answer in answers]
 
 
-def test_many_are_asked_at_once_and_no_more_than_allowed_and_come_back_in_order(serve: Serve) -> None:
+def test_rewrite_many_runs_as_many_as_allowed_and_keeps_the_order(serve: Serve) -> None:
     endpoint = serve(reply=echo)
     rewriter, progress, heard = OpenAIRewriter(concurrency=4), list[tuple[int, int]](), dict[int, Rewrite]()
     answers = rewrite_many(rewriter, REQUESTS, lambda *now: progress.append(now), heard.__setitem__)
@@ -139,7 +139,7 @@ def test_many_are_asked_at_once_and_no_more_than_allowed_and_come_back_in_order(
     assert rewriter.usage == Usage(30, 3000, 600)
 
 
-def test_a_rewriter_that_does_not_say_is_asked_by_one_after_the_other() -> None:
+def test_rewrite_many_is_sequential_without_a_concurrency() -> None:
     rewriter, threads = FakeRewriter(), set[int]()
     answers = rewrite_many(rewriter, REQUESTS, on_answer=lambda *_: threads.add(threading.get_ident()))
     assert rewriter.calls == REQUESTS
@@ -154,11 +154,11 @@ def test_callbacks_are_called_in_the_callers_thread(serve: Serve) -> None:
     assert threads == {threading.get_ident()}
 
 
-def test_no_requests_no_answers() -> None:
+def test_rewrite_many_of_nothing() -> None:
     assert rewrite_many(OpenAIRewriter(), []) == []
 
 
-def test_an_error_names_its_request_and_the_others_are_not_asked(serve: Serve) -> None:
+def test_rewrite_many_stops_at_an_error_and_names_its_request(serve: Serve) -> None:
     def reply(request: dict[str, Any]) -> Reply:
         return failed(400, "too silly") if captions_in(request) == ["a cat number 6"] else echo(request)
 
@@ -171,7 +171,7 @@ def test_an_error_names_its_request_and_the_others_are_not_asked(serve: Serve) -
     assert all(edited([answer]) == [f"a cat number {index} in a hat"] for index, answer in heard.items())
 
 
-def test_nobody_is_waited_for_after_an_error(serve: Serve) -> None:
+def test_rewrite_many_does_not_wait_for_other_requests_after_an_error(serve: Serve) -> None:
     def reply(request: dict[str, Any]) -> Reply:
         slow = echo(request)
         slow.wait = 3
@@ -184,7 +184,7 @@ def test_nobody_is_waited_for_after_an_error(serve: Serve) -> None:
     assert time.monotonic() - started < 1
 
 
-def test_an_error_one_after_the_other_names_its_request_too() -> None:
+def test_a_sequential_error_names_its_request() -> None:
     rewriter = FakeRewriter()
     with pytest.raises(RewriteError, match=r"request 2 of 3 \(''\): nothing to rewrite") as caught:
         rewrite_many(rewriter, [(("a cat",), "with a hat"), ((), ""), (("a dog",), "with a hat")])
@@ -197,7 +197,7 @@ def test_an_error_of_a_lone_request_needs_no_number() -> None:
         rewrite_many(FakeRewriter(), [((), "")])
 
 
-def test_a_slip_of_ours_is_not_dressed_up_as_a_rewrite_error() -> None:
+def test_other_exceptions_are_raised_as_they_are() -> None:
     class Broken(FakeRewriter):
         concurrency = 2
 
@@ -208,7 +208,7 @@ def test_a_slip_of_ours_is_not_dressed_up_as_a_rewrite_error() -> None:
         rewrite_many(Broken(), REQUESTS)
 
 
-def test_of_several_each_is_asked_by_no_more_threads_than_it_allows(serve: Serve) -> None:
+def test_a_chain_keeps_each_rewriters_own_concurrency(serve: Serve) -> None:
     class One(FakeRewriter):
         asked_at_once = most = 0
 
@@ -226,7 +226,7 @@ def test_of_several_each_is_asked_by_no_more_threads_than_it_allows(serve: Serve
     assert one.most == 1
 
 
-def test_an_interrupt_stops_the_batch_at_once_and_keeps_what_was_heard(serve: Serve) -> None:
+def test_an_interrupt_stops_rewrite_many_at_once_and_keeps_the_answers(serve: Serve) -> None:
     def reply(request: dict[str, Any]) -> Reply:
         slow = echo(request)
         slow.wait = 5 if captions_in(request)[0] != "a cat number 0" else 0
