@@ -211,8 +211,11 @@ def crowded(count: int, spread: float) -> ResidentMatrix:
     return ResidentMatrix(1, np.arange(count), torch.from_numpy(halves.reshape(count, 1024)), longest)  # type: ignore[arg-type]
 
 
-def requests(count: int, resident: ResidentMatrix, k: int, gamma: float = 0.3) -> list[Request]:
-    rng, columns = np.random.default_rng(9), (Column("image_vector", 1 - gamma), Column("caption_vector", gamma))
+def requests(
+    count: int, resident: ResidentMatrix, k: int, gamma: float = 0.3, unit_captions: bool = False
+) -> list[Request]:
+    rng = np.random.default_rng(9)
+    columns = (Column("image_vector", 1 - gamma), Column("caption_vector", gamma, unit_captions))
     towards = resident.rows[0, :512].float().numpy()
     vectors = [(towards + 0.02 * rng.standard_normal(512)).astype(np.float32) for _ in range(count)]
     others = rng.standard_normal((count, 512)).astype(np.float32) / np.float32(22)
@@ -223,6 +226,9 @@ def requests(count: int, resident: ResidentMatrix, k: int, gamma: float = 0.3) -
 def best_rows(resident: ResidentMatrix, request: Request) -> set[int]:
     """The rows that score at least as high as the k-th best, in float64, among those that are allowed."""
     rows = resident.rows.double().numpy().reshape(len(resident), 2, 512)
+    if any(request.unit):
+        lengths = np.linalg.norm(rows[:, 1], axis=1, keepdims=True)
+        rows[:, 1] /= np.where(lengths > 0, lengths, 1)
     query = sum(term.weight * term.vector.astype(np.float64) for term in request.terms)
     scores = (rows @ query) @ np.array(request.mix)
     if request.allows is not None:
@@ -234,15 +240,21 @@ def best_rows(resident: ResidentMatrix, request: Request) -> set[int]:
 @pytest.mark.parametrize("count", [1, exact_scan.BATCH_FROM])
 @pytest.mark.parametrize("kind", ["bfloat16", "no bfloat16", "device"])
 @pytest.mark.parametrize("spread", [0.0, 1e-4, 0.02, 3.0])
+@pytest.mark.parametrize("unit_captions", [False, True])
 def test_the_rows_in_question_hold_the_best(
-    count: int, kind: str, spread: float, monkeypatch: pytest.MonkeyPatch
+    count: int, kind: str, spread: float, unit_captions: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exact_scan, "_has_bfloat16", lambda: kind == "bfloat16")
     monkeypatch.setattr(exact_scan, "DEVICE_ROWS", 3000)
     resident = crowded(5000, spread)
+    if unit_captions:  # captions of very different lengths, some of none
+        resident.rows[:, 512:] *= torch.linspace(0.2, 1, 5000).half()[
+            torch.randperm(5000, generator=torch.Generator().manual_seed(1)), None
+        ]
+        resident.rows[::50, 512:] = 0
     if kind == "device":  # where rows are float32
         resident = replace(resident, rows=resident.rows.float())
-    asked = requests(count, resident, k=20)
+    asked = requests(count, resident, k=20, unit_captions=unit_captions)
     for request, found in zip(asked, find_rows(resident, asked), strict=True):
         assert best_rows(resident, request) <= set(found.tolist())
         assert len(set(found.tolist())) == len(found)
@@ -261,7 +273,8 @@ def test_passes_mixes_filters_and_sizes_keep_the_best(scores: int, monkeypatch: 
     first = [replace(each, k=k) for each, k in zip(requests(8, resident, 5), sizes, strict=True)]
     second = [replace(each, allows=masks[n % 3]) for n, each in enumerate(requests(7, resident, 9, gamma=0.9))]
     alone = requests(1, resident, 4, gamma=1.0)
-    asked = [*first, *second, *alone]
+    unit = requests(2, resident, 4, gamma=0.9, unit_captions=True)
+    asked = [*first, *second, *alone, *unit]
     for request, found in zip(asked, find_rows(resident, asked), strict=True):
         assert best_rows(resident, request) <= set(found.tolist())
         assert len(set(found.tolist())) == len(found)
