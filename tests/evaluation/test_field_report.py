@@ -69,9 +69,7 @@ def test_missing_target_counts_as_not_found_and_stays_in_the_denominator(tmp_pat
     report = field_report(benchmark, {"m": {"recall": {"0": ("4",), "1": ("5",), "2": ("6",)}}}, {"model": None}, 0.0)
     assert report["missing"] == {"images": 1, "queries_left_out": 0, "queries_without_target": 1}
     table = field_tables(benchmark, report)
-    assert (
-        "\nmissing images: 1; queries left out for want of their reference: 0; queries with" in table
-    )
+    assert "\nmissing images: 1; queries left out for want of their reference: 0; queries with" in table
     assert "83.33" in table
 
 

@@ -112,9 +112,7 @@ def test_compounds_change_what_both_halves_ask(book: Book) -> None:
         (DRESSED, "in a room", {"setting": {"room"}, "weather": {"clear"}}, ""),
     ],
 )
-def test_typed_texts_are_understood(
-    scene: Scene, text: str, changes: dict[str, set[str]], adds: str
-) -> None:
+def test_typed_texts_are_understood(scene: Scene, text: str, changes: dict[str, set[str]], adds: str) -> None:
     found = find_edit(scene, text)
     assert found == Edit(text, {name: frozenset(values) for name, values in changes.items()}, adds)
 
