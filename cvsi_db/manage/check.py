@@ -1,7 +1,7 @@
 """Check: whether a gallery's catalog, its tables and the files on the disk agree, and whether its vectors are sound.
 
-Takes the store and the catalog; returns Problems, each with its remedy. Changes nothing. Reads vectors a batch at a
-time and ids a range at a time, so that memory grows with the number of problems only.
+Takes the store and the catalog; returns Problems, each with its remedy. Changes nothing. Reads everything once, a batch
+at a time, so that memory grows with the number of problems only.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 
-from cvsi_db.manage.cross_check import Records, each_range
+from cvsi_db.manage.cross_check import CrossCheck, Records
 from cvsi_db.store.indexes import is_outgrown
 
 if TYPE_CHECKING:
@@ -83,23 +85,28 @@ def find_problems(store: Store, catalog: Catalog, *, files: bool = False) -> lis
     With `files` the files on the disk are looked at too: gone or changed ones are problems then, which an ingest
     solves. An image without captions is no problem, nor is a file that could not be read.
     """
-    problems = [
-        *_file_problems(catalog, files),
-        *_image_problems(store, "images"),
-        *_image_problems(store, "removed"),
-        *_caption_problems(store),
-        *(problem for records in each_range(store, catalog) for problem in _disagreements(records)),
-        *_index_problems(store),
-    ]
+    with CrossCheck(store.count() + store.count(table="removed")) as cross_check:
+        problems = [
+            *_file_problems(catalog, cross_check, files),
+            *_image_problems(store, cross_check, "images"),
+            *_image_problems(store, cross_check, "removed"),
+            *_caption_problems(store, cross_check),
+            *(problem for records in cross_check.each_range() for problem in _disagreements(records)),
+            *_index_problems(store),
+        ]
     return sorted(problems, key=lambda problem: (KINDS.index(problem.kind), problem.what))
 
 
-def _file_problems(catalog: Catalog, look: bool) -> Iterator[Problem]:
-    for file in catalog.each_file():
-        if file.state == "ok" and file.image_id is None:
-            yield Problem("image missing", f"{file.path}: the catalog names no image for it", None, file.path)
-        if look and file.state == "ok":
-            yield from _disk_problems(file)
+def _file_problems(catalog: Catalog, cross_check: CrossCheck, look: bool) -> Iterator[Problem]:
+    files = catalog.each_file()
+    while batch := list(islice(files, BATCH)):
+        known = [file for file in batch if file.image_id is not None]
+        cross_check.add("files", [file.path for file in known], [file.image_id for file in known])
+        for file in batch:
+            if file.state == "ok" and file.image_id is None:
+                yield Problem("image missing", f"{file.path}: the catalog names no image for it", None, file.path)
+            if file.state == "ok" and look:
+                yield from _disk_problems(file)
 
 
 def _disk_problems(file: SourceFile) -> Iterator[Problem]:
@@ -117,18 +124,21 @@ def _disk_problems(file: SourceFile) -> Iterator[Problem]:
 _COLUMNS = ("image_id", "path", "paths", "folder", "name", "captions", "image_vector", "caption_vector")
 
 
-def _image_problems(store: Store, table: TableName) -> Iterator[Problem]:
+def _image_problems(store: Store, cross_check: CrossCheck, table: TableName) -> Iterator[Problem]:
     for batch in store.batches(_COLUMNS, BATCH, table=table):
-        ids = batch["image_id"].to_pylist()
+        ids, lengths = batch["image_id"].to_pylist(), batch["captions"].value_lengths()
+        cross_check.add("images", batch["image_id"], [table] * len(ids), lengths)
         for row in np.flatnonzero(~_are_unit(_matrix(batch["image_vector"]))):
             what = f"the vector of image {ids[row]} is not of unit length"
             yield Problem("image vector", what, ids[row], table=table)
-        captions, counts = _matrix(batch["caption_vector"]), batch["captions"].value_lengths().to_numpy()
+        captions, counts = _matrix(batch["caption_vector"]), lengths.to_numpy()
         finite, zero = np.all(np.isfinite(captions), axis=1), ~np.any(captions, axis=1)
         for row in np.flatnonzero(~finite | (zero != (counts == 0))):
             what = "is not finite" if not finite[row] else "is zero" if zero[row] else "is not zero, without captions"
             yield Problem("captions", f"the caption vector of image {ids[row]} {what}", ids[row], table=table)
         if table == "images":
+            paths = batch["paths"]
+            cross_check.add("held", paths.flatten(), batch["image_id"].take(pc.list_parent_indices(paths)))
             yield from _path_problems(batch)
 
 
@@ -143,8 +153,9 @@ def _path_problems(batch: pa.RecordBatch) -> Iterator[Problem]:
             yield Problem("row paths", what, image_id, path)
 
 
-def _caption_problems(store: Store) -> Iterator[Problem]:
+def _caption_problems(store: Store, cross_check: CrossCheck) -> Iterator[Problem]:
     for batch in store.batches(["image_id", "vector"], BATCH, table="captions"):
+        cross_check.add("captions", batch["image_id"])
         for row in np.flatnonzero(~_are_unit(_matrix(batch["vector"]))):
             image_id = batch["image_id"][int(row)].as_py()
             yield Problem("captions", f"a caption's vector of image {image_id} is not of unit length", image_id)

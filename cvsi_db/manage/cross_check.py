@@ -1,69 +1,101 @@
 """Cross-check: what a gallery's catalog and its tables say of the same images, side by side, with the differences.
 
-An image_id is a sha256 in hex, so a range of its first digits holds a known share of the images. One range is read and
-compared at a time: memory does not grow with the gallery.
+Takes the rows batch by batch and writes them to temporary Arrow files, one for each range of image_ids; compares one
+range at a time, with joins. An image_id is a sha256 in hex, so a range of its first digits holds a known share of the
+images, and memory does not grow with the gallery.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import Any, Literal, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-if TYPE_CHECKING:
-    from cvsi_db.store.catalog import Catalog
-    from cvsi_db.store.images import Store
+Kind = Literal["files", "images", "held", "captions"]
 
-RANGE_IMAGES = 100_000
-"""About how many images are compared at a time: some 100 MB with 15 captions each."""
+RANGE_IMAGES = 25_000
+"""About how many images are compared at a time."""
+MOST_RANGES = 32
+"""Each range keeps four files open, so beyond some 800,000 images the ranges grow instead."""
 
 _DIGITS = 4
+_SCHEMAS = MappingProxyType(
+    {
+        "files": pa.schema([("path", pa.string()), ("image_id", pa.string())]),
+        "images": pa.schema([("image_id", pa.string()), ("table", pa.string()), ("captions", pa.int32())]),
+        "held": pa.schema([("path", pa.string()), ("image_id", pa.string())]),
+        "captions": pa.schema([("image_id", pa.string())]),
+    }
+)
 
 
-def each_range(store: Store, catalog: Catalog) -> Iterator[Records]:
-    """What is recorded of the images, a range of image_ids after the other."""
-    parts = min(16**_DIGITS, 1 + (store.count() + store.count(table="removed")) // RANGE_IMAGES)
-    bounds = [f"{part * 16**_DIGITS // parts:0{_DIGITS}x}" for part in range(1, parts)]
-    for low, high in zip([None, *bounds], [*bounds, None], strict=True):
-        yield Records.read(store, catalog, low, high)
+class CrossCheck:
+    """Collects records of a gallery of about `images` images, then yields them by range. A context manager.
+
+    `files` are the catalog's; `images` the rows of both tables, with their numbers of captions; `held` the paths in the
+    rows of `images`; `captions` the image_ids in the captions table, one per caption.
+    """
+
+    def __init__(self, images: int) -> None:
+        parts = min(1 + images // RANGE_IMAGES, MOST_RANGES)
+        inner = [f"{part * 16**_DIGITS // parts:0{_DIGITS}x}" for part in range(1, parts)]
+        self._ranges = list(pairwise([None, *inner, None]))
+        self._open = ExitStack()
+        self._folder = Path(self._open.enter_context(TemporaryDirectory(prefix="cvsi-check-")))
+        self._writers = {
+            (kind, part): self._open.enter_context(pa.ipc.new_stream(str(self._path(kind, part)), schema))
+            for kind, schema in _SCHEMAS.items()
+            for part in range(parts)
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def add(self, kind: Kind, *columns: Any) -> None:
+        """Add rows, as one list or Arrow array for each column of that kind."""
+        rows = pa.table(list(columns), _SCHEMAS[kind])
+        for part, (low, high) in enumerate(self._ranges):
+            chosen = rows if low is None else rows.filter(pc.greater_equal(rows["image_id"], low))
+            chosen = chosen if high is None else chosen.filter(pc.less(chosen["image_id"], high))
+            if len(chosen):
+                self._writers[kind, part].write_table(chosen)
+
+    def each_range(self) -> Iterator[Records]:
+        """What was added, a range of image_ids after the other; nothing can be added any more."""
+        for writer in self._writers.values():
+            writer.close()
+        for part in range(len(self._ranges)):
+            tables = {}
+            for kind in _SCHEMAS:
+                with pa.memory_map(str(self._path(kind, part))) as source:
+                    tables[kind] = pa.ipc.open_stream(source).read_all()
+            counted = tables["captions"].group_by("image_id").aggregate([([], "count_all")])
+            tables["captions"] = counted.rename_columns({"count_all": "there"})
+            yield Records(**tables)
+
+    def _path(self, kind: str, part: int) -> Path:
+        return self._folder / f"{kind}-{part}.arrow"
 
 
 @dataclass(frozen=True)
 class Records:
-    """The records of the image_ids in one range.
-
-    `files` (path, image_id) are the catalog's; `images` (image_id, table, captions) the rows of both tables with their
-    numbers of captions; `held` (path, image_id) the paths in the rows of `images`; `captions` (image_id, there) the
-    numbers of captions in their own table.
-    """
+    """The records of the image_ids in one range; the columns are those of _SCHEMAS, and `there` in `captions`."""
 
     files: pa.Table
     images: pa.Table
     held: pa.Table
     captions: pa.Table
-
-    @classmethod
-    def read(cls, store: Store, catalog: Catalog, low: str | None, high: str | None) -> Self:
-        """The records from `low` (included) to `high` (not included); None is no bound."""
-        bounds = [f"image_id >= '{low}'"] * (low is not None) + [f"image_id < '{high}'"] * (high is not None)
-        where = " AND ".join(bounds) or None
-        rows = {name: store.scan(["image_id", "paths", "captions"], where, name) for name in ("images", "removed")}
-        images = [
-            pa.table([table["image_id"], [name] * len(table), pc.list_value_length(table["captions"])], _IMAGES)
-            for name, table in rows.items()
-        ]
-        paths = rows["images"]["paths"].combine_chunks()
-        ids = rows["images"]["image_id"].combine_chunks()
-        texts = store.scan(["image_id"], where, "captions").group_by("image_id").aggregate([([], "count_all")])
-        return cls(
-            files=pa.Table.from_pylist([{"path": path, "image_id": i} for path, i in catalog.paths(low, high)], _PATHS),
-            images=pa.concat_tables(images),
-            held=pa.table([paths.flatten(), ids.take(pc.list_parent_indices(paths))], _PATHS),
-            captions=pa.table([texts["image_id"], texts["count_all"]], _CAPTIONS),
-        )
 
     def images_twice(self) -> list[dict[str, Any]]:
         """The image_id and table of rows that are more than once in one table."""
@@ -97,11 +129,6 @@ class Records:
     @property
     def _shown(self) -> pa.Table:
         return self.images.filter(pc.equal(self.images["table"], "images")).select(["image_id"])
-
-
-_PATHS = pa.schema([("path", pa.string()), ("image_id", pa.string())])
-_IMAGES = pa.schema([("image_id", pa.string()), ("table", pa.string()), ("captions", pa.int32())])
-_CAPTIONS = pa.schema([("image_id", pa.string()), ("there", pa.int64())])
 
 
 def _rows(table: pa.Table) -> list[dict[str, Any]]:

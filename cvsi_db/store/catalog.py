@@ -119,15 +119,6 @@ class Catalog:
             for some in rows.partitions():
                 yield from (SourceFile(*row) for row in some)
 
-    def paths(self, low: str | None, high: str | None) -> Iterator[tuple[str, str]]:
-        """Path and image_id of the files that have an image_id from `low` (included) to `high` (not included)."""
-        image_id = col(SourceFileTable.image_id)
-        chosen = select(SourceFileTable.path, SourceFileTable.image_id).where(image_id.is_not(None))
-        chosen = chosen if low is None else chosen.where(image_id >= low)
-        chosen = chosen if high is None else chosen.where(image_id < high)
-        with self._session() as session:
-            yield from ((path, cast(str, found)) for path, found in session.exec(chosen))
-
     def record_files(self, files: Sequence[SourceFile]) -> None:
         """Insert or replace files, by path."""
         self._upsert(SourceFileTable, [asdict(file) for file in files])

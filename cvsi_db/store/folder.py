@@ -96,7 +96,7 @@ def write_lock(folder: Path, timeout: float = 2.0) -> Iterator[None]:
         lock.acquire(timeout=timeout)
     except Timeout as error:
         holder = ""
-        with suppress(OSError, ValueError):  # not in the lock itself, which the next process that tries to take it empties
+        with suppress(OSError, ValueError):  # not in the lock itself, which a process that tries to take it empties
             holder = f" ({(folder / _HOLDER).read_text()})"
         raise GalleryError(
             f"another process is writing to {str(folder)!r}{holder}: wait until it is done, then retry"
