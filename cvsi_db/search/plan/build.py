@@ -1,7 +1,7 @@
 """The planner: a logical query, the number of rows and further facts in, a plan out.
 
 The naive plan says what is to be computed. Rules make it cheap and leave its answer alone: functions plan -> plan,
-applied in the order of RULES, those of SIMPLIFY before a strategy is chosen to run the plan.
+applied in order, those of SIMPLIFY before a strategy is chosen to run the plan, those of REFINE after.
 """
 
 from __future__ import annotations
@@ -134,5 +134,3 @@ SIMPLIFY: tuple[Callable[[TopK], TopK], ...] = (drop_zero_columns, drop_zero_bra
 
 REFINE: tuple[Callable[[TopK], TopK], ...] = (push_down_filter, push_down_exclusion, set_limits)
 """The rules after it, for a plan that has vector searches."""
-
-RULES = (*SIMPLIFY, *REFINE)

@@ -12,7 +12,7 @@ import numpy as np
 
 from cvsi_db.records import Branch, FloatArray
 from cvsi_db.search.plan.nodes import Node, Rerank, ResidentScan, TopK, Union, VectorSearch, children, format_plan
-from cvsi_db.search.present.labels import examples, gamma_label, ranked_by, reference_label
+from cvsi_db.search.present.labels import examples, ranked_by, reference_label
 from cvsi_db.search.result import Hit, Pool, SearchResult
 
 ANALYZED = 200
@@ -27,8 +27,9 @@ def explain_text(result: SearchResult, *, analyzed: bool = False) -> str:
     compiled, query = result.compiled, result.compiled.query
     halves = [reference_label(query.reference), None if query.edit_text is None else repr(query.edit_text)]
     halves += [f"{name} {', '.join(labels)}" for name, labels in examples(query).items()]
-    ranked = f"{'' if query.rank is None else 'rank '}{ranked_by(compiled)}, {gamma_label(compiled)}"
-    lines = [f"{' + '.join(half for half in halves if half)}  ({ranked})", ""]
+    ranked = f"{'' if query.rank is None else 'rank '}{ranked_by(compiled)}, γ {compiled.preset.gamma:g}"
+    unit = ", captions at unit length" if compiled.preset.unit_captions else ""
+    lines = [f"{' + '.join(half for half in halves if half)}  ({ranked}{unit})", ""]
     lines += [f"branch {missing} is missing: this bundle has no phi" for missing in compiled.logical.missing]
     for branch in compiled.logical.branches:
         lines.append(f"branch {branch.name}")

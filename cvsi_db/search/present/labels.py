@@ -32,9 +32,3 @@ def ranked_by(compiled: CompiledQuery) -> str:
     if isinstance(rank, str):
         return rank
     return " + ".join(f"{weight:g}*{name}" for name, weight in rank.items()).replace("+ -", "- ")
-
-
-def gamma_label(compiled: CompiledQuery) -> str:
-    """The share of the gallery's captions in the score, as `γ 0.1`, and whether they count at unit length."""
-    unit = ", captions at unit length" if compiled.preset.unit_captions else ""
-    return f"γ {compiled.preset.gamma:g}{unit}"

@@ -101,14 +101,15 @@ def _scan(
     plans: Sequence[tuple[TopK, ResidentScan]], store: Store, resident: ResidentMatrix, start: float
 ) -> Iterator[Executed]:
     """By one scan for all plans; the vectors of their candidates are read as they are asked for."""
-    allowed = {where: _mask(resident, store, where) for where in {scan.where for _, scan in plans} if where is not None}
+    allowed: dict[str | None, npt.NDArray[np.bool_]] = {}
+    for where in {scan.where for _, scan in plans if scan.where is not None}:
+        meeting = store.scan(["image_id"], where)["image_id"].combine_chunks()
+        allowed[where] = pc.is_in(resident.image_ids, value_set=meeting).to_numpy(zero_copy_only=False)
     requests, found = [], []
     for plan, scan in plans:
         # One more than asked for: the excluded image may be among them.
         k = plan.k + (scan.exclude is not None)
-        requests.append(
-            Request(plan.source.terms, plan.source.columns, k, None if scan.where is None else allowed[scan.where])
-        )
+        requests.append(Request(plan.source.terms, plan.source.columns, k, allowed.get(scan.where)))
     for rows, (_, scan) in zip(find_rows(resident, requests), plans, strict=True):
         rows = rows[np.argsort(resident.ranks[rows])]
         image_ids = resident.image_ids.take(pa.array(rows)).to_numpy(zero_copy_only=False)
@@ -125,13 +126,6 @@ def _scan(
             milliseconds=share,
         )
         yield Executed(replace(plan, source=replace(plan.source, source=ran)), Candidates(image_ids, mixed))
-
-
-def _mask(resident: ResidentMatrix, store: Store, where: str) -> npt.NDArray[np.bool_]:
-    """(n,) which resident rows meet a condition."""
-    found = store.scan(["image_id"], where)["image_id"].combine_chunks()
-    mask: npt.NDArray[np.bool_] = pc.is_in(resident.image_ids, value_set=found).to_numpy(zero_copy_only=False)
-    return mask
 
 
 def _vectors(
