@@ -52,16 +52,17 @@ def command(
         if failed:
             found = gallery.failed()[offset : None if limit is None else offset + limit]
         else:
-            columns = ("path",) if form == "paths" else ()
-            found = gallery.images(where, limit=limit, offset=offset, removed=removed, columns=columns)
+            wanted = ("path",) if form == "paths" else ()
+            found = gallery.images(where, limit=limit, offset=offset, removed=removed, columns=wanted)
     if form == "paths":
         end = "\0" if null else "\n"
         sys.stdout.write("".join(f"{row['path']}{end}" for row in found))
         return
+    columns: tuple[str, ...]
     if form == "json":
         emit(as_json(found))
     elif form == "csv":
-        columns = _FAILED if failed else tuple(found[0] if found else ["path"])
+        columns = _FAILED if failed else tuple(found[0]) if found else ("path",)
         emit(as_csv(columns, [[row[name] for name in columns] for row in found]))
     else:
         columns, nothing = (_FAILED, "no file failed") if failed else (_SHOWN, "no image matches")

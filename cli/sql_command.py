@@ -44,8 +44,8 @@ def command(
     SELECT count(*) FROM images
 
     Columns: those of the images, and of hits: rank, score, each term (what it adds to the score) and similarity_TERM.
-    compose(reference, edit) also takes preset, keep_reference, strict, min_score, auto_cut, liked, unliked, negative and
-    exact by name, as in preset => 'circo'. 10 rows unless there is a LIMIT.
+    compose(reference, edit) also takes preset, keep_reference, strict, min_score, auto_cut, liked, unliked, negative
+    and exact by name, as in preset => 'circo'. 10 rows unless there is a LIMIT.
     """
     from cvsi_db.gallery import Gallery
     from cvsi_db.search.present.arrow import warnings_of

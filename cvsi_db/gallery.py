@@ -143,7 +143,7 @@ class Gallery:
 
     # --- searching ----------------------------------------------------------------------------------------------
 
-    def search(
+    def search(  # noqa: PLR0913  # one argument per option of a query
         self,
         reference: Reference | None = None,
         edit_text: str | None = None,

@@ -1,4 +1,4 @@
-"""Deterministic fakes for the four model seams, and helpers that make pictures; knows nothing about torch or storage.
+"""Deterministic fakes for the four model seams, and helpers that make pictures.
 
 The fakes share one idea: a word is a fixed vector (from its sha256), a text is the sum of its words, and a picture is
 the word of its nearest colour name plus a little of its layout. So a red picture is near the text "red", two red

@@ -39,7 +39,7 @@ def list_images(
 
     if offset < 0 or (limit is not None and limit < 0):
         raise QueryError(f"cannot list {limit!r} images after {offset!r}: neither may be negative")
-    condition = None if where is None else check_where(where, store.columns)
+    condition: str | None = None if where is None else check_where(where, store.columns)
     wanted = list(columns or store.columns)
     table: TableName = "removed" if removed else "images"
     if limit is not None and limit <= _FEW:

@@ -149,7 +149,7 @@ class SeededNucleus(LogitsProcessor):  # type: ignore[misc]  # transformers is u
         self._temperature = temperature
         self.steps = 0
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002  # by keyword
         """(rows, vocabulary) scores: 0 at the chosen token of each row, minus infinity elsewhere.
 
         Raises ModelError for scores that are not numbers.

@@ -138,7 +138,7 @@ def _not_so(scene: Scene, book: Book, name: str) -> Wish:
 
 LOOK_KINDS: dict[str, Kind] = {
     "colour": Kind(each("colour"), _colour),
-    "any colour": Kind(lambda scene: ("any",), _any_colour),
+    "any colour": Kind(lambda _scene: ("any",), _any_colour),
     "subject": Kind(lambda scene: free_others(scene, "subject"), _subject),
     "count": Kind(_counts, _count),
     "more": Kind(_counts, _more),

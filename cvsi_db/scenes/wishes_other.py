@@ -255,7 +255,7 @@ OTHER_KINDS: dict[str, Kind] = {
     "add other": Kind(_add_options, _add_other),
     "add looking other": Kind(_looking_options, _add_looking),
     "swap other": Kind(_if_two(lambda scene: free_others(scene, "other")), _swap_other),
-    "remove other": Kind(_if_two(lambda scene: (NONE,)), _remove_other),
+    "remove other": Kind(_if_two(lambda _scene: (NONE,)), _remove_other),
     **{f"tell {name}": _tell(name) for name in _TOLD},
     **{f"tell hat {name}": _tell_hat(name) for name in ("headwear", "other_headwear")},
     **{f"tell swap {name}": _tell_swap(name) for name in _TOLD},

@@ -63,9 +63,9 @@ class Watch:
     between two steps.
     """
 
-    report: Callable[[int, float], None] = lambda step, loss: None
+    report: Callable[[int, float], None] = lambda _step, _loss: None
     every: int = 100
-    progress: Callable[[str, int, int], None] = lambda stage, done, total: None
+    progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None
     stopped: Callable[[], bool] = lambda: False
 
 

@@ -40,7 +40,7 @@ def embed_sentences(
     whole: float,
     seed: int,
     chunk: int = 512,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], None] = lambda _done: None,
 ) -> Sentences:
     """Embeds every caption and tokenises its masked form; `progress` is called with how many are done.
 
