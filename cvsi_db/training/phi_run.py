@@ -11,11 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from cvsi_db.errors import UsageError
 from cvsi_db.models.bundle import Bundle, load_bundle
-from cvsi_db.models.clip import OpenClipEncoder
 from cvsi_db.models.phi import save_phi
 from cvsi_db.training.caption_source import draw_captions
 from cvsi_db.training.curves import draw_curves, read_curves
@@ -90,7 +89,6 @@ class PhiJob:
         """Trains and writes. Raises KeyboardInterrupt once `stopped` returns True; the checkpoint keeps the run."""
         if not self.checkpoint.path.exists():
             self.log.unlink(missing_ok=True)
-        encoder = cast(OpenClipEncoder, self.bundle.encoder)
         began = time.monotonic()
 
         def report(step: int, loss: float) -> None:
@@ -99,7 +97,7 @@ class PhiJob:
                 log.write(json.dumps(entry) + "\n")
 
         watch = Watch(report, self.log_every, progress, stopped)
-        network = train_phi(encoder, self.captions, self.run_settings, watch, self.checkpoint)
+        network = train_phi(self.bundle.encoder, self.captions, self.run_settings, watch, self.checkpoint)
         save_phi(network, self.out)
         draw_curves(self.log, self.plot)
         self.checkpoint.remove()
