@@ -76,14 +76,14 @@ class _StopError(Exception):
 
 @dataclass
 class _Ingester:
-    """Ingests what changed, and retries what failed. `told` holds the last message about each path or the gallery."""
+    """Ingests what changed, and retries what failed. `messages` holds the last message about each path, and about the gallery."""
 
     gallery: Gallery
     options: WatchOptions
     listener: Listener
     stop: Event
     pending: set[Path] = field(default_factory=set)
-    told: dict[str, str] = field(default_factory=dict)
+    messages: dict[str, str] = field(default_factory=dict)
     retry_at: float = 0.0
 
     def ingest(self, changed: Sequence[Path]) -> None:
@@ -124,18 +124,18 @@ class _Ingester:
         failures |= {lost.path: f"{lost.path}: {lost.reason}" for lost in summary.lost}
         seen = [
             about
-            for about in self.told
+            for about in self.messages
             if about == "gallery" or any(Path(about).is_relative_to(root) for root in roots)
         ]
         for about in set(seen) - failures.keys():
-            del self.told[about]
+            del self.messages[about]
         for about, line in failures.items():
             self._say(about, line)
 
     def _say(self, about: str, line: str) -> None:
         """Pass the message on, unless it repeats the last one about the same thing."""
-        if self.told.get(about) != line:
-            self.told[about] = line
+        if self.messages.get(about) != line:
+            self.messages[about] = line
             self.listener.say(line)
 
     def _progress(self, _now: IngestProgress) -> None:
