@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store
 
-__all__ = ["Writer", "placed"]
-
 T = TypeVar("T")
 Outcome = Literal["new", "unchanged", "moved", "duplicates"]
 _CHUNK = 500

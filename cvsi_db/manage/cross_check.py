@@ -19,7 +19,7 @@ from typing import Any, Literal, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Kind = Literal["files", "images", "held", "captions"]
+Relation = Literal["files", "images", "held", "captions"]
 
 RANGE_IMAGES = 25_000
 """About how many images are compared at a time."""
@@ -62,7 +62,7 @@ class CrossCheck:
     def __exit__(self, *error: object) -> None:
         self._open.close()
 
-    def add(self, kind: Kind, *columns: Any) -> None:
+    def add(self, kind: Relation, *columns: Any) -> None:
         """Add rows, as one list or Arrow array for each column of that kind."""
         rows = pa.table(list(columns), _SCHEMAS[kind])
         for part, (low, high) in enumerate(self._ranges):

@@ -76,7 +76,7 @@ class _StopError(Exception):
 
 @dataclass
 class _Ingester:
-    """Ingests what changed, and retries what failed. `messages` holds the last message about each path, and about the gallery."""
+    """Ingests what changed, and retries what failed; repeated messages (`messages` holds the last ones) are dropped."""
 
     gallery: Gallery
     options: WatchOptions
