@@ -64,7 +64,7 @@ class Gallery:
         """Make an empty gallery for the bundle `model` and open it; `rewriter` replaces the bundle's own.
 
         Raises GalleryError when the folder holds a gallery already or something else, BundleError for an unknown
-        bundle, ModelError when its weights cannot be had.
+        bundle, ModelError when the weights of its CLIP or phi cannot be had or do not fit each other.
         """
         from cvsi_db.models.bundle import load_bundle
         from cvsi_db.models.rewriters import make_rewriter
@@ -73,6 +73,7 @@ class Gallery:
 
         bundle = load_bundle(model, device)
         chosen = make_rewriter(rewriter or bundle.spec.rewriter)
+        bundle.check(captioner=False)  # a gallery may be made without captions
         now = datetime.now(UTC).isoformat(timespec="seconds")
         info = GalleryInfo(bundle.source, bundle.fingerprint, bundle.encoder.dim, now)
         return cls(Path(folder), *create_gallery_folder(Path(folder), info), bundle, chosen)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cvsi_db import Gallery
-from cvsi_db.errors import BundleError, GalleryError, IngestError, QueryError, RankError
+from cvsi_db.errors import BundleError, GalleryError, IngestError, ModelError, QueryError, RankError
 from tests.fakes import save_picture
 
 
@@ -57,6 +57,16 @@ def test_another_bundle_is_refused_with_both_fingerprints(folder: Path, tmp_path
     (tmp_path / "other.toml").write_text('arch = "ViT-B-32"\nweights = "openai"\ncaptioner = "x"\n')
     with pytest.raises(BundleError, match=r"made with starter:\w{16}, not with other:\w{16}: use --model starter"):
         Gallery.open(folder, model=str(tmp_path / "other.toml"))
+
+
+def test_a_gallery_is_not_made_with_a_phi_that_is_missing(tmp_path: Path) -> None:
+    from cvsi_db.models.spec import STARTER
+
+    lines = [f'arch = "local-dir:{STARTER / "clip"}"', f'captioner = "{STARTER / "captioner"}"', 'phi = "typo.pt"']
+    (tmp_path / "mine.toml").write_text("\n".join(lines))
+    with pytest.raises(ModelError, match=r"phi 'typo.pt' does not exist"):
+        Gallery.create(tmp_path / "gallery", model=str(tmp_path / "mine.toml"), device="cpu")
+    assert not (tmp_path / "gallery").exists()
 
 
 def test_a_gallery_opens_with_bundles_that_differ_only_in_name_and_phi(folder: Path, tmp_path: Path) -> None:
