@@ -110,14 +110,9 @@ class LazyCaptioner:
     """A captioner that is loaded when it first has to caption."""
 
     def __init__(self, name: str, load: Callable[[], Captioner]) -> None:
-        self._name = name
+        self.name = name  # identifies model, weights and sampling settings
         self._load = load
         self._loading = threading.Lock()  # several lanes of an ingest may ask for the first caption at once
-
-    @property
-    def name(self) -> str:
-        """Identifies model, weights and sampling settings."""
-        return self._name
 
     @cached_property
     def _captioner(self) -> Captioner:

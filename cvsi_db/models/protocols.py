@@ -5,7 +5,7 @@ Tests put deterministic fakes here and nowhere else. Imports neither torch nor a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from cvsi_db.records import FloatArray, PseudoText, Rewrite
@@ -18,7 +18,8 @@ class Encoder(Protocol):
     """Image and text towers of one CLIP model.
 
     `dim` is the width of the joint space. Embeddings are returned as the towers project them, un-normalised
-    (phi reads un-normalised ones): callers normalise. It may also have a method `words_cut`: see that function.
+    (phi reads un-normalised ones): callers normalise. It may also have a method `words_cut(texts)`: how many
+    words at the end of each text are beyond what the text tower reads.
     """
 
     @property
@@ -47,12 +48,6 @@ class Encoder(Protocol):
 
     def encode_texts(self, texts: Sequence[str | PseudoText]) -> FloatArray:
         """(n, dim) un-normalised embeddings, in order, in one batch; pseudo-tokens replace the first `$` of theirs."""
-
-
-def words_cut(encoder: Encoder, texts: Sequence[str]) -> list[int]:
-    """How many words at the end of each text are beyond what the encoder's text tower reads; 0 when it does not say."""
-    count: Callable[[Sequence[str]], list[int]] | None = getattr(encoder, "words_cut", None)
-    return [0] * len(texts) if count is None else count(texts)
 
 
 class Phi(Protocol):

@@ -35,6 +35,7 @@ class Store:
 
     def __init__(self, folder: Path, lance: Any) -> None:
         self._folder = folder
+        self._lance = lance
         self._tables: dict[TableName, Any] = {name: open_table(lance, name, folder) for name in TABLE_NAMES}
         self._images, self._captions, self._removed = (self._tables[name] for name in TABLE_NAMES)
         schema = self._images.schema
@@ -205,7 +206,7 @@ class Store:
     def batches(self, columns: Sequence[str], size: int, table: TableName = "images") -> Iterator[pa.RecordBatch]:
         """`columns` of every row of one version, as stored (vectors float16), at most `size` rows at a time."""
         with _lance_errors(self._folder):
-            rows = open_table(connect(self._folder), table, self._folder)
+            rows = self._lance.open_table(table)  # a handle of its own, to stay at one version
             rows.checkout(rows.version)  # whatever is written in between
             # One query per batch: a single query reads ahead, into memory, when its reader is slow.
             for start in range(0, rows.count_rows(), size):

@@ -7,16 +7,19 @@ and rewritten; returns unweighted vectors. Knows nothing about weights, captions
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvsi_db.models.protocols import Encoder, Phi, words_cut
 from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.records import FloatArray, PseudoText, Rewrite, TermName
 from cvsi_db.search.compile.references import SeenImage
+
+if TYPE_CHECKING:
+    from cvsi_db.models.protocols import Encoder, Phi
 
 NO_DIRECTION = 1e-4
 """Means of unit vectors that lie closer than this differ by rounding alone."""
@@ -101,6 +104,12 @@ def cut_warnings(
         total = len((parts.edit_text or "").split())
         read = f"only {max(total - left_out, 0)} of the {total} words of the edit text"
         yield f"pseudo_token: the text model reads {read}: make it shorter"
+
+
+def words_cut(encoder: Encoder, texts: Sequence[str]) -> list[int]:
+    """How many words at the end of each text are beyond what the encoder's text tower reads; 0 when it does not say."""
+    count: Callable[[Sequence[str]], list[int]] | None = getattr(encoder, "words_cut", None)
+    return [0] * len(texts) if count is None else count(texts)
 
 
 def normalise_text(text: str) -> str:
