@@ -212,7 +212,7 @@ def test_captioning_waits_for_the_one_who_writes(bare: Gallery, tmp_path: Path) 
                 other.result()
 
 
-# --- upkeep: what each call does is tested with its module -------------------------------------------------------
+# --- keeping it: what each call does is tested with its module ---------------------------------------------------
 
 
 @pytest.fixture
