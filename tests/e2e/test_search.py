@@ -220,7 +220,7 @@ def test_a_bad_line_of_a_batch_is_named_and_nothing_answered(cli: Cli, sample_db
     queries.write_text('{"edit_text": "a cat"}\n{"edit_text": "a cat", "k": 0}\n')
     done = cli("search", "--batch", queries, "--db", sample_db)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: line 2: k is 0: ask for at least 1 hit\n"
+    assert done.stderr == "error: line 2: k is 0: give a whole number, 1 or more\n"
     for more, said in ((["ref.png"], "leave them out here"), (["--format", "html"], "--batch writes lines of JSON")):
         done = cli("search", *more, "--batch", queries, "--db", sample_db)
         assert (done.returncode, done.stdout) == (2, "")

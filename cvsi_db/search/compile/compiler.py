@@ -94,14 +94,15 @@ def _parts(queries: Sequence[ComposedQuery], start: int, context: SearchContext)
             read += [read_reference(each, "the liked image") for each in query.liked]
             read += [read_reference(each, "the unliked image") for each in query.unliked]
     found = iter(recognised(read, context.store))
-    shown = [
-        (
-            None if query.reference is None else next(found),
-            tuple(islice(found, len(query.liked))),
-            tuple(islice(found, len(query.unliked))),
-        )
-        for query in queries
-    ]
+    shown = []
+    for position, query in enumerate(queries, start):
+        reference = None if query.reference is None else next(found)
+        liked, unliked = tuple(islice(found, len(query.liked))), tuple(islice(found, len(query.unliked)))
+        with _caused_by(position):
+            for image in (*([reference] if reference else []), *liked, *unliked):
+                if image.embedding is None:
+                    _ = image.picture  # decoded now, before a model runs
+        shown.append((reference, liked, unliked))
     edits = [None if query.edit_text is None else " ".join(query.edit_text.split()) for query in queries]
     captioned = _captions(
         [image for (image, *_), edit in zip(shown, edits, strict=True) if image and edit is not None], context

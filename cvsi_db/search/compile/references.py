@@ -7,7 +7,7 @@ known: it is neither decoded nor shown to the image tower. Knows nothing about t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -65,24 +65,14 @@ def read_reference(reference: Reference, what: str = "the reference image") -> S
 
 
 def recognised(images: Sequence[SeenImage], store: Store) -> list[SeenImage]:
-    """The images, in order, those that the gallery holds with their embedding; all others are decoded now.
-
-    Raises QueryError for one that is no picture.
-    """
-    known = _embeddings({image.image_id for image in images}, store) if images else {}
-    found = [replace(image, embedding=known.get(image.image_id)) for image in images]
-    for image in found:
-        if image.embedding is None:
-            _ = image.picture
-    return found
-
-
-def _embeddings(image_ids: Collection[str], store: Store) -> dict[str, FloatArray]:
-    """The un-normalised embeddings (dim,) of the images that the gallery holds, by image_id."""
-    named = ", ".join(f"'{image_id}'" for image_id in sorted(image_ids))
+    """The images, in order, those that the gallery holds with their un-normalised embedding."""
+    if not images:
+        return []
+    named = ", ".join(f"'{image_id}'" for image_id in sorted({image.image_id for image in images}))
     table = store.scan(["image_id", "image_vector", "image_norm"], f"image_id IN ({named}) AND image_norm IS NOT NULL")
     vectors = matrix(table, "image_vector") * table["image_norm"].to_numpy()[:, None]
-    return dict(zip(table["image_id"].to_pylist(), vectors, strict=True))
+    known = dict(zip(table["image_id"].to_pylist(), vectors, strict=True))
+    return [replace(image, embedding=known[image.image_id]) if image.image_id in known else image for image in images]
 
 
 def _or_no_use(make: Callable[[], T], what: str) -> T:
