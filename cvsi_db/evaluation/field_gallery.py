@@ -29,8 +29,9 @@ from cvsi_db.models.protocols import Rewriter
 from cvsi_db.models.rewriters import check_rewriter
 from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.records import FloatArray
-from cvsi_db.store.arrow_rows import VECTORS, matrix
+from cvsi_db.store.arrow_rows import VECTORS
 from cvsi_db.store.folder import is_gallery, open_gallery_folder
+from cvsi_db.store.images import matrix
 
 if TYPE_CHECKING:
     from cvsi_db.evaluation.cache import Cache

@@ -1,8 +1,9 @@
-"""The options of a composed query, declared once.
+"""The options of a composed query, declared once, and the check of a query.
 
 `OPTIONS` has one entry per field of ComposedQuery: what kind of value it takes, what it does, and what it is called on
 the command line and in compose(…). The command line's options, the keys of a JSON line, the arguments of compose(…)
-and the table in the documentation are made from it; tests hold ComposedQuery and Gallery.search to it.
+and the table in the documentation are made from it; tests hold ComposedQuery and Gallery.search to it. `check_query`
+is called once for each query, before any model loads.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from cvsi_db.errors import QueryError
-from cvsi_db.records import ComposedQuery
+from cvsi_db.query.sql_errors import is_text
+from cvsi_db.query.weights import find_preset, weights_of
+from cvsi_db.query.where import Condition, check_where
+from cvsi_db.records import CheckedQuery, ComposedQuery
 
 
 @dataclass(frozen=True)
@@ -28,14 +32,6 @@ class Kind:
     takes: str
     accepts: Callable[[Any], bool]
     many: bool = False
-
-
-def is_text(text: str) -> bool:
-    """Whether `text` can be stored and be a path: whole characters only, and no NUL."""
-    try:
-        return b"\0" not in text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
 
 
 def _is_count(value: Any) -> bool:
@@ -142,13 +138,38 @@ OPTIONS: tuple[Option, ...] = (
 BY_FIELD: Mapping[str, Option] = {option.field: option for option in OPTIONS}
 BY_ARGUMENT: Mapping[str, Option] = {option.argument: option for option in OPTIONS if option.argument}
 
+HUGE = 1e30
+"""More than any score."""
+
+_PUNCTUATION = " \t\n.,;:!?"
 _DEFAULTS = {field.name: None if field.default is MISSING else field.default for field in fields(ComposedQuery)}
 
 
-def check_kinds(query: ComposedQuery) -> None:
-    """Raise QueryError for the first field that holds a value of another kind."""
+def check_query(query: ComposedQuery, columns: Mapping[str, object]) -> CheckedQuery:
+    """The query, found sound; `columns` maps the columns that its condition may name to their Arrow types.
+
+    Raises QueryError for a value of the wrong kind, a text that says nothing, or when there is nothing to search for;
+    RankError for an unknown preset or a rank that cannot be used, FilterError for such a condition.
+    """
     for option in OPTIONS:
         option.check(getattr(query, option.field))
+    if query.min_score is not None and abs(query.min_score) >= HUGE:
+        raise QueryError(f"min_score is {query.min_score!r}: no score is near it")
+    if query.reference is None and query.edit_text is None and not query.liked:
+        only = "an unliked image or a negative text only keeps away: " if query.unliked or query.negative else ""
+        raise QueryError(f"nothing to search for: {only}give a reference image, an edit text, or both")
+    if query.edit_text is not None and not query.edit_text.strip(_PUNCTUATION):
+        remedy = "leave it out to search by the reference image alone" if query.reference is not None else "describe it"
+        raise QueryError(f"the edit text {query.edit_text!r} says nothing: {remedy}")
+    for text in query.negative:
+        if not text.strip(_PUNCTUATION):
+            raise QueryError(f"the negative text {text!r} says nothing: leave it out")
+    preset = None if query.preset is None else find_preset(query.preset)
+    rank = None if query.rank is None else weights_of(query.rank)
+    where = query.where
+    if where is not None and not isinstance(where, Condition):
+        where = check_where(where, columns)
+    return CheckedQuery(query, preset, rank, where)
 
 
 def _shown(value: Any) -> str:

@@ -13,8 +13,7 @@ from datetime import date
 from sqlglot import exp
 
 from cvsi_db.errors import SqlError
-from cvsi_db.query.options import is_text
-from cvsi_db.query.sql_errors import place_of, pointed
+from cvsi_db.query.sql_errors import is_text, place_of, pointed
 
 _CLAUSES = ("expressions", "from_", "where", "order", "limit", "offset")
 _LARGEST = 2**63 - 1

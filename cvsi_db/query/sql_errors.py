@@ -14,7 +14,6 @@ from sqlglot import Token, exp
 from sqlglot.errors import ParseError, SqlglotError
 
 from cvsi_db.errors import UsageError
-from cvsi_db.query.options import is_text
 
 MAX_LENGTH = 10_000
 """Characters of one text; a longer one is an accident, and deep ones exhaust the parsers' stacks."""
@@ -87,6 +86,14 @@ def pointed(error: type[UsageError], message: str, text: str, place: int) -> Usa
         before, after = "…" if start else "", "…" if start + SHOWN < len(line) else ""
         line, place = before + line[start : start + SHOWN] + after, place - start + len(before)
     return error(f"{message}\n  {line}\n  {' ' * place}^")
+
+
+def is_text(text: str) -> bool:
+    """Whether `text` can be stored and be a path: whole characters only, and no NUL."""
+    try:
+        return b"\0" not in text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
 
 
 def clipped(text: str) -> str:

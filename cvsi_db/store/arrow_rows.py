@@ -7,7 +7,7 @@ on the way in.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -47,24 +47,6 @@ def caption_batch(captions: Sequence[CaptionRow], schema: pa.Schema) -> pa.Table
         "vector": [caption.vector for caption in captions],
     }
     return _batch(columns, schema, columns["caption_id"], {})
-
-
-def image_rows(table: pa.Table) -> Iterator[ImageRow]:
-    """The images in a table that has all of ImageRow's columns, in its order."""
-    vectors = {name: matrix(table, name) for name in VECTORS}
-    for i, row in enumerate(table.drop_columns(list(VECTORS)).to_pylist()):
-        row["modified_at"] = row["modified_at"].isoformat()
-        row["taken_at"] = row["taken_at"].isoformat() if row["taken_at"] else None
-        row |= {name: tuple(row[name]) for name in ("paths", "captions", "tags")}
-        yield ImageRow(**row, **{name: vectors[name][i] for name in VECTORS})
-
-
-def matrix(table: pa.Table, column: str) -> FloatArray:
-    """(n, dim) float32: the vectors in `column` of a table, in its order."""
-    vectors = table[column].combine_chunks()
-    flat = vectors.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
-    result: FloatArray = flat.reshape(len(table), vectors.type.list_size)
-    return result
 
 
 def check_vector(vector: FloatArray, dim: int, what: str, *, may_be_zero: bool = False) -> None:

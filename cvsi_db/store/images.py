@@ -21,11 +21,11 @@ import pyarrow as pa
 
 from cvsi_db.errors import FilterError, GalleryError, ImageGoneError, QueryError
 from cvsi_db.records import CaptionRow, ColumnName, FloatArray, ImageRow
-from cvsi_db.store.arrow_rows import IMAGE_FIELDS, VECTORS, caption_batch, check_vector, image_batch, image_rows
+from cvsi_db.store.arrow_rows import IMAGE_FIELDS, VECTORS, caption_batch, check_vector, image_batch
 from cvsi_db.store.indexes import KEEP, IndexEffort, IndexFacts, OptimizeSummary, indexes_of, optimize
 from cvsi_db.store.lance import TABLE_NAMES, TableName, connect, lance_write_errors, merge, one_line, open_table
 
-__all__ = ["Store", "TableName", "any_of", "widened"]
+__all__ = ["Store", "TableName", "any_of", "matrix", "widened"]
 
 _UNCAPTIONED = "coalesce(array_length(captions), 0) = 0"
 
@@ -189,7 +189,7 @@ class Store:
 
     def rows(self, image_ids: Collection[str], table: TableName = "images") -> dict[str, ImageRow]:
         """The named images that are in `table` (images or removed), by image_id."""
-        return {row.image_id: row for row in image_rows(self._named(image_ids, IMAGE_FIELDS, table))}
+        return {row.image_id: row for row in _image_rows(self._named(image_ids, IMAGE_FIELDS, table))}
 
     def scan(self, columns: Sequence[str], where: str | None = None, table: TableName = "images") -> pa.Table:
         """`columns` of every row of `table` that meets `where`, in no particular order."""
@@ -276,3 +276,21 @@ def _lance_errors(folder: Path, where: str | None = None) -> Iterator[None]:
             told = reason.removeprefix("Invalid input, ").rpartition("Error applying filter expression to batch: ")
             raise FilterError(f"cannot use the filter {where!r}: {told[-1]}") from error
         raise GalleryError(f"cannot read {str(folder)!r}: {reason}") from error
+
+
+def matrix(table: pa.Table, column: str) -> FloatArray:
+    """(n, dim) float32: the vectors in `column` of a table, in its order."""
+    vectors = table[column].combine_chunks()
+    flat = vectors.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    result: FloatArray = flat.reshape(len(table), vectors.type.list_size)
+    return result
+
+
+def _image_rows(table: pa.Table) -> Iterator[ImageRow]:
+    """The images in a table that has all of ImageRow's columns, in its order."""
+    vectors = {name: matrix(table, name) for name in VECTORS}
+    for i, row in enumerate(table.drop_columns(list(VECTORS)).to_pylist()):
+        row["modified_at"] = row["modified_at"].isoformat()
+        row["taken_at"] = row["taken_at"].isoformat() if row["taken_at"] else None
+        row |= {name: tuple(row[name]) for name in ("paths", "captions", "tags")}
+        yield ImageRow(**row, **{name: vectors[name][i] for name in VECTORS})

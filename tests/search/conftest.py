@@ -13,7 +13,7 @@ from cvsi_db.records import Branch, Column, CompiledQuery, ComposedQuery, FloatA
 from cvsi_db.search import SearchContext
 from cvsi_db.search.compile.compiler import compile_queries
 from cvsi_db.store import indexes
-from cvsi_db.store.arrow_rows import matrix
+from cvsi_db.store.images import matrix
 from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakeModels, FakePhi, FakeRewriter
 
 if TYPE_CHECKING:

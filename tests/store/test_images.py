@@ -14,8 +14,7 @@ import pytest
 from cvsi_db.errors import CvsiError, FilterError, GalleryError, ModelError, QueryError
 from cvsi_db.query.where import check_where
 from cvsi_db.records import CaptionRow, ColumnName, FloatArray, ImageRow
-from cvsi_db.store.arrow_rows import matrix
-from cvsi_db.store.images import Store, any_of
+from cvsi_db.store.images import Store, any_of, matrix
 
 DIM = 16
 

@@ -36,9 +36,9 @@ def make_rewriter(name: str) -> Rewriter:
 def _make(name: str) -> Rewriter:
     """A single rewriter; each is imported when it is asked for."""
     if name == "rules":
-        from cvsi_db.models.rules import RulesRewriter
+        from cvsi_db.models.rewriters.offline import OfflineRewriter
 
-        return RulesRewriter()
+        return OfflineRewriter()
     if name == "openai":
         from cvsi_db.models.rewriters.openai import OpenAIRewriter
 

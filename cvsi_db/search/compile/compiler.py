@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cvsi_db.errors import CvsiError, RewriteError
 from cvsi_db.models.rewriters import cache_name, rewrite_many
-from cvsi_db.query.checks import check_query
+from cvsi_db.query.options import check_query
 from cvsi_db.query.weights import check_weights, choose_weights, find_preset, missing_branches, possible_terms
 from cvsi_db.records import (
     EXAMPLE_TERMS,

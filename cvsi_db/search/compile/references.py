@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cvsi_db.errors import ImageError, QueryError
 from cvsi_db.records import FloatArray, Picture, Reference
-from cvsi_db.store.arrow_rows import matrix
+from cvsi_db.store.images import matrix
 
 if TYPE_CHECKING:
     from cvsi_db.store.images import Store

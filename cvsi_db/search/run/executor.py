@@ -30,7 +30,8 @@ from cvsi_db.search.plan.nodes import (
 from cvsi_db.search.run.exact_scan import Request, find_rows
 from cvsi_db.search.run.rerank import Candidates, exact_scores, mix, score_error
 from cvsi_db.search.run.resident_matrix import Resident, ResidentMatrix
-from cvsi_db.store.arrow_rows import VECTORS, matrix
+from cvsi_db.store.arrow_rows import VECTORS
+from cvsi_db.store.images import matrix
 from cvsi_db.store.indexes import IndexEffort
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from cvsi_db.models.rewriters import (
     rewrite_many,
     usage_of,
 )
+from cvsi_db.models.rewriters.offline import OfflineRewriter
 from cvsi_db.models.rewriters.openai import OpenAIRewriter
-from cvsi_db.models.rules import RulesRewriter
 from cvsi_db.records import Rewrite, Usage
 from cvsi_db.store.catalog import Catalog
 from tests.chat_server import Reply, answered, captions_in, failed
@@ -34,7 +34,7 @@ REQUESTS: list[Request] = [((f"a cat number {number}",), "with a hat") for numbe
 
 
 def test_make_rewriter_by_name() -> None:
-    assert isinstance(make_rewriter("rules"), RulesRewriter)
+    assert isinstance(make_rewriter("rules"), OfflineRewriter)
     assert isinstance(make_rewriter("openai"), OpenAIRewriter)
     both = make_rewriter("openai, rules")
     assert both.name == f"{make_rewriter('openai').name},{make_rewriter('rules').name}"

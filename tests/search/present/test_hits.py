@@ -13,7 +13,7 @@ from cvsi_db.search.plan.nodes import EXACT, Strategy
 from cvsi_db.search.present.explain import explain_text
 from cvsi_db.search.present.json import to_json
 from cvsi_db.search.score_gap import clear_gap
-from cvsi_db.store.arrow_rows import matrix
+from cvsi_db.store.images import matrix
 from tests.fakes import FakeEncoder, make_picture
 from tests.search.conftest import assert_exact, brute_force, fill, random_vectors, with_caption_means
 

@@ -21,7 +21,7 @@ from cvsi_db.search.run import exact_scan
 from cvsi_db.search.run.exact_scan import Request, find_rows
 from cvsi_db.search.run.rerank import mix
 from cvsi_db.search.run.resident_matrix import Resident, ResidentMatrix, load_matrix
-from cvsi_db.store.arrow_rows import matrix
+from cvsi_db.store.images import matrix
 from tests.fakes import picture_bytes
 from tests.search.conftest import fill, image_row, new_store, random_vectors, unit
 

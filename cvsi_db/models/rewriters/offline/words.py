@@ -1,0 +1,217 @@
+"""English word lists and inflection: what the offline rewriter knows about single words."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import inflect
+
+
+def words_of(text: str, *more: frozenset[str]) -> frozenset[str]:
+    """The words of a text, in which "_" stands for a space, and more."""
+    return frozenset(word.replace("_", " ") for word in text.split()).union(*more)
+
+
+NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
+POSSESSIVE = words_of("its his her their")
+PRONOUNS = POSSESSIVE - {"its"} - {"their"} | words_of("""
+    it they he she them him this that these those both you i one ones there itself himself anything nothing something
+""")
+DEFINITE = POSSESSIVE | words_of("the this that these those it they he she them him same")
+DETERMINERS = words_of(
+    """
+    a an the this that these those some any another every both several many few all no more fewer less multiple
+""",
+    POSSESSIVE,
+)
+PREPOSITIONS = words_of("""
+    in on at by with without near beside behind under over above below through across along among around into onto from
+    of for to off outside inside against between toward towards past underneath within alongside during after before
+    like until next_to in_front_of on_top_of close_to out_of in_the_middle_of together_with accompanied_by
+""")
+COMPOUNDS = [word.split() for word in sorted(PREPOSITIONS) if " " in word]
+JOINERS = words_of("and but or nor while who which that what where when as than if because so then plus")
+ADVERBS = words_of("""
+    also too together up down away back apart still here there upright indoors outdoors directly straight forward
+    sideways upwards downwards alone only just now instead very slightly each asleep astonished surprised bare-headed
+    later earlier
+""")
+BE = words_of("is are was were be been being")
+WEARING, HOLDING = (
+    words_of("wearing wear wears sporting donning"),
+    words_of("holding carrying clutching gripping reading playing eating holds carries hold carry"),
+)
+POSES = words_of("""
+    standing sitting lying laying jumping leaping waving running walking sleeping flying kneeling seated resting
+    swimming posing waiting hanging perched climbing smiling frowning stands sits lies jumps waves runs walks sleeps
+    flies waits poses stand sit lie jump wave run walk sleep fly wait pose leap smile
+""")
+"""What a being does one of at a time, as participles and verbs."""
+VERBS = words_of(
+    """
+    has have had can could should must will would may does do did seen shown made drawn taken held worn seated painted
+    stands sits waits poses lies lays runs walks rides flies looks jumps sleeps eats drinks faces swims shows contains
+    rests smiles leans hangs reads watches says gets goes comes becomes turns makes gives puts sticks feeds paddles
+    plays lead line hang eat stand sit run walk fly swim pose lie sleep seems covers
+""",
+    BE,
+    HOLDING,
+    WEARING,
+)
+ING_NOUNS = words_of("""
+    ring king thing building painting drawing ceiling string clothing earring wedding evening morning wing spring
+    railing awning fencing lettering lining duckling icing something anything nothing everything stocking writing
+    opening revealing
+""")
+COLOURS = words_of("""
+    red blue green yellow orange purple pink brown black white grey gray beige tan gold golden silver navy teal
+    turquoise maroon burgundy lavender violet mint coral khaki peach magenta multicolored colorful colourful brownish
+    ivory
+""")
+SHADES = words_of("light dark bright pale deep darker lighter brighter deeply solid neon")
+GROUPS = (
+    COLOURS,
+    words_of("plain striped stripy stripey spotted dotted floral plaid checked checkered chequered patterned printed"),
+    words_of("small little tiny large big huge giant smaller bigger larger"),
+    words_of("long short longer shorter knee-length"),
+    words_of("happy sad cheerful unhappy smiling surprised astonished angry happier sadder frowning asleep sleeping"),
+    words_of("young old younger older adult"),
+)
+"""Adjectives of which a thing has one at a time."""
+ADJECTIVES = words_of(
+    """
+    new different same other wooden colored coloured formal casual loose tight fitted revealing feminine faded shiny
+    lacy sheer modern vintage western wet dirty clean fluffy furry round square open closed empty full tall thin thick
+    fancy elegant sleeveless strapless long-sleeved short-sleeved sleeved fashionable cheaper
+""",
+    *GROUPS,
+    SHADES,
+)
+PERSONS = words_of("man woman boy girl child person lady guy model")
+BEINGS = words_of(
+    """
+    dog puppy cat kitten bird duck owl penguin parrot chicken goose swan horse cow pig sheep goat bear panda monkey
+    gorilla lion tiger wolf fox rabbit hare mouse rat squirrel frog turtle tortoise fish elephant giraffe zebra deer
+    hyena baby people robot snowman doll butterfly bee animal human
+""",
+    PERSONS,
+)
+HEADWEAR = words_of("hat cap crown beanie helmet stetson fedora beret hood sombrero headband")
+CLOTHES = words_of("dress shirt skirt top t-shirt tee blouse sweater coat jacket suit gown clothes cardigan jeans")
+WORN = words_of(
+    """
+    scarf tie glasses sunglasses spectacles shades backpack rucksack cape cloak gloves vest uniform necklace mask shoes
+    boots bikini earrings watch
+""",
+    HEADWEAR,
+    CLOTHES,
+)
+_SAME = """
+    dog puppy/bike bicycle/backpack rucksack/cape cloak/present gift/tortoise turtle/laptop computer/sea ocean
+    /cat kitten/sunglasses shades/glasses spectacles/duckling duck/fire campfire
+"""
+KINDS = {one: frozenset(pair.split()) - {one} for pair in _SAME.split("/") for one in pair.split()} | {
+    "hat": HEADWEAR, "headwear": HEADWEAR, "people": PERSONS, "person": PERSONS, "human": PERSONS, "shirt": CLOTHES,
+    "animal": BEINGS - PERSONS, "top": CLOTHES,
+}  # fmt: skip
+"""What a word of an edit text may be called in a caption."""
+MEDIA = words_of("""
+    photo photograph picture image drawing sketch painting watercolour watercolor cartoon illustration collage close-up
+    view shot art cut portrait piece
+""")
+COLLECTIVE = words_of("group pair couple herd flock bunch pile row lot number plate cup bowl bottle pack slice slices")
+"""Words for several or a measure: what counts is the noun after "of"."""
+PLACES = words_of("""
+    beach forest woods city town desert mountain meadow moon room harbour harbor port farm farmyard sea seaside lake
+    river park garden yard field street road kitchen bedroom office library restaurant snow grass sand jungle hill
+    hillside island countryside house barn zoo village cave ocean shore sidewalk deck studio classroom museum church
+    station bridge stage market pool surface
+""")
+ON_PLACES = words_of("beach moon farm street road grass sand island hill hillside sidewalk deck bridge stage surface")
+MASS = words_of("""
+    water snow grass sand rain fog mist food soup bread meat hair fur ice smoke light sunlight text writing lace denim
+    furniture clothing art fruit cheese dough
+""")
+PLURAL_ONLY = words_of(
+    "glasses sunglasses spectacles shades trousers pants jeans shorts clothes scissors tights people woods"
+)
+_MOMENTS = """
+    time/at night/night nighttime midnight dark darkness nightfall moonlight moonlit starlit stars moon
+    time/at sunset/sunset sundown dusk evening twilight sun goes
+    time/at sunrise/sunrise dawn morning
+    time/by day/daytime daylight noon midday
+    weather/in the rain/rain raining rains rainy rainfall downpour drizzle showers
+    weather/in the snow/snow snowing snows snowy snowfall blizzard
+    weather/in the fog/fog foggy mist misty haze hazy
+    weather/in a storm/storm stormy thunderstorm
+    weather/on a sunny day/sunny sunshine sunlit
+    weather/under a cloudy sky/cloudy overcast
+    weather/in clear weather/fine clear cloudless
+    season/in spring/spring springtime
+    season/in summer/summer summertime
+    season/in autumn/autumn fall autumnal
+    season/in winter/winter wintertime wintry
+    view/seen up close/close-up closeup close closer zoom zoomed nearby near nearer tight tighter portrait headshot
+    view/seen from afar/afar far distance distant further farther out step wide wider remote panoramic
+    view/seen in full/full whole entire all toe full-length full-body
+    style//cartoon sketch pencil watercolour watercolor pixel pixels paper collage drawing painting oil comic photograph
+    style//watercolours papercut paper-cut cutout sketched pixelated crayon
+"""
+MOMENT_OF = {
+    word: (aspect, said)
+    for aspect, said, words in (line.strip().split("/") for line in _MOMENTS.strip().splitlines())
+    for word in words.split()
+}
+"""What an image has one of whatever it shows, and how a caption says it, by the words of an edit text that mean it."""
+ABOUT_MOMENTS = words_of("""
+    make turn let set change the it is it's its to a an now be should scene time weather season day broad sky there
+    falling heavy thick dense pouring image picture add some of has becomes getting view seen shot up away in on at by
+    during under with while for as drawn painted cut from art style made like shown them show into when convert redraw
+    rendered taken good me down going sets setting come head back after frame camera pull move go bring range
+    perspective look looking version using give length body want outside do done falls fallen comes coming rolls starts
+    begins arrives everything already grows
+""")
+"""Words that may stand beside those, and add nothing."""
+
+
+@lru_cache(maxsize=1)
+def _engine() -> inflect.engine:
+    import inflect
+
+    engine = inflect.engine()
+    engine.defnoun("thief", "thieves")
+    return engine
+
+
+@lru_cache(maxsize=4096)
+def singular(noun: str) -> str:
+    """The singular in lower case; of what has none ("glasses"), or is singular, the word itself."""
+    noun = noun.lower().removesuffix("'s")
+    if noun in PLURAL_ONLY or noun in {"lens", "series", "species"} or re.search(r"^.{0,3}$|(ss|us|is|as|\W.?)$", noun):
+        return "man" if noun == "men" else noun
+    return _engine().singular_noun(noun) or noun
+
+
+def is_plural(noun: str) -> bool:
+    """Whether a noun's form is a plural."""
+    return noun.lower() in PLURAL_ONLY or singular(noun) != noun.lower().removesuffix("'s")
+
+
+@lru_cache(maxsize=4096)
+def plural(noun: str) -> str:
+    """The plural of a noun; a plural stays as it is."""
+    return noun if is_plural(noun) or not noun[-1:].isalpha() else _engine().plural_noun(noun) or noun
+
+
+@lru_cache(maxsize=4096)
+def article(word: str) -> str:
+    """The indefinite article before a word: "a" or "an"."""
+    return _engine().a(word).split()[0] if word.isascii() and word[:1].isalpha() else "a"
+
+
+def participle(verb: str) -> str:
+    """The present participle of a verb's base form or third person: "sit" and "sits" become "sitting"."""
+    return verb if verb.endswith(("ing", "ed")) else _engine().present_participle(verb)
