@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvsi_db.errors import RewriteError
 from cvsi_db.evaluation.baselines import Method
 from cvsi_db.evaluation.cache import Cache
 from cvsi_db.evaluation.encoding import Models, StageProgress
@@ -145,8 +144,6 @@ def rewrite_all(
 
     def keep(index: int, rewrite: Rewrite) -> None:
         captions, text = missing[index]
-        if not rewrite.edited_captions:
-            raise RewriteError(f"the rewriter {name} gave no edited caption for {text!r}: try again or use another one")
         if rewrite.rewriter == name:
             catalog.keep_rewrite(captions, text, name, rewrite)
 

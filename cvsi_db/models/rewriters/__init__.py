@@ -109,6 +109,14 @@ def rewrite_many(
     raise named from error
 
 
+def _answer(rewriter: Rewriter, captions: Sequence[str], edit_text: str) -> Rewrite:
+    answer = rewriter.rewrite(captions, edit_text)
+    if not answer.edited_captions:
+        problem = f"the rewriter {rewriter.name} gave no edited caption for {edit_text!r}"
+        raise RewriteError(f"{problem}: try again or use another one")
+    return answer
+
+
 def _outcomes(
     rewriter: Rewriter, requests: Sequence[Request]
 ) -> Generator[tuple[int, Rewrite | Exception], None, None]:
@@ -124,7 +132,7 @@ def _outcomes(
     def step() -> None:
         index = waiting.get_nowait()
         try:
-            arrived.put((index, rewriter.rewrite(*requests[index])))
+            arrived.put((index, _answer(rewriter, *requests[index])))
         except Exception as error:
             stopped.set()
             arrived.put((index, error))

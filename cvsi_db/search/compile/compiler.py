@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from cvsi_db.errors import CvsiError, RewriteError
-from cvsi_db.models.rewriters import cache_name, rewrite_many
+from cvsi_db.models.rewriters import cache_name, concurrency_of, rewrite_many
 from cvsi_db.query.options import check_query
 from cvsi_db.query.weights import check_weights, choose_weights, find_preset, missing_branches, possible_terms
 from cvsi_db.records import (
@@ -37,6 +38,7 @@ from cvsi_db.search.score_gap import CUT_WINDOW
 
 if TYPE_CHECKING:
     from cvsi_db.search import SearchContext
+    from cvsi_db.store.catalog import Catalog
 
 BRANCHES: tuple[tuple[BranchName, tuple[TermName, ...]], ...] = (
     ("pseudo_token", ("pseudo_token",)),
@@ -48,6 +50,9 @@ BRANCHES: tuple[tuple[BranchName, tuple[TermName, ...]], ...] = (
 
 TOGETHER = 64
 """Queries that share a forward: more would not fit into memory, with their images and a large text tower."""
+
+WHILE_WAITING = 8
+"""Queries that are embedded at a time while a rewriter elsewhere works on others."""
 
 
 def compile_queries(queries: Sequence[ComposedQuery], context: SearchContext) -> list[CompiledQuery]:
@@ -75,9 +80,9 @@ def compile_queries(queries: Sequence[ComposedQuery], context: SearchContext) ->
     parts: list[Parts] = []
     embedded: list[dict[TermName, Embedded]] = []
     for start in range(0, len(queries), TOGETHER):
-        some = _parts(queries[start : start + TOGETHER], start, context)
+        some, terms = _rewritten(_parts(queries[start : start + TOGETHER], start, context), start, context)
         parts += some
-        embedded += embed(some, context.models.encoder, context.models.phi)
+        embedded += terms
     compiled = []
     for position, (each, preset, weights, warnings) in enumerate(weighted):
         with _caused_by(position):
@@ -86,7 +91,7 @@ def compile_queries(queries: Sequence[ComposedQuery], context: SearchContext) ->
 
 
 def _parts(queries: Sequence[ComposedQuery], start: int, context: SearchContext) -> list[Parts]:
-    """All that the queries embed; every image is read, and decoded if need be, before a model runs."""
+    """What the queries embed, but for rewrites; every image is read, and decoded if need be, before a model runs."""
     read: list[SeenImage] = []
     for position, query in enumerate(queries, start):
         with _caused_by(position):
@@ -103,21 +108,18 @@ def _parts(queries: Sequence[ComposedQuery], start: int, context: SearchContext)
                 if image.embedding is None:
                     _ = image.picture  # decoded now, before a model runs
         shown.append((reference, liked, unliked))
-    edits = [None if query.edit_text is None else " ".join(query.edit_text.split()) for query in queries]
-    captioned = _captions(
-        [image for (image, *_), edit in zip(shown, edits, strict=True) if image and edit is not None], context
-    )
-    captions = [
-        captioned[image.image_id] if image and edit is not None else ()
-        for (image, *_), edit in zip(shown, edits, strict=True)
-    ]
-    rewrites = _rewrites(captions, edits, start, context)
-    negatives = [tuple(" ".join(text.split()) for text in query.negative) for query in queries]
+    edited = [image for query, (image, *_) in zip(queries, shown, strict=True) if image and query.edit_text is not None]
+    captions = _captions(edited, context)
     return [
-        Parts(reference, query.edit_text, *texts, liked, unliked, negative)
-        for query, (reference, liked, unliked), texts, negative in zip(
-            queries, shown, zip(captions, rewrites, strict=True), negatives, strict=True
+        Parts(
+            reference=reference,
+            edit_text=query.edit_text,
+            captions=captions[reference.image_id] if reference and query.edit_text is not None else (),
+            liked=liked,
+            unliked=unliked,
+            negative=tuple(" ".join(text.split()) for text in query.negative),
         )
+        for query, (reference, liked, unliked) in zip(queries, shown, strict=True)
     ]
 
 
@@ -136,44 +138,63 @@ def _captions(images: Sequence[SeenImage], context: SearchContext) -> dict[str, 
     return known
 
 
-def _rewrites(
-    captions: Sequence[tuple[str, ...]], edits: Sequence[str | None], start: int, context: SearchContext
-) -> list[Rewrite | None]:
-    """Each query's captions after its edit, from the catalog or else from the rewriter; None without an edit.
+def _rewritten(
+    parts: Sequence[Parts], start: int, context: SearchContext
+) -> tuple[list[Parts], list[dict[TermName, Embedded]]]:
+    """The parts with the rewrites of their edits, from the catalog or else from the rewriter, and all their terms.
 
     A lone edit text stands for itself. What a second rewriter said because the first gave no answer is not kept: next
-    time the first is asked again.
+    time the first is asked again. While a rewriter that takes several requests at once is working on some, what it has
+    answered is embedded, WHILE_WAITING queries at a time.
     """
-    rewriter, catalog = context.rewriter, context.catalog
-    name = cache_name(rewriter)
-    known: dict[tuple[tuple[str, ...], str], Rewrite] = {}
-    wanted: dict[tuple[tuple[str, ...], str], int] = {}
-    for position, (before, edit) in enumerate(zip(captions, edits, strict=True), start):
-        if edit is None or (before, edit) in known or (before, edit) in wanted:
-            continue
-        kept = Rewrite((edit,), "", rewriter="none") if not before else catalog.rewrite(before, edit, name)
-        if kept is None:
-            wanted[before, edit] = position
-        else:
-            known[before, edit] = kept
-    requests = list(wanted)
+    rewriter = context.rewriter
+    name, at_once = cache_name(rewriter), WHILE_WAITING if concurrency_of(rewriter) > 1 else len(parts)
+    whole, waiting = _known_rewrites(parts, name, context.catalog)
+    embedded = [dict[TermName, Embedded]()] * len(parts)
+    ready = sorted({*range(len(parts))}.difference(*waiting.values()))
+    requests = list(waiting)
 
-    def keep(index: int, rewrite: Rewrite) -> None:
-        if rewrite.rewriter == name and rewrite.edited_captions:
-            catalog.keep_rewrite(*requests[index], name, rewrite)
+    def embed_ready() -> None:
+        for place, terms in zip(ready, embed([whole[at] for at in ready], *models), strict=True):
+            embedded[place] = terms
+        ready.clear()
 
+    def take(index: int, rewrite: Rewrite) -> None:
+        if rewrite.rewriter == name:
+            context.catalog.keep_rewrite(*requests[index], name, rewrite)
+        for place in waiting[requests[index]]:
+            whole[place] = replace(parts[place], rewrite=rewrite)
+            ready.append(place)
+        if len(ready) >= at_once:
+            embed_ready()
+
+    models = (context.models.encoder, context.models.phi)
     if requests:
         try:
-            known |= zip(requests, rewrite_many(rewriter, requests, on_answer=keep), strict=True)
+            rewrite_many(rewriter, requests, on_answer=take)
         except RewriteError as error:
-            error.position = wanted[requests[error.position or 0]]
+            error.position = start + waiting[requests[error.position or 0]][0]
             raise
-    for request, position in wanted.items():
-        if not known[request].edited_captions:
-            problem = f"the rewriter {rewriter.name} gave no edited caption for {request[1]!r}"
-            with _caused_by(position):
-                raise RewriteError(f"{problem}: try again or use another one")
-    return [None if edit is None else known[before, edit] for before, edit in zip(captions, edits, strict=True)]
+    if ready:
+        embed_ready()
+    return whole, embedded
+
+
+def _known_rewrites(
+    parts: Sequence[Parts], name: str, catalog: Catalog
+) -> tuple[list[Parts], dict[tuple[tuple[str, ...], str], list[int]]]:
+    """The parts with the rewrites that need no rewriter; the requests that do, with the places of their parts."""
+    whole = list(parts)
+    waiting: dict[tuple[tuple[str, ...], str], list[int]] = {}
+    for place, each in enumerate(parts):
+        if each.edit_text is None:
+            continue
+        edit = " ".join(each.edit_text.split())
+        known = catalog.rewrite(each.captions, edit, name) if each.captions else Rewrite((edit,), "", "none")
+        whole[place] = replace(each, rewrite=known)
+        if known is None:
+            waiting.setdefault((each.captions, edit), []).append(place)
+    return whole, waiting
 
 
 def _compiled(

@@ -389,11 +389,31 @@ def test_queries_compiled_together_ask_the_rewriter_as_often_at_once_as_it_allow
     assert together[16].rewrite == together[0].rewrite
 
 
+def test_what_a_rewriter_elsewhere_has_answered_is_embedded_while_it_works_on_the_rest(
+    context: SearchContext, encoder: FakeEncoder, photos: Path
+) -> None:
+    class Two(FakeRewriter):
+        concurrency = 2
+
+    queries = [ComposedQuery(photos / "red.png", f"with {number} hats") for number in range(20)]
+    together = compile_queries(queries, replace(context, rewriter=Two()))
+    assert len(encoder.text_batches) == 3  # eight, eight and four queries
+    assert sum(encoder.text_batches) == 20 * 8
+    alone = [compile_query(query, context) for query in queries]
+    for one, of_many in zip(alone, together, strict=True):
+        assert one.rewrite == of_many.rewrite
+        for term, same in zip(one.logical.terms, of_many.logical.terms, strict=True):
+            assert (term.name, term.text) == (same.name, same.text)
+            assert term.vector == pytest.approx(same.vector, abs=1e-6)
+
+
 def test_an_error_says_which_of_the_queries_caused_it(context: SearchContext, photos: Path) -> None:
     class Mute(FakeRewriter):
         def rewrite(self, captions: Sequence[str], edit_text: str) -> Rewrite:
             if edit_text == "mute":
                 raise RewriteError("no answer")
+            if edit_text == "empty":
+                return Rewrite((), "", self.name)
             return super().rewrite(captions, edit_text)
 
     good = ComposedQuery(photos / "red.png", "with a hat")
@@ -405,6 +425,7 @@ def test_an_error_says_which_of_the_queries_caused_it(context: SearchContext, ph
         ComposedQuery(photos / "red.png", "with a hat", rank={"image": 0.0}),
         ComposedQuery(photos / "red.png", where="width > 'x'"),
         ComposedQuery(photos / "blue.png", "mute"),
+        ComposedQuery(photos / "blue.png", "empty"),
     ):
         with pytest.raises(CvsiError) as caught:
             compile_queries([good, good, bad, good], mute)
