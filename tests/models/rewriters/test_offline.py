@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cvsi_db.errors import RewriteError
 from cvsi_db.models.rewriters.offline import OfflineRewriter
-from cvsi_db.models.rewriters.offline.words import article, plural, singular
+from cvsi_db.models.rewriters.offline.captions import article, plural, singular
 from tests.models.rewriters.table import TABLES, document, rows_of
 
 REWRITER = OfflineRewriter()

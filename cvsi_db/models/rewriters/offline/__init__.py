@@ -35,17 +35,7 @@ class OfflineRewriter:
             raise RewriteError("nothing to rewrite: no caption and no edit text; give at least one")
         if not known or not text:
             return Rewrite(tuple(dict.fromkeys(known or [text])), "", self.name)
-        from cvsi_db.models.rewriters.offline.captions import parse, render  # late: a kept rewrite needs none of it
-        from cvsi_db.models.rewriters.offline.reading import read_edit, see
+        from cvsi_db.models.rewriters.offline.reading import rewrite  # late: a kept rewrite needs none of it
 
-        steps = read_edit(text, see(known))
-        edited, fallback = [], False
-        for caption in known:
-            phrases = parse(caption)
-            for step in steps:
-                changed = step.change(phrases)
-                fallback = fallback or changed is None
-                phrases = [*phrases, *parse(f", {step.said}")] if changed is None else changed
-            edited.append(render(phrases) or caption)
-        added = " and ".join(dict.fromkeys(step.added for step in steps if step.added))
-        return Rewrite(tuple(dict.fromkeys(edited)), added, self.name, fallback=fallback)
+        edited, added, fallback = rewrite(known, text)
+        return Rewrite(edited, added, self.name, fallback=fallback)

@@ -1,4 +1,4 @@
-"""Captions as phrases: a noun-phrase finder without a parser, and what an edit does to them.
+"""Captions as phrases: inflection, a noun-phrase finder without a parser, and what an edit does to them.
 
 `parse` and `render` turn a text into phrases and back. Each operation, from `remove` on, takes phrases and the place
 of what to change, and returns the changed phrases; None says that it cannot be done to this caption.
@@ -7,14 +7,62 @@ of what to change, and returns the changed phrases; None says that it cannot be 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
 
 from cvsi_db.models.rewriters.offline import words as w
 
+if TYPE_CHECKING:
+    import inflect
+
 MARKS = frozenset(",.;:!?")
 Noun: TypeAlias = tuple[str, ...]
+
+
+@lru_cache(maxsize=1)
+def _engine() -> inflect.engine:
+    import inflect
+
+    engine = inflect.engine()
+    engine.defnoun("thief", "thieves")
+    return engine
+
+
+@lru_cache(maxsize=4096)
+def singular(noun: str) -> str:
+    """The singular in lower case; of what has none ("glasses"), or is singular, the word itself."""
+    noun = noun.lower().removesuffix("'s")
+    if (
+        noun in w.PLURAL_ONLY
+        or noun in {"lens", "series", "species"}
+        or re.search(r"^.{0,3}$|(ss|us|is|as|\W.?)$", noun)
+    ):
+        return "man" if noun == "men" else noun
+    return _engine().singular_noun(noun) or noun
+
+
+def is_plural(noun: str) -> bool:
+    """Whether a noun's form is a plural."""
+    return noun.lower() in w.PLURAL_ONLY or singular(noun) != noun.lower().removesuffix("'s")
+
+
+@lru_cache(maxsize=4096)
+def plural(noun: str) -> str:
+    """The plural of a noun; a plural stays as it is."""
+    return noun if is_plural(noun) or not noun[-1:].isalpha() else _engine().plural_noun(noun) or noun
+
+
+@lru_cache(maxsize=4096)
+def article(word: str) -> str:
+    """The indefinite article before a word: "a" or "an"."""
+    return _engine().a(word).split()[0] if word.isascii() and word[:1].isalpha() else "a"
+
+
+def participle(verb: str) -> str:
+    """The present participle of a verb's base form or third person: "sit" and "sits" become "sitting"."""
+    return verb if verb.endswith(("ing", "ed")) else _engine().present_participle(verb)
 
 
 @dataclass(frozen=True)
@@ -28,7 +76,7 @@ class Phrase:
     def head(self) -> str:
         """The noun that the phrase is about, in the singular and lower case; empty for a pronoun or none."""
         noun = self.noun[head_at(self.noun)].lower() if self.noun else ""
-        return "" if noun in w.PRONOUNS | w.DETERMINERS | w.ADVERBS else w.singular(noun)
+        return "" if noun in w.PRONOUNS | w.DETERMINERS | w.ADVERBS else singular(noun)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -127,6 +175,23 @@ def main_thing(phrases: Phrases) -> int | None:
     return next((at for at, phrase in enumerate(phrases) if phrase.head), None)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What captions name, and what they are about, each under all its names."""
+
+    named: frozenset[str]
+    mains: frozenset[str]
+
+
+def see(captions: Collection[str]) -> Seen:
+    """What these captions name."""
+    parsed = [parse(caption) for caption in captions]
+    heads = {phrase.head for phrases in parsed for phrase in phrases if phrase.head}
+    mains = {phrases[at].head for phrases in parsed if (at := main_thing(phrases)) is not None}
+    also = {name for name, kinds in w.KINDS.items() if kinds & heads}
+    return Seen(frozenset(heads | also), frozenset(mains | {name for name in also if w.KINDS[name] & mains}))
+
+
 def find(phrases: Phrases, noun: Sequence[str]) -> int | None:
     """Where a thing is named: by the same noun or another for the same; of several, by most words in common."""
     words, head = {word.lower() for word in noun}, Phrase(noun=tuple(noun)).head
@@ -158,13 +223,13 @@ def as_new(noun: Sequence[str]) -> Noun:
     if not words or words[0].lower() in w.DETERMINERS | w.NUMBERS.keys() or not words[0][0].isalpha():
         return tuple(words)
     head = Phrase(noun=tuple(words)).head
-    one = not w.is_plural(words[-1]) and head not in w.MASS and (len(words) < len(noun) or head in w.WORN | w.BEINGS)
-    return (w.article(words[0]), *words) if one else tuple(words)
+    one = not is_plural(words[-1]) and head not in w.MASS and (len(words) < len(noun) or head in w.WORN | w.BEINGS)
+    return (article(words[0]), *words) if one else tuple(words)
 
 
 def agreed(noun: Sequence[str]) -> Noun:
     """A noun phrase whose article suits the word after it."""
-    return (w.article(noun[1]), *noun[1:]) if len(noun) > 1 and noun[0].lower() in {"a", "an"} else tuple(noun)
+    return (article(noun[1]), *noun[1:]) if len(noun) > 1 and noun[0].lower() in {"a", "an"} else tuple(noun)
 
 
 def with_adjective(noun: Sequence[str], adjective: Sequence[str]) -> Noun:
@@ -185,7 +250,7 @@ def counted(noun: Sequence[str], number: int) -> Noun:
     if not words:
         return tuple(noun)
     at = head_at(words)
-    words[at] = w.plural(words[at]) if number > 1 else w.singular(words[at]) if w.is_plural(words[at]) else words[at]
+    words[at] = plural(words[at]) if number > 1 else singular(words[at]) if is_plural(words[at]) else words[at]
     written = "a" if number == 1 else next((word for word, value in w.NUMBERS.items() if value == number), str(number))
     return agreed([written, *words])
 
@@ -195,7 +260,7 @@ def number_of(noun: Sequence[str]) -> int | None:
     first = noun[0].lower() if noun else ""
     if first in w.NUMBERS or (first.isdecimal() and len(first) < 4):
         return w.NUMBERS.get(first) or int(first)
-    return 1 if first in {"a", "an"} or (noun and not w.is_plural(noun[head_at(noun)])) else None
+    return 1 if first in {"a", "an"} or (noun and not is_plural(noun[head_at(noun)])) else None
 
 
 def place_of(phrases: Phrases, who: str) -> int | None:
@@ -371,7 +436,7 @@ def _without_moment(phrases: Phrases, aspect: str) -> Phrases:
     return kept
 
 
-def moment(phrases: Phrases, at: int, aspect: str, said: str) -> Phrases | None:
+def moment(phrases: Phrases, _at: int, aspect: str, said: str) -> Phrases | None:
     """Another time, weather, season, view or style."""
     return [*_without_moment(phrases, aspect), *parse(f", {said}")]
 
@@ -384,11 +449,11 @@ def move(phrases: Phrases, at: int, where: str) -> Phrases | None:
     return None if at == main_thing(phrases) else [*phrases[: at + 1], *parse(where), *phrases[end:]]
 
 
-def append(phrases: Phrases, at: int, said: str) -> Phrases | None:
+def append(phrases: Phrases, _at: int, said: str) -> Phrases | None:
     """The caption, and more said after it."""
     return [*phrases, *parse(f", {said}")]
 
 
-def instead(phrases: Phrases, at: int, said: str) -> Phrases | None:
+def instead(_phrases: Phrases, _at: int, said: str) -> Phrases | None:
     """Another description in the place of the caption."""
     return parse(said)

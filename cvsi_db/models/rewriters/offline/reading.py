@@ -1,18 +1,29 @@
 """Reads an edit text: does it describe another image, or which changes does it ask for?
 
-`read_edit` returns changes of a caption's phrases, in order; what is not understood becomes one that appends it.
+`rewrite` applies an edit text to captions; `read_edit` returns changes of a caption's phrases, in order, of which what
+is not understood is one that appends it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from cvsi_db.models.rewriters.offline import captions as do
 from cvsi_db.models.rewriters.offline import words as w
-from cvsi_db.models.rewriters.offline.captions import Noun, Phrase, Phrases, as_new, main_thing, parse, render
+from cvsi_db.models.rewriters.offline.captions import (
+    Noun,
+    Phrase,
+    Phrases,
+    Seen,
+    as_new,
+    main_thing,
+    parse,
+    render,
+    see,
+)
 
 LONGEST = 600
 """Characters of an edit text up to which it is read; a longer one is appended."""
@@ -29,21 +40,19 @@ class Step:
     said: str = ""
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What captions name, and what they are about, each under all its names."""
-
-    named: frozenset[str]
-    mains: frozenset[str]
-
-
-def see(captions: Collection[str]) -> Seen:
-    """What these captions name."""
-    parsed = [parse(caption) for caption in captions]
-    heads = {phrase.head for phrases in parsed for phrase in phrases if phrase.head}
-    mains = {phrases[at].head for phrases in parsed if (at := main_thing(phrases)) is not None}
-    also = {name for name, kinds in w.KINDS.items() if kinds & heads}
-    return Seen(frozenset(heads | also), frozenset(mains | {name for name in also if w.KINDS[name] & mains}))
+def rewrite(captions: Sequence[str], text: str) -> tuple[tuple[str, ...], str, bool]:
+    """The captions after an edit, without doubles, the objects it adds, and whether some of it was only appended."""
+    steps = read_edit(text, see(captions))
+    edited, fallback = [], False
+    for caption in captions:
+        phrases = parse(caption)
+        for step in steps:
+            changed = step.change(phrases)
+            fallback = fallback or changed is None
+            phrases = [*phrases, *parse(f", {step.said}")] if changed is None else changed
+        edited.append(render(phrases) or caption)
+    added = " and ".join(dict.fromkeys(step.added for step in steps if step.added))
+    return tuple(dict.fromkeys(edited)), added, fallback
 
 
 def read_edit(text: str, seen: Seen) -> list[Step]:
@@ -76,7 +85,7 @@ def _described(text: str, seen: Seen) -> str | None:
     if first.lead or not first.head:
         return None
     word = first.noun[0].lower()
-    main = any(w.singular(noun) in seen.mains for noun in first.noun)
+    main = any(do.singular(noun) in seen.mains for noun in first.noun)
     shown = frame["show"] and (rest or first.head not in seen.named)
     if frame["target"] or shown or frame["there"]:
         return front if frame["target"] or shown or (rest and main) else None
@@ -139,7 +148,7 @@ def _said(seen: Seen, who: str, said: str, *, becomes: bool = False, instead: bo
     """What is said of a thing: a moment, a quality, a number, a pose, a place, or something that it has."""
     words = said.lower().replace(",", " ").split()
     first, rest = words[0] if words else "", " ".join(said.split()[1:])
-    about = who in w.PRONOUNS or w.singular(who.split()[-1]) in seen.mains | {"scene", "image", "picture"}
+    about = who in w.PRONOUNS or do.singular(who.split()[-1]) in seen.mains | {"scene", "image", "picture"}
     step = (_moment(seen, said, words) if about else None) or _quality(seen, who, words) or _number(seen, who, words)
     if step or not words:
         return step
@@ -157,11 +166,17 @@ def _said(seen: Seen, who: str, said: str, *, becomes: bool = False, instead: bo
     if found and {*quality.lower().split()} <= w.ADJECTIVES | _ABOUT_QUALITY:
         return _all([_said(seen, who, quality), _has(seen, who, "with", thing)])
     if "," not in said and ((first.endswith("ing") and first not in w.ING_NOUNS) or first in w.POSES):
-        return _do(do.act, who, doing=" ".join([w.participle(first), *rest.split()]))
+        return _do(do.act, who, doing=" ".join([do.participle(first), *rest.split()]))
+    return _named(seen, who, said, becomes=becomes, instead=instead, about=about)
+
+
+def _named(seen: Seen, who: str, said: str, *, becomes: bool, instead: bool, about: bool) -> Step | None:
+    """A thing that another becomes, or that it has."""
+    words = said.lower().replace(",", " ").split()
     phrase, *more = parse(said)
-    if phrase.lead or not phrase.head or len(phrase.noun) > 6 or re.fullmatch(_ORDERS, first):
+    if phrase.lead or not phrase.head or len(phrase.noun) > 6 or re.fullmatch(_ORDERS, words[0]):
         return None
-    kind = (phrase.head in w.BEINGS and (instead or becomes)) or (becomes and first in {"a", "an"})
+    kind = (phrase.head in w.BEINGS and (instead or becomes)) or (becomes and words[0] in {"a", "an"})
     if about and (kind or phrase.head in seen.mains):
         step = _do(do.become, "it", as_new(phrase.noun), new=as_new(phrase.noun))
         return _all([step, *(_said(seen, who, render([each])) for each in more)])
@@ -169,7 +184,7 @@ def _said(seen: Seen, who: str, said: str, *, becomes: bool = False, instead: bo
         becomes
         or (who != "it" and len(words) == 1)
         or any({*each.words} & w.VERBS for each in more)
-        or (not about and first in {"different", "more"})
+        or (not about and words[0] in {"different", "more"})
     ):
         return None
     return _has(seen, who, "with", said)
@@ -178,7 +193,7 @@ def _said(seen: Seen, who: str, said: str, *, becomes: bool = False, instead: bo
 def _moment(seen: Seen, said: str, words: Sequence[str]) -> Step | None:
     """A time, weather, season, view or style and nothing else."""
     found = [w.MOMENT_OF[word] for word in words if word in w.MOMENT_OF] or [("time", "by day")] * ("day" in words)
-    mains = {word for word in words if w.singular(word) in seen.mains}
+    mains = {word for word in words if do.singular(word) in seen.mains}
     if not found or not {*words} <= w.MOMENT_OF.keys() | w.ABOUT_MOMENTS | mains:
         return None
     aspect, phrase = found[-1]
@@ -199,12 +214,12 @@ def _quality(seen: Seen, who: str, words: Sequence[str]) -> Step | None:
         return _do(do.other_colour) if {"another", "different"} & {*words} else None
     shown = [word for word in words if word in w.ADJECTIVES]
     left = [word for word in words if word not in w.ADJECTIVES | _ABOUT_QUALITY]
-    if len(words) == 2 and words[0] in {"more", "less"} and not shown and not w.is_plural(words[1]):
+    if len(words) == 2 and words[0] in {"more", "less"} and not shown and not do.is_plural(words[1]):
         return _do(do.describe, who, said=" ".join(words)) if words[1] not in w.MASS else None
     if (
         not shown
         or left not in ([], [words[-1]])
-        or (left and w.singular(left[0]) not in seen.mains)
+        or (left and do.singular(left[0]) not in seen.mains)
         or words == ["same"]
     ):
         return None
@@ -225,7 +240,7 @@ def _hinted(seen: Seen, words: Sequence[str]) -> Step | None:
         clear = {*between.split()}.isdisjoint(
             w.PREPOSITIONS - {"for", "to", "into"} | w.HOLDING | w.WEARING | {"has", "and"}
         )
-        kinds = [w.singular(thing.split()[-1]) for thing in (old, new)]
+        kinds = [do.singular(thing.split()[-1]) for thing in (old, new)]
         if clear and kinds[0] in seen.named - seen.mains and len(w.BEINGS & {*kinds}) != 1:
             return _swap(seen, old, new)
     content = (
@@ -234,7 +249,7 @@ def _hinted(seen: Seen, words: Sequence[str]) -> Step | None:
     told = [word for word in words if word in w.MOMENT_OF.keys() | w.COLOURS | w.SHADES]
     unknown = [word for word in words if word not in told and word not in w.ABOUT_MOMENTS | w.PRONOUNS | seen.mains]
     after = {word for before, word in pairwise(words) if before in w.DETERMINERS or before in told}
-    known = any({word, w.singular(word)} & content - seen.mains for word in unknown)
+    known = any({word, do.singular(word)} & content - seen.mains for word in unknown)
     if not told or len(unknown) > 2 or known or after & {*unknown}:
         return None
     return _moment(seen, " ".join(told), told) or _quality(seen, "it", told)
@@ -250,7 +265,7 @@ def _number(seen: Seen, who: str, words: Sequence[str]) -> Step | None:
     rest = [word for word in words if word not in w.NUMBERS and word not in _ABOUT_NUMBER and not word.isdecimal()]
     if len(numbers) != 1 or len(rest) > 1 or words[0] in {"the", "in"} or words == ["a", "one"]:
         return None
-    return None if rest and w.singular(rest[0]) not in seen.mains else _do(do.count, who, number=numbers[0])
+    return None if rest and do.singular(rest[0]) not in seen.mains else _do(do.count, who, number=numbers[0])
 
 
 def _has(seen: Seen, who: str, lead: str, said: str) -> Step | None:
@@ -261,7 +276,7 @@ def _has(seen: Seen, who: str, lead: str, said: str) -> Step | None:
     odd = re.fullmatch(rf"{_ORDERS}|\w+ly", words[0]) or words[0] in w.ADVERBS or first.head in w.ADJECTIVES - w.COLOURS
     if moment or first.lead or not first.noun or odd:
         return moment
-    lead = w.participle(lead) if lead in w.HOLDING else lead
+    lead = do.participle(lead) if lead in w.HOLDING else lead
     if words[-1] in w.COLOURS or first.head in {"colour", "color", "clothes"}:
         return _quality(seen, who, [word for word in words if word in w.COLOURS | w.SHADES] or ["?"])
     noun = as_new(first.noun)
@@ -290,7 +305,7 @@ def _at(seen: Seen, who: str, lead: str, said: str) -> Step | None:
 # --- readers of whole clauses -------------------------------------------------------------------------------------
 
 
-def _without(seen: Seen, old: str, verb: str = "", who: str = "") -> Step | None:
+def _without(_seen: Seen, old: str, verb: str = "", who: str = "") -> Step | None:
     first, *rest = old.lower().split()
     if verb not in {"no", "without"} and first in w.NUMBERS and rest:
         nouns = [word for word in rest if word not in w.DETERMINERS | {"of", "them"}]
@@ -336,7 +351,7 @@ def _preposition(place: str) -> str:
     return "on" if place in w.ON_PLACES else "in"
 
 
-def _ground(seen: Seen, new: str) -> Step | None:
+def _ground(_seen: Seen, new: str) -> Step | None:
     """Another place, or something else in the background."""
     first = parse(new)[0]
     noun = tuple(new.split()) if new.startswith("the ") else as_new(new.split())
@@ -347,7 +362,7 @@ def _ground(seen: Seen, new: str) -> Step | None:
 
 def _more(seen: Seen, verb: str, number: str, how: str, noun: str) -> Step | None:
     if (not how and number.lower() in w.NUMBERS) or (
-        noun and {noun, w.singular(noun)}.isdisjoint(w.PRONOUNS | seen.mains)
+        noun and {noun, do.singular(noun)}.isdisjoint(w.PRONOUNS | seen.mains)
     ):
         return None
     change = w.NUMBERS.get(number.lower(), 1) * (-1 if how in {"less", "fewer"} or verb == "remove" else 1)
@@ -356,7 +371,7 @@ def _more(seen: Seen, verb: str, number: str, how: str, noun: str) -> Step | Non
 
 def _of(seen: Seen, verb: str, who: str, said: str) -> Step | None:
     """Something said of a thing that a caption names."""
-    noun = w.singular(re.sub(r" (?:(?:on|to) the (?:left|right)|behind it)$", "", who).split()[-1].lower())
+    noun = do.singular(re.sub(r" (?:(?:on|to) the (?:left|right)|behind it)$", "", who).split()[-1].lower())
     known = who in w.PRONOUNS or " one" in who or noun in {"other", "scene", "image", "picture"}
     becomes = verb.lower() in {"make", "turn", "change", "transform"}
     if becomes and not known and noun not in seen.mains | w.MOMENT_OF.keys():

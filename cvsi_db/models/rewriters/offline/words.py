@@ -1,13 +1,6 @@
-"""English word lists and inflection: what the offline rewriter knows about single words."""
+"""English word lists: what the offline rewriter knows about single words."""
 
 from __future__ import annotations
-
-import re
-from functools import lru_cache
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import inflect
 
 
 def words_of(text: str, *more: frozenset[str]) -> frozenset[str]:
@@ -175,43 +168,3 @@ ABOUT_MOMENTS = words_of("""
     begins arrives everything already grows
 """)
 """Words that may stand beside those, and add nothing."""
-
-
-@lru_cache(maxsize=1)
-def _engine() -> inflect.engine:
-    import inflect
-
-    engine = inflect.engine()
-    engine.defnoun("thief", "thieves")
-    return engine
-
-
-@lru_cache(maxsize=4096)
-def singular(noun: str) -> str:
-    """The singular in lower case; of what has none ("glasses"), or is singular, the word itself."""
-    noun = noun.lower().removesuffix("'s")
-    if noun in PLURAL_ONLY or noun in {"lens", "series", "species"} or re.search(r"^.{0,3}$|(ss|us|is|as|\W.?)$", noun):
-        return "man" if noun == "men" else noun
-    return _engine().singular_noun(noun) or noun
-
-
-def is_plural(noun: str) -> bool:
-    """Whether a noun's form is a plural."""
-    return noun.lower() in PLURAL_ONLY or singular(noun) != noun.lower().removesuffix("'s")
-
-
-@lru_cache(maxsize=4096)
-def plural(noun: str) -> str:
-    """The plural of a noun; a plural stays as it is."""
-    return noun if is_plural(noun) or not noun[-1:].isalpha() else _engine().plural_noun(noun) or noun
-
-
-@lru_cache(maxsize=4096)
-def article(word: str) -> str:
-    """The indefinite article before a word: "a" or "an"."""
-    return _engine().a(word).split()[0] if word.isascii() and word[:1].isalpha() else "a"
-
-
-def participle(verb: str) -> str:
-    """The present participle of a verb's base form or third person: "sit" and "sits" become "sitting"."""
-    return verb if verb.endswith(("ing", "ed")) else _engine().present_participle(verb)
