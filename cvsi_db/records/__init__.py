@@ -1,4 +1,4 @@
-"""Frozen records handed from stage to stage; knows nothing about how any stage works, nor about torch or LanceDB.
+"""Frozen records handed from stage to stage; this package imports nothing of ours but the errors, nor torch or LanceDB.
 
 Arrays are numpy float32 between stages; what a stage does inside (torch, devices, float16) is its own affair. A module
 for each family: `names`, `ingest`, `models`, `search`; whoever needs one imports it from here.

@@ -1,4 +1,4 @@
-"""Arrow rows: records become Arrow tables for the gallery's Lance tables, and Arrow tables become records.
+"""Arrow rows: records become Arrow tables for the gallery's Lance tables; images.py reads them back.
 
 Takes ImageRow and CaptionRow (vectors float32) and a table's schema (vectors float16); checks keys, vectors and times
 on the way in.

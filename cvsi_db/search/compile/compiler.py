@@ -1,8 +1,9 @@
 """The query compiler: composed queries in, their terms out as vectors; the only stage of a search that runs models.
 
 Queries are compiled together, TOGETHER at a time: all uncaptioned references go to the captioner at once, the rewriter
-is asked as often at once as it allows, and there is one image forward and one text forward. An image that the gallery
-holds needs no forward; captions and rewrites come from the catalog when they can, and are kept there.
+is asked as often at once as it allows, and there is one image forward and one text forward, or one for every
+WHILE_WAITING queries while a rewriter works elsewhere. An image that the gallery holds needs no forward; captions and
+rewrites come from the catalog when they can, and are kept there.
 """
 
 from __future__ import annotations

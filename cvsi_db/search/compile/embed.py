@@ -2,7 +2,7 @@
 
 One image forward and one text forward at most, whatever is asked for; a picture whose embedding is known needs none.
 Takes what the compiler has read, looked up
-and rewritten; returns unweighted vectors. Knows nothing about weights, captions' caches or plans.
+and rewritten; returns unweighted vectors.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """References: the pictures that a query gives, each with what models need of it, and no more than that.
 
 Takes a path, bytes or a PIL image and a store; gives SeenImages. Of a picture that the gallery holds its embedding is
-known: it is neither decoded nor shown to the image tower. Knows nothing about texts, captions or weights.
+known: it is neither decoded nor shown to the image tower.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class SeenImage:
 
 
 def read_reference(reference: Reference, what: str = "the reference image") -> SeenImage:
-    """What a person gave as a picture; errors call it `what`. Raises QueryError when it is missing or of no such kind.
+    """The image that a person gave; errors call it `what`. Raises QueryError when it is missing or of another kind.
 
     A file is read and hashed, but not decoded yet.
     """
