@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from cvsi_db.errors import BundleError, IngestError
+from cvsi_db.errors import BundleError, IngestError, ModelError
 from cvsi_db.records import ComposedQuery, IngestProgress, IngestSummary, Reference, Usage, Weights
 
 if TYPE_CHECKING:
@@ -268,19 +268,23 @@ class Gallery:
         """Caption the images that have no captions; `on_progress` is called after each batch.
 
         `captions` is how many each gets, in place of the bundle's number. Images whose file is gone or changed are
-        counted and listed in the summary. May be interrupted and called again. Raises ModelError when the captioner's
-        weights cannot be had.
+        counted and listed in the summary. May be interrupted and called again. Raises ModelError when the bundle has no
+        captioner, or its weights cannot be had.
         """
         from cvsi_db.ingest.recaption import recaption
         from cvsi_db.models.bundle import Bundle
         from cvsi_db.store.folder import write_lock
 
-        captioner = self._bundle.captioner
+        bundle = self._bundle
         if captions is not None:
             if captions < 1:
                 raise IngestError(f"cannot write {captions!r} captions per image: ask for at least 1")
-            spec = replace(self._bundle.spec, captions=captions)
-            captioner = Bundle(spec, self._bundle.device, self._bundle.source).captioner
+            bundle = Bundle(replace(bundle.spec, captions=captions), bundle.device, bundle.source)
+        captioner = bundle.captioner
+        if captioner is None:
+            raise ModelError(
+                f"the bundle {bundle.spec.name} has no captioner: name one in a bundle file, or import captions"
+            )
         with write_lock(self.folder):
             return recaption(
                 store=self._store,
@@ -288,7 +292,7 @@ class Gallery:
                 encoder=self._bundle.encoder,
                 captioner=captioner,
                 batch_size=batch_size,
-                given=captioner.name != self._bundle.captioner.name,
+                given=bundle.spec != self._bundle.spec,
                 progress=on_progress,
             )
 

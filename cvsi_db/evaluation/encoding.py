@@ -22,11 +22,11 @@ EMBEDDED_AT_ONCE, TEXTS_AT_ONCE = 250, 500
 
 @dataclass(frozen=True)
 class Models:
-    """What an evaluation runs. `fingerprint` identifies the encoder's weights; phi may be missing."""
+    """What an evaluation runs. `fingerprint` identifies the encoder's weights; captioner and phi may be missing."""
 
     encoder: Encoder
     fingerprint: str
-    captioner: Captioner
+    captioner: Captioner | None
     rewriter: Rewriter
     phi: Phi | None = None
 
@@ -49,13 +49,14 @@ def unit_text_vectors(
 def caption_means(
     captions: Sequence[Sequence[str]], models: Models, cache: Cache, on_progress: StageProgress
 ) -> FloatArray:
-    """(n, dim) the mean of the normalised embeddings of each entry's captions, not normalised again."""
+    """(n, dim) the mean of the normalised embeddings of each entry's captions, not normalised again; 0 without any."""
     ends = list(itertools.accumulate(map(len, captions)))
     texts = [text for entry in captions for text in entry]
 
     def make() -> FloatArray:
         parts = np.split(_embed(texts, models.encoder, on_progress), ends[:-1])
-        return np.stack([part.mean(axis=0) for part in parts])
+        nowhere = np.zeros(models.encoder.dim, np.float32)
+        return np.stack([part.mean(axis=0) if len(part) else nowhere for part in parts])
 
     return cache.array("texts", (models.fingerprint, str(ends), *texts), make)
 
@@ -68,7 +69,7 @@ def _embed(texts: Sequence[str | PseudoText], encoder: Encoder, on_progress: Sta
         chunk = order[start : start + TEXTS_AT_ONCE]
         rows[chunk] = encoder.encode_texts([texts[row] for row in chunk])
         on_progress("embedding texts", start + len(chunk), len(texts))
-    return normalise(rows, len(texts))
+    return normalise(rows, len(texts)) if texts else rows
 
 
 def _words(text: str | PseudoText) -> str:

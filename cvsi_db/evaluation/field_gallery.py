@@ -27,8 +27,8 @@ from cvsi_db.manage.caption_file import captioner_of
 from cvsi_db.models.bundle import Bundle, load_bundle
 from cvsi_db.models.protocols import Rewriter
 from cvsi_db.models.rewriters import check_rewriter
-from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.records import FloatArray
+from cvsi_db.search.run.rerank import unit_scales
 from cvsi_db.store.arrow_rows import VECTORS
 from cvsi_db.store.folder import is_gallery, open_gallery_folder
 from cvsi_db.store.images import matrix
@@ -62,8 +62,8 @@ class GalleryFeatures:
 
     def column(self, gamma: float) -> FloatArray:
         """(n, dim) what queries are scored against: (1-γ)·image + γ·captions."""
-        means = normalise(self.caption_means, len(self.images)) if self.renormalised else self.caption_means
-        return np.asarray((1 - gamma) * self.images + gamma * means, dtype=np.float32)
+        scales = unit_scales(self.caption_means)[:, None] if self.renormalised else 1
+        return np.asarray((1 - gamma) * self.images + gamma * scales * self.caption_means, dtype=np.float32)
 
     def take(self, rows: IntArray) -> GalleryFeatures:
         """The features of some rows, in that order; a row may come more than once."""
@@ -138,11 +138,12 @@ def _is_taken_in(folder: Path, roots: Sequence[Path]) -> bool:
 
 
 def read_features(
-    store: Store, names: Sequence[str], paths: Mapping[str, Path], *, renormalised: bool = False
+    store: Store, names: Sequence[str], paths: Mapping[str, Path], *, renormalised: bool = False, captioned: bool = True
 ) -> GalleryFeatures:
     """The features of the named images, in order; images of one content share theirs.
 
-    Raises GalleryError for an image that the gallery does not hold, or holds without captions.
+    Raises GalleryError for an image that the gallery does not hold, or holds without captions where they should be
+    `captioned`.
     """
     table = store.scan(["image_id", "paths", "captions", *VECTORS])
     row_of = {path: row for row, held in enumerate(table["paths"].to_pylist()) for path in held}
@@ -160,7 +161,7 @@ def read_features(
         renormalised=renormalised,
     )
     found = everything.take(rows)
-    if bare := sum(not captions for captions in found.captions):
+    if captioned and (bare := sum(not captions for captions in found.captions)):
         raise GalleryError(f"{bare} images of the benchmark have no captions yet: run `cvsi-db caption` on the gallery")
     return found
 
@@ -182,7 +183,9 @@ def caption_origin(features: GalleryFeatures, catalog: Catalog) -> CaptionOrigin
     for start in range(0, len(ids), CAPTIONS_AT_ONCE):
         chunk = ids[start : start + CAPTIONS_AT_ONCE]
         kept = catalog.kept_captions(chunk)
-        writers.update(captioner_of(captions_of[each], kept.get(each, {})) or UNKNOWN for each in chunk)
+        writers.update(
+            captioner_of(captions_of[each], kept.get(each, {})) or UNKNOWN for each in chunk if captions_of[each]
+        )
     counts = [len(captions) for captions in captions_of.values()]
     return CaptionOrigin(tuple(name for name, _ in writers.most_common()), min(counts), max(counts))
 

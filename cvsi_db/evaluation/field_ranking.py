@@ -28,7 +28,7 @@ from cvsi_db.evaluation.field_gallery import (
     read_features,
 )
 from cvsi_db.evaluation.metrics import IntArray, top
-from cvsi_db.evaluation.terms import TERMS, make_terms
+from cvsi_db.evaluation.terms import NOBODY, TERMS, alone, make_terms
 from cvsi_db.models.protocols import Rewriter
 from cvsi_db.models.rewriters import cache_name, rewrite_many
 from cvsi_db.records import FloatArray, Rewrite
@@ -69,7 +69,13 @@ def prepare_field(
     names, queries = benchmark.names, benchmark.queries
     cache = Cache(folder / EVALUATION)
     with opened(folder) as (store, catalog):
-        features = read_features(store, names, benchmark.paths, renormalised=benchmark.rules.renormalises)
+        features = read_features(
+            store,
+            names,
+            benchmark.paths,
+            renormalised=benchmark.rules.renormalises,
+            captioned=models.captioner is not None,
+        )
         place = _places(names)
         references = features.take(np.array([place[query.reference] for query in queries], dtype=np.int64))
         files = [benchmark.paths[query.reference] for query in queries]
@@ -124,22 +130,20 @@ class FieldSource:
         return dict(Counter(name for name in names if name != NOBODY).most_common())
 
 
-NOBODY = "none"
-"""Stands for the rewriter where there was nothing to rewrite."""
-
-
 def rewrite_all(
     requests: Sequence[Request], rewriter: Rewriter, catalog: Catalog, on_progress: StageProgress
 ) -> list[Rewrite]:
     """The rewrite of each request, in order: from the catalog, else from the rewriter, which is asked once for each.
 
-    An edit text that says nothing leaves the captions as they are. Raises RewriteError when there is no usable answer.
+    An edit text that says nothing leaves the captions as they are, and without captions the edit text stands for them.
+    Raises RewriteError when there is no usable answer.
     """
     name = cache_name(rewriter)
     known: dict[Request, Rewrite | None] = {}
     for captions, text in dict.fromkeys(requests):
         unchanged = Rewrite(captions, added_objects="", rewriter=NOBODY)
-        known[captions, text] = catalog.rewrite(captions, text, name) if text else unchanged
+        told = catalog.rewrite(captions, text, name) if captions else alone(text)
+        known[captions, text] = told if text else unchanged
     missing = [request for request, rewrite in known.items() if rewrite is None]
 
     def keep(index: int, rewrite: Rewrite) -> None:

@@ -129,7 +129,8 @@ def field_tables(benchmark: FieldBenchmark, report: Report) -> str:
     if report["model"]:
         least, most = report["captions_per_image"].values()
         per_image = f"{least} to {most}" if least < most else f"{most}"
-        title += f"; model {report['model']}; captions by {report['captioner']}, {per_image} per image"
+        title += f"; model {report['model']}; "
+        title += f"captions by {report['captioner']}, {per_image} per image" if most else "no captions"
     written = "".join(f"\nwritten: {path}" for paths in report.get("submissions", {}).values() for path in paths)
     if not benchmark.has_truth:
         return f"{title}; only the benchmark's server can score this split{written}"

@@ -61,13 +61,15 @@ def compute_features(scenes: Sequence[Scene], models: Models, cache: Cache, on_p
 
     def caption() -> list[tuple[str, ...]]:
         written: list[tuple[str, ...]] = []
+        if models.captioner is None:
+            return [()] * len(scenes)
         for start, chunk in pictures.chunks("captioning", CAPTIONED_AT_ONCE):
             seeds = [f"scenes-cir/{start + offset}" for offset in range(len(chunk))]
             written += models.captioner.caption(chunk, seeds)
         return written
 
     embeddings = cache.array("images", (models.fingerprint, *shown), embed)
-    captions = cache.value("captions", (models.captioner.name, *shown), caption)
+    captions = cache.value("captions", (models.captioner.name if models.captioner else "none", *shown), caption)
     means = caption_means(captions, models, cache, on_progress)
     return Features(embeddings, tuple(map(tuple, captions)), means)
 

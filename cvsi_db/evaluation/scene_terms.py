@@ -12,7 +12,7 @@ from cvsi_db.evaluation.cache import Cache
 from cvsi_db.evaluation.encoding import Models, StageProgress
 from cvsi_db.evaluation.scene_features import Features
 from cvsi_db.evaluation.scenes import SceneBenchmark, SceneQuery
-from cvsi_db.evaluation.terms import TERMS, Makers, means_for
+from cvsi_db.evaluation.terms import TERMS, Makers, alone, means_for
 from cvsi_db.records import FloatArray, Rewrite
 from cvsi_db.scenes.captions import caption
 from cvsi_db.scenes.edits import apply_edit
@@ -57,7 +57,7 @@ class SceneSource:
         def rewrite_all() -> list[tuple[tuple[str, ...], str, str, bool]]:
             made = []
             for texts, edit_text in zip(seen, self.edit_texts, strict=True):
-                rewrite = self.models.rewriter.rewrite(texts, edit_text)
+                rewrite = self.models.rewriter.rewrite(texts, edit_text) if texts else alone(edit_text)
                 made.append((rewrite.edited_captions, rewrite.added_objects, rewrite.rewriter, rewrite.fallback))
                 self.on_progress("rewriting", len(made), len(seen))
             return made

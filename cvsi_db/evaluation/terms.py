@@ -50,6 +50,15 @@ class TermSource(Protocol):
         """What the rewriter makes of the edit text and each reference's first `captions` captions (all when None)."""
 
 
+NOBODY = "none"
+"""Stands for the rewriter where there was nothing to rewrite."""
+
+
+def alone(edit_text: str) -> Rewrite:
+    """What stands for a rewrite of no captions, as in a search: the edit text itself."""
+    return Rewrite((" ".join(edit_text.split()),), added_objects="", rewriter=NOBODY)
+
+
 Source = TypeVar("Source", bound=TermSource, contravariant=True)
 Makers = Mapping[str, Callable[[Source], FloatArray]]
 

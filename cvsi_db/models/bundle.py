@@ -64,8 +64,8 @@ class Bundle:
         read or does not fit the others. `check_rewriter` does the same for a rewriter.
         """
         _ = self.phi, self.encoder
-        if captioner:
-            require(captioner_part(self.spec))
+        if captioner and self.spec.captioner is not None:
+            require(captioner_part(self.spec.captioner, self.spec.licence))
 
     @cached_property
     def encoder(self) -> OpenClipEncoder:
@@ -89,19 +89,21 @@ class Bundle:
         return build_phi(path, weights, dim=clip.dim, token_dim=clip.token_dim, device=self.device)
 
     @cached_property
-    def captioner(self) -> Captioner:
-        """The captioner; its weights load with the first image that has no captions in the cache."""
-        spec = self.spec
+    def captioner(self) -> Captioner | None:
+        """The captioner, or None when the bundle has none; its weights load with the first image that it captions."""
+        spec, source = self.spec, self.spec.captioner
+        if source is None:
+            return None
         sampling: dict[str, Any] = {"captions": spec.captions, "top_p": spec.top_p, "temperature": spec.temperature}
         # The starter's captions are what they were before captions were detokenised: its old ones stay in use.
-        cleaning = [] if Path(spec.captioner) == STARTER / "captioner" else ["detokenised"]
-        name = f"{Path(spec.captioner).name}:{_digest(spec.captioner, repr(sampling), *cleaning)}"
+        cleaning = [] if Path(source) == STARTER / "captioner" else ["detokenised"]
+        name = f"{Path(source).name}:{_digest(source, repr(sampling), *cleaning)}"
 
         def load() -> Captioner:
-            pull([captioner_part(spec)])
+            pull([captioner_part(source, spec.licence)])
             from cvsi_db.models.captioner import TransformersCaptioner
 
-            return TransformersCaptioner.load(spec.captioner, device=self.device, name=name, **sampling)
+            return TransformersCaptioner.load(source, device=self.device, name=name, **sampling)
 
         return LazyCaptioner(name, load)
 

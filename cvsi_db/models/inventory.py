@@ -89,9 +89,10 @@ class Part:
 
 
 def inventory(spec: BundleSpec) -> tuple[Part, ...]:
-    """The parts of a bundle: clip, phi when it has one, captioner, rewriter. Raises ModelError as `clip_part` does."""
+    """A bundle's parts: clip, phi and captioner if it has them, rewriter. Raises ModelError as `clip_part` does."""
     phi = () if spec.phi is None else (_local("phi", spec.phi, spec.licence),)
-    return clip_part(spec), *phi, captioner_part(spec), Part("rewriter", spec.rewriter, "MIT")
+    captioner = () if spec.captioner is None else (captioner_part(spec.captioner, spec.licence),)
+    return clip_part(spec), *phi, *captioner, Part("rewriter", spec.rewriter, "MIT")
 
 
 def clip_part(spec: BundleSpec) -> Part:
@@ -114,11 +115,11 @@ def clip_part(spec: BundleSpec) -> Part:
     return _published("clip", source, repo, (names,))
 
 
-def captioner_part(spec: BundleSpec) -> Part:
-    """The captioner: a folder, or a repository that transformers can read."""
-    if Path(spec.captioner).is_dir():
-        return _local("captioner", spec.captioner, spec.licence)
-    return _published("captioner", spec.captioner, spec.captioner, CAPTIONER_FILES)
+def captioner_part(source: str, licence: str) -> Part:
+    """The captioner: a folder, which has this licence, or a repository that transformers can read."""
+    if Path(source).is_dir():
+        return _local("captioner", source, licence)
+    return _published("captioner", source, source, CAPTIONER_FILES)
 
 
 def require(part: Part) -> None:

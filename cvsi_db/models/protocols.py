@@ -84,8 +84,8 @@ class Models(Protocol):
         """The mapping network, if there is one."""
 
     @property
-    def captioner(self) -> Captioner:
-        """What captions images."""
+    def captioner(self) -> Captioner | None:
+        """What captions images, if anything does."""
 
     @property
     def device(self) -> str:

@@ -45,9 +45,9 @@ class BundleSpec:
     `arch` and `weights` are open_clip's: a model name with a pretrained tag or a file, or `local-dir:FOLDER` or
     `hf-hub:OWNER/NAME` and no weights. `phi` is a checkpoint file or None (then there is no pseudo_token branch).
     `captioner` is a transformers folder or hub name, which samples `captions` captions per image from the nucleus
-    `top_p` at `temperature`. `preset` and `rewriter` are what searches use unless they say otherwise; `circo` holds
-    the paper's weights, while `default` was tuned on the starter. `licence` is that of the parts that are files and
-    folders: what the hub keeps has its own (inventory.py).
+    `top_p` at `temperature`, or None: then images have no captions but imported ones. `preset` and `rewriter` are what
+    searches use unless they say otherwise; `circo` holds the paper's weights, while `default` was tuned on the starter.
+    `licence` is that of the parts that are files and folders: what the hub keeps has its own (inventory.py).
     """
 
     name: str
@@ -56,7 +56,7 @@ class BundleSpec:
     arch: str
     weights: str | None
     phi: str | None
-    captioner: str
+    captioner: str | None
     captions: int = 5
     top_p: float = 0.9
     temperature: float = 0.7
@@ -117,12 +117,12 @@ def load_spec(name: str) -> BundleSpec:
 
 
 def read_bundle(path: Path) -> BundleSpec:
-    """The bundle that a TOML file declares. It may set every field of BundleSpec; arch and captioner are required.
+    """The bundle that a TOML file declares. It may set every field of BundleSpec; `arch` is required.
 
         arch = "ViT-L-14-quickgelu"        # open_clip's name, local-dir:FOLDER, or hf-hub:OWNER/NAME; required
         weights = "openai"                 # a tag of open_clip's, or a file (.safetensors, or a .pt of plain weights)
         phi = "lincir-l14.pt"              # SEARLE's, LinCIR's and CVSI's checkpoints share one layout; optional
-        captioner = "Salesforce/blip2-opt-6.7b"   # a transformers folder or hub name; required
+        captioner = "Salesforce/blip2-opt-6.7b"   # a transformers folder or hub name; without it images get no captions
         captions = 15                      # per image, as in the paper; 5 by default
         preprocess = "targetpad"           # or "clip"
         preset = "circo"                   # what searches use unless they name another
@@ -137,8 +137,8 @@ def read_bundle(path: Path) -> BundleSpec:
         values: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
         if unknown := set(values) - {field.name for field in fields(BundleSpec)}:
             raise ValueError(f"unknown key {min(unknown)!r}")
-        if missing := {"arch", "captioner"} - set(values):
-            raise ValueError(f"the key {min(missing)!r} is missing")
+        if "arch" not in values:
+            raise ValueError("the key 'arch' is missing")
         for key, value in values.items():
             _check_value(key, value)
             if key in ("arch", "weights", "phi", "captioner"):
@@ -147,7 +147,8 @@ def read_bundle(path: Path) -> BundleSpec:
                 values[key] = f"{scheme}{beside}" if beside.exists() else value
     except (OSError, ValueError, UsageError) as error:
         raise BundleError(f"cannot use the bundle {str(path)!r}: {error}") from error
-    return BundleSpec(**({"name": path.stem, "summary": "", "licence": "", "weights": None, "phi": None} | values))
+    absent = {"summary": "", "licence": "", "weights": None, "phi": None, "captioner": None}
+    return BundleSpec(**({"name": path.stem} | absent | values))
 
 
 def _check_value(key: str, value: Any) -> None:

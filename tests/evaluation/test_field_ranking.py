@@ -66,10 +66,14 @@ def rank_all(
     return {name: rank_field(prepared, method) for name, method in methods.items()}
 
 
+@pytest.mark.parametrize("captioned", [True, False])
 @pytest.mark.parametrize("name", ["cirr", "circo", "fashioniq"])
 def test_a_method_ranks_as_a_search_with_its_preset(
-    name: str, tmp_path: Path, gallery: SearchContext, models: Models
+    name: str, captioned: bool, tmp_path: Path, gallery: SearchContext, models: Models
 ) -> None:
+    if not captioned:
+        models = replace(models, captioner=None)
+        gallery = replace(gallery, models=FakeModels(models.encoder, models.phi, None))
     benchmark = make(name, tmp_path, gallery)
     queries = tuple(query for query in benchmark.queries if query.edit_text)
     benchmark = replace(benchmark, queries=queries)

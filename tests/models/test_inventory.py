@@ -55,7 +55,7 @@ def test_files_and_folders_have_the_bundles_own_licence(tmp_path: Path) -> None:
 
 
 def test_an_unpublished_captioners_licence_and_size_are_unknown() -> None:
-    part = captioner_part(spec(captioner="someone/captioner"))
+    part = captioner_part("someone/captioner", "MIT")
     assert (part.licence, part.size_bytes, part.repo) == ("unknown", None, "someone/captioner")
     assert size_of(inventory(spec(captioner="someone/captioner"))) is None
 

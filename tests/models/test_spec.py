@@ -27,6 +27,13 @@ def test_a_bundle_file_with_paths_beside_it(tmp_path: Path) -> None:
     )
 
 
+def test_a_bundle_file_without_a_captioner_makes_a_bundle_without_captions(tmp_path: Path) -> None:
+    (tmp_path / "bare.toml").write_text('arch = "hf-hub:some/clip"\n')
+    assert read_bundle(tmp_path / "bare.toml").captioner is None
+    bundle = load_bundle(str(tmp_path / "bare.toml"), "cpu")
+    assert bundle.captioner is None
+
+
 def test_the_example_in_the_docstring_is_read(tmp_path: Path) -> None:
     assert read_bundle.__doc__ is not None
     example = textwrap.dedent(read_bundle.__doc__.split("\n\n")[1])
@@ -50,7 +57,7 @@ def test_the_example_in_the_docstring_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('arch = "x"', "'captioner' is missing"),
+        ('captioner = "y"', "'arch' is missing"),
         ('arch = "x"\ncaptioner = "y"\ncolour = 1', "unknown key 'colour'"),
         ('arch = "x"\ncaptioner = "y"\ncaptions = 0', "captions cannot be 0"),
         ('arch = "x"\ncaptioner = "y"\ncaptions = -1', "captions is at least 1, not -1"),

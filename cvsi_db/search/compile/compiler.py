@@ -115,7 +115,7 @@ def _parts(queries: Sequence[ComposedQuery], start: int, context: SearchContext)
         Parts(
             reference=reference,
             edit_text=query.edit_text,
-            captions=captions[reference.image_id] if reference and query.edit_text is not None else (),
+            captions=captions.get(reference.image_id, ()) if reference and query.edit_text is not None else (),
             liked=liked,
             unliked=unliked,
             negative=tuple(" ".join(text.split()) for text in query.negative),
@@ -125,13 +125,16 @@ def _parts(queries: Sequence[ComposedQuery], start: int, context: SearchContext)
 
 
 def _captions(images: Sequence[SeenImage], context: SearchContext) -> dict[str, tuple[str, ...]]:
-    """The captions of the images by image_id, from the catalog or else from the captioner, asked once for all."""
+    """The captions of the images by image_id, from the catalog or else from the captioner, asked once for all.
+
+    Without a captioner an image has those that were imported, if any.
+    """
     if not images:
         return {}
     captioner = context.models.captioner
-    known = context.catalog.captions([image.image_id for image in images], captioner.name)
+    known = context.catalog.captions([image.image_id for image in images], captioner.name if captioner else "")
     wanted = {image.image_id: image for image in images if image.image_id not in known}
-    if wanted:
+    if wanted and captioner:
         written = captioner.caption([image.picture.image for image in wanted.values()], list(wanted))
         new = dict(zip(wanted, map(tuple, written), strict=True))
         context.catalog.keep_captions(captioner.name, new)
@@ -260,7 +263,7 @@ def _warnings(parts: Parts, preset: Preset, context: SearchContext) -> Iterator[
             "put it in other words, or use --rewriter openai"
         )
     # An image without captions lacks the γ share of its score, which those with captions have.
-    missing = context.store.count_uncaptioned() if preset.gamma else 0
+    missing = context.store.count_uncaptioned() if preset.gamma and context.models.captioner else 0
     if missing:
         have, them = ("1 image has", "it") if missing == 1 else (f"{missing:,} images have", "them")
         yield f"{have} no captions yet, which sets {them} back: run `cvsi-db caption`"

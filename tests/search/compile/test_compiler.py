@@ -208,6 +208,20 @@ def test_images_without_captions_are_told_where_captions_count(context: SearchCo
     assert list(_warnings(Parts(), blind, context)) == []
 
 
+def test_without_a_captioner_the_edit_text_stands_for_the_edited_captions(
+    context: SearchContext, encoder: FakeEncoder, rewriter: FakeRewriter
+) -> None:
+    bare = replace(context, models=replace(context.models, captioner=None))
+    compiled = compile_query(ComposedQuery(make_picture(), "with a hat"), bare)
+    assert compiled.captions == ()
+    assert rewriter.calls == []
+    assert [term.name for term in compiled.logical.terms] == ["edited_captions", "pseudo_token", "image"]
+    edit = encoder.encode_texts(["with a hat"])[0]
+    assert compiled.logical.terms[0].vector == pytest.approx(edit / np.linalg.norm(edit), abs=1e-6)
+    bare.catalog.give_captions({compiled.reference_id or "": ("a red picture",)})
+    assert compile_query(ComposedQuery(make_picture(), "with a hat"), bare).captions == ("a red picture",)
+
+
 def test_a_rank_replaces_the_weights(context: SearchContext) -> None:
     query = ComposedQuery(make_picture(), "make it blue", rank="2*image - objects", preset="circo")
     compiled = compile_query(query, context)
