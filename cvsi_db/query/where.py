@@ -6,8 +6,10 @@ on a short list gets through: no sub-query, statement, comment or unknown functi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import reduce
 
 from sqlglot import exp
 
@@ -41,6 +43,13 @@ _ALLOWED = frozenset(
     }
 )  # fmt: skip
 _EARLIEST = "0000-01-01"
+_MIRRORED: Mapping[type[exp.Expr], type[exp.Expr]] = {
+    exp.GT: exp.LT,
+    exp.GTE: exp.LTE,
+    exp.LT: exp.GT,
+    exp.LTE: exp.GTE,
+}
+"""The comparison that says the same with its sides swapped."""
 
 
 class Condition(str):
@@ -60,15 +69,18 @@ def check_where(text: str, columns: Mapping[str, object]) -> Condition:
 def condition_of(tree: exp.Expr, text: str, columns: Mapping[str, object]) -> Condition:
     """The condition in a tree, as LanceDB reads it; `text` is what it was read from, for errors to point at.
 
-    Dates compared with a timestamp column ('2024', '2024-01-31', '2024-01-31 18:30', with a zone or in UTC) become
-    timestamps. Raises FilterError, with a caret under the place, for anything that is not on the list of this module.
+    A date compared with a timestamp column ('2024', '2024-01', '2024-01-31', '2024-01-31 18:30', with a zone or in UTC)
+    is the whole year, month, day or minute that it names. Raises FilterError, with a caret under the place, for
+    anything that is not on the list of this module.
     """
     with sql_errors(text, "filter", FilterError):
         _check_nesting(tree, text)
         for node in list(tree.walk()):
             _check_node(node, text, columns)
-        for node in list(tree.find_all(*_COMPARISONS)):
-            _mend_dates(node, text, columns)
+        for node in reversed(list(tree.find_all(*_COMPARISONS))):  # what is inside another comes first
+            mended = _with_periods(node, text, columns)
+            tree = mended if node is tree else tree
+            node.replace(mended)
         return Condition(tree.sql())
 
 
@@ -102,26 +114,90 @@ def _check_column(node: exp.Column, text: str, columns: Mapping[str, object]) ->
     node.this.replace(exp.to_identifier(name, quoted=False))
 
 
-def _mend_dates(node: exp.Expr, text: str, columns: Mapping[str, object]) -> None:
-    """Make the strings that are compared with a timestamp column timestamps: LanceDB would refuse them."""
-    operands = list(node.iter_expressions())
-    times = [operand for operand in operands if isinstance(operand, exp.Column) and _is_time(columns[operand.name])]
-    strings = [operand for operand in operands if isinstance(operand, exp.Literal) and operand.is_string]
-    for string in strings if times else []:
-        moment = exp.Literal.string(_moment(string, text))
-        string.replace(exp.Cast(this=moment, to=exp.DataType.build("TIMESTAMP")))
+def _with_periods(node: exp.Expr, text: str, columns: Mapping[str, object]) -> exp.Expr:
+    """The comparison, where a date beside a timestamp column is the period it names: `= '2024-10-31'` is that day,
+    `> '2024'` after that year, `<= '2024-10'` until the end of that month."""
+    if not any(isinstance(each, exp.Column) and _is_time(columns[each.name]) for each in node.iter_expressions()):
+        return node
+
+    def compared(kind: type[exp.Expr], left: exp.Expr, right: exp.Expr) -> exp.Expr:
+        if isinstance(right, exp.Column) and _date_of(left):
+            return compared(_MIRRORED.get(kind, kind), right, left)
+        date = _date_of(right)
+        if date is None or not isinstance(left, exp.Column):
+            return kind(this=left.copy(), expression=right.copy())
+        start, end = (_timestamp(moment) for moment in _period(date, text))
+        if kind is exp.EQ:
+            return exp.paren(
+                exp.And(
+                    this=exp.GTE(this=left.copy(), expression=start),
+                    expression=exp.LT(this=left.copy(), expression=end),
+                )
+            )
+        if kind is exp.NEQ:
+            return exp.paren(
+                exp.Or(
+                    this=exp.LT(this=left.copy(), expression=start),
+                    expression=exp.GTE(this=left.copy(), expression=end),
+                )
+            )
+        exact = exp.GTE if kind in (exp.GT, exp.GTE) else exp.LT
+        return exact(this=left.copy(), expression=end if kind in (exp.GT, exp.LTE) else start)
+
+    if isinstance(node, exp.In):
+        parts = [compared(exp.EQ, node.this, each) for each in node.expressions]
+        return exp.paren(reduce(lambda left, right: exp.Or(this=left, expression=right), parts))
+    if isinstance(node, exp.Between):
+        low, high = compared(exp.GTE, node.this, node.args["low"]), compared(exp.LTE, node.this, node.args["high"])
+        return exp.paren(exp.And(this=low, expression=high))
+    return compared(type(node), node.this, node.expression)
 
 
 def _is_time(arrow_type: object) -> bool:
     return str(arrow_type).startswith("timestamp")
 
 
-def _moment(string: exp.Literal, text: str) -> str:
-    written = string.this.strip()
-    whole = written + _EARLIEST[len(written) :] if len(written) in (4, 7) else written  # a year, or a year and month
+def _date_of(node: exp.Expr) -> exp.Literal | None:
+    """The string that says a date: '2024-10-31' or DATE '2024-10-31'."""
+    if isinstance(node, exp.Cast) and node.to.sql() == "DATE":
+        node = node.this
+    return node if isinstance(node, exp.Literal) and node.is_string else None
+
+
+def _timestamp(moment: datetime) -> exp.Expr:
+    return exp.Cast(this=exp.Literal.string(moment.isoformat(" ")), to=exp.DataType.build("TIMESTAMP"))
+
+
+def _period(string: exp.Literal, text: str) -> tuple[datetime, datetime]:
     try:
-        moment = datetime.fromisoformat(whole)
-        return (moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment).isoformat(" ")
-    except (ValueError, OverflowError):
-        message = f"the filter compares a time with {written!r}: write a date as '2024-01-31' or '2024-01-31 18:30'"
+        return period_of(string.this)
+    except ValueError:
+        message = f"the filter compares a time with {string.this!r}: write a date as '2024-01-31' or '2024-01-31 18:30'"
         raise pointed(FilterError, message, text, place_of(string, text)) from None
+
+
+def period_of(written: str) -> tuple[datetime, datetime]:
+    """The beginning and the end of the year, month, day, hour, minute, second or fraction of one that a date names.
+
+    The end is the first moment after it; with a zone both are in UTC. Raises ValueError for what is no date.
+    """
+    written = written.strip().replace("/", "-")
+    start = datetime.fromisoformat(written + _EARLIEST[len(written) :] if len(written) in (4, 7) else written)
+    time = re.sub(r"(Z|[+-]\d\d:?\d\d)$", "", written.replace("T", " ").partition(" ")[2].strip())
+    digits = sum(map(str.isdigit, time))
+    try:
+        if len(written) == 4:
+            end = start.replace(year=start.year + 1)
+        elif len(written) == 7:
+            end = (start + timedelta(days=31)).replace(day=1)
+        elif digits <= 6:
+            end = start + timedelta(**{("days", "hours", "minutes", "seconds")[(digits + 1) // 2]: 1})
+        else:
+            end = start + timedelta(seconds=10.0 ** -min(digits - 6, 6))
+        return _in_utc(start), _in_utc(end)
+    except (ValueError, OverflowError):  # beyond the year 9999
+        return start.replace(tzinfo=None), datetime.max
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment

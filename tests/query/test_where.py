@@ -24,6 +24,8 @@ COLUMNS = {
     "tags": pa.list_(pa.string()),
 }
 
+DAY = "taken_at >= CAST('2024-10-31 00:00:00' AS TIMESTAMP) AND taken_at < CAST('2024-11-01 00:00:00' AS TIMESTAMP)"
+
 
 @pytest.mark.parametrize(
     ("text", "weights"),
@@ -104,7 +106,15 @@ def test_any_text_is_weights_or_an_error_of_ours(text: str) -> None:
         ("name = 'it''s; -- \\'", "name = 'it''s; -- \\'"),
         ("taken_at >= '2024-01-01'", "taken_at >= CAST('2024-01-01 00:00:00' AS TIMESTAMP)"),
         ("taken_at < '2024'", "taken_at < CAST('2024-01-01 00:00:00' AS TIMESTAMP)"),
-        ("taken_at = '2024-02-01T10:00+02:00'", "taken_at = CAST('2024-02-01 08:00:00' AS TIMESTAMP)"),
+        ("taken_at > '2024'", "taken_at >= CAST('2025-01-01 00:00:00' AS TIMESTAMP)"),
+        ("'2024-02' >= taken_at", "taken_at < CAST('2024-03-01 00:00:00' AS TIMESTAMP)"),
+        ("taken_at <= '2024-02-01T10:00+02:00'", "taken_at < CAST('2024-02-01 08:01:00' AS TIMESTAMP)"),
+        ("taken_at > '2024-02-01 10:00:09.5'", "taken_at >= CAST('2024-02-01 10:00:09.600000' AS TIMESTAMP)"),
+        ("taken_at = '2024/10/31'", f"({DAY})"),
+        ("taken_at = DATE '2024-10-31'", f"({DAY})"),
+        ("taken_at BETWEEN '2024-10-31' AND '2024-10-31'", f"({DAY})"),
+        ("taken_at NOT IN ('2024-10-31')", f"NOT (({DAY}))"),
+        ("taken_at = TIMESTAMP '2024-10-31 10:00:00'", "taken_at = CAST('2024-10-31 10:00:00' AS TIMESTAMP)"),
     ],
 )
 def test_a_condition_is_written_as_the_store_reads_it(text: str, condition: str) -> None:
@@ -143,6 +153,12 @@ def test_what_is_no_condition_is_an_error(text: str, reason: str) -> None:
         ("taken_at >= '2023-01-01'", 1),
         ("taken_at BETWEEN '2023' AND '2024'", 1),
         ("taken_at IN ('2023-06-01')", 1),
+        ("taken_at = '2023-06-01'", 1),
+        ("taken_at != '2023-06-01'", 0),
+        ("taken_at > '2023-06-01'", 0),
+        ("taken_at <= '2023'", 1),
+        ("taken_at BETWEEN '2023-06-01' AND '2023-06-01'", 1),
+        (f"taken_at IN ({', '.join(['2020'.join(chr(39) * 2)] * 1200)})", 0),
         ("lower(name) LIKE '%.PNG'", 0),
         ("length(name) > 4 AND width % 2 = 1", 1),
         ("array_has(captions, 'a picture')", 3),
