@@ -11,7 +11,9 @@ import os
 import sys
 import traceback
 from contextlib import suppress
+from difflib import get_close_matches
 from importlib import import_module
+from io import TextIOWrapper
 from typing import NoReturn
 
 import click
@@ -19,7 +21,8 @@ import click
 from cvsi_db import __version__
 from cvsi_db.errors import CvsiError
 
-from .common import debugging
+from .common import debugging, discard_stdout
+from .output import printable
 
 COMMANDS = (
     "ingest",
@@ -54,7 +57,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command called `cmd_name`, or None."""
         if cmd_name not in COMMANDS:
-            return None
+            close = ", ".join(get_close_matches(cmd_name, COMMANDS, 3))
+            ctx.fail(f"no command {cmd_name!r}" + (f": did you mean {close}?" if close else ""))
         command = import_module(f"{__name__}.{cmd_name}_command").command
         assert isinstance(command, click.Command)
         return command
@@ -76,6 +80,13 @@ def main() -> None:
     # Importing torch and LanceDB makes millions of objects that live to the end. Garbage collections every 700 objects,
     # and one more at the end, take a quarter of the time of a short command.
     gc.set_threshold(500_000, 20, 100)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # None when it is closed
+            # Results are UTF-8 whatever the locale; what a terminal cannot show is escaped, never an error.
+            exact = stream is sys.stdout and not stream.isatty()
+            stream.reconfigure(
+                encoding="utf-8" if exact else None, errors="surrogateescape" if exact else "backslashreplace"
+            )
     code = run()
     gc.freeze()
     if code == EXIT_INTERRUPTED:
@@ -107,8 +118,7 @@ def run() -> int:
     except CvsiError as error:
         return _fail(str(error), error.exit_code)
     except BrokenPipeError:
-        # The reader (head, less) has exited: not an error, and Python must not complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_stdout()  # the reader (head, less) has exited: not an error
         return EXIT_FAILED
     except Exception as error:
         return _fail(f"unexpected {type(error).__name__}: {error} (--debug shows where)", EXIT_FAILED)
@@ -117,5 +127,5 @@ def run() -> int:
 def _fail(message: str, code: int) -> int:
     if debugging():
         traceback.print_exc()
-    click.echo(f"error: {message}", err=True)
+    click.echo(printable(f"error: {message}"), err=True)
     return code

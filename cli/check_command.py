@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import common_options, emit, plural, settings_for
+from .common import common_options, emit, format_options, plural, settings_for
 from .output import as_json
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _SHOWN = 20
 
 @click.command("check")
 @click.option("--repair", is_flag=True, help="Fix what needs no model, then list what was done and what remains.")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@format_options("table", "json")
 @common_options
 def command(repair: bool, form: str, db: Path | None, quiet: bool) -> int:
     """Check that catalog, tables and files agree.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +15,8 @@ import click
 from cvsi_db.atomic_file import replace_file
 from cvsi_db.models.device import DEVICES
 from cvsi_db.settings import Settings, load_settings
+
+from .output import printable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -53,6 +57,19 @@ def model_options(command: Command) -> Command:
     return command
 
 
+def format_options(*forms: str, default: str = "table", help: str | None = None) -> Callable[[Command], Command]:
+    """--format, one of `forms`, and --json, which is short for --format json."""
+
+    def decorate(command: Command) -> Command:
+        short = click.option("--json", "form", flag_value="json", help="The same as --format json.")
+        choice = click.option(
+            "--format", "form", type=click.Choice(forms), default=default, show_default=True, help=help
+        )
+        return choice(short(command))
+
+    return decorate
+
+
 def settings_for(db: Path | None, model: str | None = None, device: str | None = None) -> Settings:
     """The settings in force, the command's own options first."""
     settings = load_settings()
@@ -64,15 +81,33 @@ def settings_for(db: Path | None, model: str | None = None, device: str | None =
     )
 
 
-def emit(text: str, out: Path | None = None) -> None:
-    """Write a result to stdout, or to the file `out`, which then holds all of it or what it held before."""
-    text = text if text.endswith("\n") else text + "\n"
-    if out is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+def emit(text: str, out: Path | None = None, *, end: str = "\n", styled: bool = False) -> None:
+    """Write a result, which `end` ends, to stdout or to the file `out`, which then holds all of it or what it held.
+
+    A terminal gets it without what would steer it, unless the text is `styled` on purpose; files and pipes get it as
+    it is. Raises ClickException when it cannot be written.
+    """
+    text = text if not text or text.endswith(end) else text + end
+    if out is not None:
+        with file_error(out), replace_file(out) as part:
+            part.write_text(text, "utf-8")
         return
-    with file_error(out), replace_file(out) as part:
-        part.write_text(text, "utf-8")
+    try:
+        if sys.stdout is None:  # it was closed when the command began
+            raise OSError(errno.EBADF, "it is closed")
+        sys.stdout.write(printable(text) if sys.stdout.isatty() and not styled else text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_stdout()
+        raise click.ClickException(f"cannot write to standard output: {error.strerror or error}") from error
+
+
+def discard_stdout() -> None:
+    """Send what is left to write to nowhere: Python must not complain again when it flushes at exit."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
@@ -87,7 +122,7 @@ def file_error(file: Path) -> Iterator[None]:
 def warn(messages: tuple[str, ...], quiet: bool) -> None:
     """Write each warning on a line of its own to stderr."""
     for message in () if quiet else messages:
-        click.echo(f"warning: {message}", err=True)
+        click.echo(printable(f"warning: {message}"), err=True)
 
 
 def plural(count: int, noun: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import common_options, emit, plural, settings_for
+from .common import common_options, emit, format_options, plural, settings_for
 from .output import as_json, shortest, sized
 from .progress import bar
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="The least cosine of two embeddings that count as alike.",
 )
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@format_options("table", "json")
 @common_options
 def command(threshold: float, form: str, db: Path | None, quiet: bool) -> None:
     """Show files of the same content, and images that look alike.

@@ -11,7 +11,7 @@ from platformdirs import user_cache_path
 
 from cvsi_db.settings import APP
 
-from .common import common_options, emit, model_options, settings_for, warn
+from .common import common_options, emit, format_options, model_options, settings_for, warn
 from .eval_field import FIELD, field_command
 from .progress import stage_progress
 
@@ -32,7 +32,7 @@ for _name in FIELD:
 @click.option("--gallery", "images", type=click.IntRange(min=1), default=10_000, show_default=True)
 @click.option("--method", "names", multiple=True, metavar="NAME", help="Only this method; may be given several times.")
 @click.option("--tune", is_flag=True, help="Find the best weights on val instead.")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@format_options("table", "json")
 @click.option("--chart", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.svg", help="Also draw mAP@10.")
 @click.option(
     "--examples",

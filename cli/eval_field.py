@@ -14,7 +14,7 @@ from platformdirs import user_data_path
 
 from cvsi_db.settings import APP
 
-from .common import common_options, emit, model_options, settings_for, warn
+from .common import common_options, emit, format_options, model_options, settings_for, warn
 from .progress import stage_progress
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def field_command(name: str) -> click.Command:
             metavar="FILE",
             help="Score such a file instead: takes no images and no models.",
         ),
-        click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True),
+        format_options("table", "json"),
         model_options,
         common_options,
     )
@@ -192,9 +192,10 @@ def _surprises(bundle: Bundle, prepared: FieldPrepared) -> tuple[str, ...]:
     """What the figures rest on that is not what the bundle and the command line name."""
     found = []
     captioners = prepared.captions.captioners
-    if captioners != (bundle.captioner.name,):
+    named = bundle.captioner and bundle.captioner.name
+    if captioners and captioners != (named,):
         found.append(
-            f"the gallery's captions were written by {', '.join(captioners)}, not by {bundle.captioner.name}, which "
+            f"the gallery's captions were written by {', '.join(captioners)}, not by {named or 'none'}, which "
             "the bundle names: these figures are those of the gallery's captions; another --db takes the bundle's"
         )
     if len(prepared.rewriters) > 1:

@@ -13,7 +13,7 @@ import click
 
 from cvsi_db.atomic_file import replace_file
 
-from .common import common_options, emit, file_error, model_options, plural, settings_for
+from .common import common_options, emit, file_error, format_options, model_options, plural, settings_for
 from .progress import bar
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ ERRORS_HELP = "Write the files that could not be read to FILE, a line of JSON ea
 @click.option("--no-captions", is_flag=True, help="Leave captioning to `cvsi-db caption`.")
 @click.option("--strict", is_flag=True, help="Exit 1 when a file could not be read.")
 @click.option("--errors", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help=ERRORS_HELP)
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@format_options("table", "json")
 @model_options
 @common_options
 def command(
@@ -46,7 +45,6 @@ def command(
     strict: bool,
     errors: Path | None,
     form: str,
-    as_json: bool,
     model: str | None,
     device: str | None,
     db: Path | None,
@@ -75,7 +73,7 @@ def command(
     for lost in summary.lost:
         click.echo(f"warning: {lost.path}: {lost.reason}", err=True)
     text = _as_plan(summary) if dry_run else _as_text(summary, settings.db)
-    emit(json.dumps(_as_json(summary), indent=2) if as_json or form == "json" else text)
+    emit(json.dumps(_as_json(summary), indent=2) if form == "json" else text)
     return 1 if summary.lost or (strict and summary.failed) else 0
 
 

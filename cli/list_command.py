@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from .common import common_options, emit, settings_for
-from .output import as_csv, as_json, as_table, shortest
+from .common import common_options, emit, format_options, settings_for
+from .output import as_csv, as_json, as_json_lines, as_table, shortest
 
-_SHOWN = ("path", "format", "size", "taken_at", "camera", "tags")
+_SHOWN = ("format", "size", "taken_at", "camera", "tags", "path")
 _FAILED = ("path", "error", "size_bytes")
 
 
 @click.command("list")
 @click.option("--where", metavar="SQL", help="Only images that satisfy this condition.")
-@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most N images.")
+@click.option("-n", "--limit", type=click.IntRange(min=0), metavar="N", help="At most N images.")
 @click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Leave out the first N.")
 @click.option("--removed", is_flag=True, help="Images whose files are gone: no search finds them.")
 @click.option("--failed", is_flag=True, help="List the files that could not be read, with the reasons.")
 @click.option("-0", "--null", is_flag=True, help="End each path with a NUL, for names with newlines (xargs -0).")
-@click.option(
-    "--format", "form", type=click.Choice(["paths", "table", "json", "csv"]), default="paths", show_default=True
-)
+@format_options("paths", "table", "json", "jsonl", "csv", default="paths")
 @common_options
 def command(
     where: str | None,
@@ -56,16 +53,26 @@ def command(
             found = gallery.images(where, limit=limit, offset=offset, removed=removed, columns=wanted)
     if form == "paths":
         end = "\0" if null else "\n"
-        sys.stdout.write("".join(f"{row['path']}{end}" for row in found))
+        emit("".join(f"{row['path']}{end}" for row in found), end=end)
         return
     columns: tuple[str, ...]
     if form == "json":
         emit(as_json(found))
+    elif form == "jsonl":
+        emit(as_json_lines(found))
     elif form == "csv":
         columns = _FAILED if failed else tuple(found[0]) if found else ("path",)
         emit(as_csv(columns, [[row[name] for name in columns] for row in found]))
     else:
-        columns, nothing = (_FAILED, "no file failed") if failed else (_SHOWN, "no image matches")
         for row in found:
             row |= {"path": shortest(row["path"]), "size": f"{row.get('width')} × {row.get('height')}"}
-        emit(as_table(columns, [[row[name] for name in columns] for row in found], nothing=nothing))
+        columns = _FAILED[::-1] if failed else _SHOWN
+        emit(
+            as_table(
+                columns,
+                [[row[name] for name in columns] for row in found],
+                nothing="no file failed" if failed else "no image matches",
+                numbers=("size", "size_bytes"),
+                spare=() if failed else columns[:-1],
+            )
+        )

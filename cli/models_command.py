@@ -14,9 +14,9 @@ from cvsi_db.models.inventory import Part, inventory, licence_of, pull, size_of,
 from cvsi_db.models.spec import BUNDLES, BundleSpec, load_spec
 from cvsi_db.models.verify import hash_file, verify
 
-from .common import common_options, emit
+from .common import common_options, emit, format_options
 
-_format = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+_format = format_options("table", "json")
 _name = click.argument("name", metavar="BUNDLE")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import common_options, emit, plural, settings_for
+from .common import common_options, emit, format_options, plural, settings_for
 from .progress import bar
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("optimize")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@format_options("table", "json")
 @common_options
 def command(form: str, db: Path | None, quiet: bool) -> None:
     """Compact the tables, and index large galleries.

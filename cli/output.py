@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from io import StringIO
@@ -15,9 +16,16 @@ Row = Sequence[Any]
 
 def as_json(value: object) -> str:
     """One JSON document; a time is written as ISO 8601."""
-    return json.dumps(
-        value, indent=2, ensure_ascii=False, default=lambda x: x.isoformat() if isinstance(x, datetime) else str(x)
-    )
+    return json.dumps(value, indent=2, ensure_ascii=False, default=_json_default)
+
+
+def as_json_lines(values: Iterable[object]) -> str:
+    """A line of JSON for each value; times as in as_json."""
+    return "".join(json.dumps(value, ensure_ascii=False, default=_json_default) + "\n" for value in values)
+
+
+def _json_default(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Row]) -> str:
@@ -30,31 +38,69 @@ def as_csv(columns: Sequence[str], rows: Iterable[Row]) -> str:
     return text.getvalue()
 
 
-def as_table(columns: Sequence[str], rows: Sequence[Row], *, nothing: str, numbers: Collection[str] = ()) -> str:
-    """A table as wide as the terminal, 200 characters elsewhere; without rows the words `nothing`.
+def as_table(
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    nothing: str,
+    numbers: Collection[str] = (),
+    whole: str = "path",
+    spare: Sequence[str] = (),
+) -> str:
+    """A table that suits the terminal's width, 200 characters elsewhere; without rows the words `nothing`.
 
-    `numbers` are the columns to be aligned right and never wrapped. Floats have four decimals; the items of a list
-    are separated by " | ".
+    `numbers` are the columns to be aligned right and never wrapped; the column `whole` is never wrapped either, so that
+    its values can be copied. Where there is no room, the columns `spare` are left out, the last first, and a line
+    below says so. Floats have four decimals; the items of a list are separated by " | ".
     """
     from rich import box
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Column, Table
     from rich.text import Text
 
     if not rows:
         return nothing
+    terminal = Console()
+    room = terminal.width if terminal.is_terminal else 200
+    cells = {name: [_table_cell(row[at]) for row in rows] for at, name in enumerate(columns)}
+    fixed = {name for name in columns if name in {*numbers, whole}}
+    widths = {
+        name: max(cell_len(name), max(map(cell_len, values)) if name in fixed else 10) for name, values in cells.items()
+    }
+    dropped: list[str] = []
+    while len(dropped) < len(spare) and sum(widths[name] + 2 for name in columns if name not in dropped) - 2 > room:
+        dropped.append(spare[-1 - len(dropped)])
+    shown = [name for name in columns if name not in dropped]
     headers = (
-        Column(Text(name), justify="right", no_wrap=True) if name in numbers else Column(Text(name), overflow="fold")
-        for name in columns
+        Column(
+            Text(name),
+            justify="right" if name in numbers else "left",
+            no_wrap=name in fixed,
+            min_width=widths[name] if name in fixed else None,
+            overflow="fold",
+        )
+        for name in shown
     )
     table = Table(*headers, box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(_table_cell(value)) for value in row))
-    terminal = Console().is_terminal
-    console = Console(width=None if terminal else 200, soft_wrap=not terminal)
+    for row in zip(*(cells[name] for name in shown), strict=True):
+        table.add_row(*map(Text, row))
+    console = Console(width=max(room, sum(widths[name] + 2 for name in shown) - 2), force_terminal=False)
     with console.capture() as captured:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n")
+        console.print(table, soft_wrap=True)
+    lines = "\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n")
+    return f"{lines}\n(no room for {', '.join(dropped[::-1])}: widen the terminal)" if dropped else lines
+
+
+def printable(text: str) -> str:
+    """A text without what would steer a terminal: control characters and marks of direction are escaped.
+
+    Line breaks stay; a name that is not UTF-8 is escaped too.
+    """
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+_STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def shortest(path: str) -> str:
@@ -73,7 +119,8 @@ def sized(size: int) -> str:
 def _table_cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
-    return " | ".join(map(str, value)) if isinstance(value, list | tuple) else str(_cell(value))
+    text = " | ".join(map(str, value)) if isinstance(value, list | tuple) else str(_cell(value))
+    return printable(text).replace("\n", "\\n")
 
 
 def _cell(value: Any) -> Any:

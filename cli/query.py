@@ -38,6 +38,7 @@ def query_options(command: Command) -> Command:
             made.append(
                 click.option(
                     option.flag,
+                    *option.aliases,
                     option.field,
                     type=types.get(option.kind.takes, str),
                     multiple=option.kind.many,
@@ -58,23 +59,31 @@ def query_options(command: Command) -> Command:
 
 def compose(given: dict[str, Any]) -> ComposedQuery:
     """The query that REF, EDIT and the options make; raises QueryError for a value of the wrong kind."""
-    from cvsi_db.query.options import IMAGE, IMAGES, OPTIONS
+    from cvsi_db.query.options import IMAGE, OPTIONS
     from cvsi_db.records import ComposedQuery
 
     if given["text"] is not None and given["edit_text"] is not None:
         raise click.UsageError("give the edit text once: as EDIT or with --text")
     values = {**given, "edit_text": given["edit_text"] if given["text"] is None else given["text"]}
+    lone = given["reference"]
+    if lone is not None and values["edit_text"] is None and not _names_a_file(lone):
+        click.echo(f"note: there is no file {lone!r}, so it is searched for as a text (--text says so)", err=True)
+        values |= {"reference": None, "edit_text": lone}
     made: dict[str, Any] = {}
     for option in OPTIONS:
         if option.flag is None:
             continue
         value = values[option.field]
         if option.kind is IMAGE and value is not None:
-            value = sys.stdin.buffer.read() if value == "-" else Path(value)
-        elif option.kind is IMAGES:
-            value = tuple(map(Path, value))
+            value = sys.stdin.buffer.read() if value == "-" else value
         made[option.field] = not value if option.negated else value
     return ComposedQuery(**made)
+
+
+def _names_a_file(given: str) -> bool:
+    """Whether a lone argument is an image to read, be it there or not: "-", a URL, a path, or what ends as one does."""
+    path = Path(given).expanduser()
+    return given in ("-", "") or "/" in given or "\\" in given or path.exists() or len(path.suffix) in (4, 5)
 
 
 @contextmanager

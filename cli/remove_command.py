@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import common_options, emit, plural, settings_for
+from .common import common_options, emit, format_options, plural, settings_for
 from .output import as_json
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--where", metavar="SQL", help="Only images that satisfy this condition.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@format_options("table", "json")
 @common_options
 def command(
     paths: tuple[Path, ...],
@@ -45,7 +45,7 @@ def command(
             _confirm(gallery.remove(*paths, where=where, dry_run=True), folder)
         summary = gallery.remove(*paths, where=where, dry_run=dry_run)
     if dry_run and form == "table":
-        sys.stdout.write("".join(f"{path}\n" for path in summary.paths))
+        emit("".join(f"{path}\n" for path in summary.paths))
     emit(as_json(dataclasses.asdict(summary)) if form == "json" else _as_text(summary))
 
 

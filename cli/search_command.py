@@ -9,23 +9,29 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from .batch import answer_lines
-from .common import common_options, emit, model_options, settings_for, warn
-from .output import as_table, shortest
+from .common import common_options, emit, format_options, model_options, settings_for, warn
+from .output import as_csv, as_json_lines, as_table, printable, shortest
 from .query import compose, opened, query_options, search
 
 if TYPE_CHECKING:
     from cvsi_db.search import SearchResult
 
 
+PREVIEW = 32
+"""The longest side of a drawn hit, in characters; a character is two pixels high."""
+
+
 @click.command("search")
 @query_options
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "paths", "html"]),
-    default="table",
-    show_default=True,
-    help="How to show the hits; html is one page with the images in it.",
+@format_options(
+    "table",
+    "json",
+    "jsonl",
+    "csv",
+    "paths",
+    "html",
+    "preview",
+    help="How to show the hits; html is one page with the images in it, preview draws them in the terminal.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file.")
 @click.option("--explain", is_flag=True, help="Also tell on stderr how the search ran.")
@@ -71,13 +77,27 @@ def command(
         click.echo(explain_text(result), err=True)  # the warnings are in it
     else:
         warn(result.warnings, quiet)
-    emit(_FORMATS[form](result), out)
+    emit(_FORMATS[form](result), out, styled=form == "preview")
 
 
 def _as_json(result: SearchResult) -> str:
     from cvsi_db.search.present.json import to_json
 
     return json.dumps(to_json(result), indent=2, ensure_ascii=False)
+
+
+def _as_json_lines(result: SearchResult) -> str:
+    from cvsi_db.search.present.json import to_json
+
+    return as_json_lines(to_json(result)["hits"])
+
+
+def _as_csv(result: SearchResult) -> str:
+    terms = list(result[0].terms) if result else []
+    rows = (
+        [hit.rank, hit.score, hit.path, hit.image_id, *(hit.terms[t].contribution for t in terms)] for hit in result
+    )
+    return as_csv(["rank", "score", "path", "image_id", *terms], rows)
 
 
 def _as_paths(result: SearchResult) -> str:
@@ -92,6 +112,32 @@ def _as_html(result: SearchResult) -> str:
     return to_html(result, None if reference is None else read_reference(reference).picture.image)
 
 
+def _as_preview(result: SearchResult) -> str:
+    """Each hit drawn with half blocks in 24-bit colour, under a line with its rank, score and path."""
+    import numpy as np
+
+    from cvsi_db.errors import ImageError
+    from cvsi_db.ingest.decode import read_picture
+
+    drawn: list[str] = []
+    for hit in result:
+        drawn.append(f"{hit.rank}. {hit.score:.4f}  {printable(shortest(hit.path))}")
+        try:
+            image = read_picture(Path(hit.path)).image.convert("RGB")
+        except ImageError as error:
+            drawn.append(f"   (no preview: {printable(str(error))})")
+            continue
+        image.thumbnail((PREVIEW, PREVIEW))
+        pixels = np.asarray(image)
+        for upper, lower in zip(pixels[::2], pixels[1::2], strict=False):
+            blocks = (
+                f"\x1b[38;2;{r};{g};{b};48;2;{r2};{g2};{b2}m▀"
+                for (r, g, b), (r2, g2, b2) in zip(upper, lower, strict=True)
+            )
+            drawn.append(f"   {''.join(blocks)}\x1b[0m")
+    return "\n".join(drawn)
+
+
 def _as_table(result: SearchResult) -> str:
     """The hits as a table: a row each, with the share of every term that has weight."""
     terms = [name for name, term in result[0].terms.items() if term.weight] if result else []
@@ -100,7 +146,15 @@ def _as_table(result: SearchResult) -> str:
         for hit in result
     ]
     numbers = ("#", "score", *terms)
-    return as_table([*numbers, "path"], rows, nothing="no image matches", numbers=numbers)
+    return as_table([*numbers, "path"], rows, nothing="no image matches", numbers=numbers, spare=terms)
 
 
-_FORMATS = {"json": _as_json, "paths": _as_paths, "html": _as_html, "table": _as_table}
+_FORMATS = {
+    "json": _as_json,
+    "jsonl": _as_json_lines,
+    "csv": _as_csv,
+    "paths": _as_paths,
+    "html": _as_html,
+    "preview": _as_preview,
+    "table": _as_table,
+}

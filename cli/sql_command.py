@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import common_options, emit, model_options, settings_for, warn
+from .common import common_options, emit, format_options, model_options, settings_for, warn
 from .output import as_csv, as_table
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("statement", metavar="STATEMENT")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A string for :NAME in the statement.")
 @click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules.")
-@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@format_options("table", "json", "csv")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file.")
 @model_options
 @common_options

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .common import common_options, emit, plural, settings_for
+from .common import common_options, emit, format_options, plural, settings_for
 from .output import as_json, sized
 
 _TOP = 10
@@ -16,7 +16,7 @@ _TOP = 10
 
 
 @click.command("stats")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@format_options("table", "json")
 @common_options
 def command(form: str, db: Path | None, quiet: bool) -> None:
     """Show what the gallery holds and which bundle made it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .common import common_options, emit, plural, settings_for
+from .common import common_options, emit, format_options, plural, settings_for
 from .output import as_json
 
 
@@ -16,7 +16,7 @@ from .output import as_json
 @click.option("--add", multiple=True, metavar="NAME", help="A tag to add; may be repeated.")
 @click.option("--remove", multiple=True, metavar="NAME", help="A tag to remove; may be repeated.")
 @click.option("--where", metavar="SQL", help="Only images that satisfy this condition.")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@format_options("table", "json")
 @common_options
 def command(
     paths: tuple[Path, ...],

@@ -14,7 +14,7 @@ import click
 
 from cvsi_db.interrupt import stop_between_steps
 
-from .common import common_options, emit, model_options, settings_for
+from .common import common_options, emit, format_options, model_options, settings_for
 from .progress import stage_progress
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def command() -> None:
 @click.option("--save-every", type=click.IntRange(min=1), default=500, show_default=True, help="Steps.")
 @click.option("--log-every", type=click.IntRange(min=1), default=100, show_default=True, help="Steps.")
 @click.option("--resume", is_flag=True, help="Go on with the run that was cut off.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_options("text", "json", default="text")
 @model_options
 @common_options
 def phi(

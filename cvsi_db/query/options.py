@@ -74,7 +74,7 @@ class Option:
 
     `flag` is its option on the command line, or the argument's name where it has no dashes; None where the command
     line has no use for it. `argument` is its name in compose(…); None where a clause of the statement says it. With
-    `negated`, flag and argument say the opposite of the field.
+    `negated`, flag and argument say the opposite of the field. `aliases` are further names of the flag.
     """
 
     field: str
@@ -84,6 +84,7 @@ class Option:
     metavar: str | None = None
     argument: str | None = None
     negated: bool = False
+    aliases: tuple[str, ...] = ()
 
     @property
     def default(self) -> Any:
@@ -109,7 +110,7 @@ class Option:
 OPTIONS: tuple[Option, ...] = (
     Option("reference", IMAGE, "The image to start from.", "reference", "REF", "reference"),
     Option("edit_text", TEXT, "What is different in the image looked for.", "edit_text", "EDIT", "edit"),
-    Option("k", POSITIVE, "How many hits.", "-k"),
+    Option("k", POSITIVE, "How many hits.", "-k", aliases=("-n", "--limit")),
     Option("where", TEXT, """A condition, e.g. "width > 1000 AND folder = 'trip'".""", "--where", "SQL"),
     Option("rank", WEIGHTS, 'Weights, e.g. "0.6*edited_captions + 0.4*pseudo_token".', "--rank", "EXPR"),
     Option("preset", TEXT, "default, cirr, circo or fashioniq; else the bundle's own.", "--preset", "NAME", "preset"),

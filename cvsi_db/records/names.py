@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -32,5 +32,6 @@ Weights: TypeAlias = Mapping[TermName, float]
 BranchName = Literal["pseudo_token", "edited_captions", "image_objects", "examples"]
 ColumnName = Literal["image_vector", "caption_vector"]
 
-Reference: TypeAlias = "str | Path | bytes | Image"
-"""A reference image as a caller may give it: a path, the bytes of an image file, or a PIL image."""
+Reference: TypeAlias = "str | Path | bytes | Image | BinaryIO | np.ndarray[Any, Any]"
+"""A reference image as a caller may give it: a path, a URL, the bytes of an image file, an open file, a PIL
+image, or an array of uint8 (height, width) or (height, width, 3)."""

@@ -216,7 +216,7 @@ def test_a_bad_line_of_a_batch_is_named_and_nothing_answered(cli: Cli, sample_db
     queries.write_text('{"edit_text": "a cat"}\n\n{"reference": "broken.png"}\n')
     done = cli("search", "--batch", queries, "--db", sample_db, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: line 3: the reference image is no use")
+    assert done.stderr.startswith("error: line 3: the reference image cannot be used")
     queries.write_text('{"edit_text": "a cat"}\n{"edit_text": "a cat", "k": 0}\n')
     done = cli("search", "--batch", queries, "--db", sample_db)
     assert (done.returncode, done.stdout) == (2, "")

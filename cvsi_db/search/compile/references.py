@@ -1,7 +1,7 @@
 """References: the pictures that a query gives, each with what models need of it, and no more than that.
 
-Takes a path, bytes or a PIL image and a store; gives SeenImages. Of a picture that the gallery holds its embedding is
-known: it is neither decoded nor shown to the image tower.
+Takes what a person gave for an image and a store; gives SeenImages. Of a picture that the gallery holds its
+embedding is known: it is neither decoded nor shown to the image tower.
 """
 
 from __future__ import annotations
@@ -10,14 +10,20 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from http.client import HTTPException
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
 
 from cvsi_db.errors import ImageError, QueryError
 from cvsi_db.records import FloatArray, Picture, Reference
 from cvsi_db.store.images import matrix
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from cvsi_db.store.images import Store
 
 T = TypeVar("T")
@@ -42,7 +48,7 @@ def read_reference(reference: Reference, what: str = "the reference image") -> S
 
     A file is read and hashed, but not decoded yet.
     """
-    from PIL.Image import Image
+    from PIL.Image import Image, fromarray
 
     from cvsi_db.ingest.decode import decode_bytes, picture_of, printable
     from cvsi_db.ingest.read_bytes import read_file
@@ -50,18 +56,64 @@ def read_reference(reference: Reference, what: str = "the reference image") -> S
     def told(make: Callable[[], Picture]) -> Callable[[], Picture]:
         return lambda: _or_no_use(make, what)
 
-    if isinstance(reference, Image):
-        picture = told(lambda: picture_of(reference))()
-        return SeenImage(picture.image_id, lambda: picture)
+    if isinstance(reference, Image | np.ndarray):
+        try:
+            image = reference if isinstance(reference, Image) else fromarray(reference)
+        except (TypeError, ValueError) as error:
+            shape = "uint8 of (height, width) or (height, width, 3)"
+            raise QueryError(f"{what} is an array that holds no image ({error}): give {shape}") from error
+        picture = told(lambda: picture_of(image))()
+        return SeenImage(_file_id(image, picture) or picture.image_id, lambda: picture)
+    if isinstance(reference, str) and reference.lower().startswith(("http://", "https://")):
+        reference = _fetched(reference, what)
+    elif hasattr(reference, "read"):
+        reference = reference.read()
     if isinstance(reference, bytes):
         image_id = hashlib.sha256(reference).hexdigest()
         return SeenImage(image_id, told(lambda: decode_bytes(reference, image_id, "the given bytes")))
     if isinstance(reference, str | Path):
-        path = Path(reference)
+        path = Path(reference).expanduser()
         content = _or_no_use(lambda: read_file(path), what)
         return SeenImage(content.image_id, told(lambda: decode_bytes(content.data, content.image_id, printable(path))))
     kind = type(reference).__name__
-    raise QueryError(f"{what} is a {kind}: give a path, the bytes of an image file, or a PIL image")
+    raise QueryError(
+        f"{what} is a {kind}: give a path, a URL, the bytes of an image file, an open file, a PIL image or an array"
+    )
+
+
+def _file_id(image: Image, picture: Picture) -> str | None:
+    """The content's id of the file that a PIL image was opened from, if it still shows what the file shows."""
+    from PIL.Image import open as open_image
+
+    from cvsi_db.ingest.decode import picture_of
+    from cvsi_db.ingest.read_bytes import read_file
+
+    name = getattr(image, "filename", "")
+    if not name or not Path(name).is_file():
+        return None
+    try:
+        content = read_file(Path(name))
+        with open_image(BytesIO(content.data)) as opened:
+            return content.image_id if picture_of(opened).image_id == picture.image_id else None
+    except (ImageError, OSError):
+        return None
+
+
+def _fetched(url: str, what: str) -> bytes:
+    """The bytes behind a URL, with the limits of a file. Raises QueryError."""
+    from urllib.request import Request, urlopen
+
+    from cvsi_db.ingest.pillow_guard import MAX_BYTES
+    from cvsi_db.ingest.read_bytes import PATIENCE_S
+
+    try:
+        with urlopen(Request(url, headers={"User-Agent": "cvsi-db"}), timeout=PATIENCE_S) as answer:
+            data: bytes = answer.read(MAX_BYTES + 1)
+    except (OSError, ValueError, HTTPException) as error:
+        raise QueryError(f"{what} cannot be fetched from {url}: {error}") from error
+    if len(data) > MAX_BYTES:
+        raise QueryError(f"{what} at {url} is too large: the limit is {MAX_BYTES // 2**20} megabytes")
+    return data
 
 
 def recognised(images: Sequence[SeenImage], store: Store) -> list[SeenImage]:
@@ -79,4 +131,4 @@ def _or_no_use(make: Callable[[], T], what: str) -> T:
     try:
         return make()
     except ImageError as error:
-        raise QueryError(f"{what} is no use: {error}") from error
+        raise QueryError(f"{what} cannot be used: {error}") from error

@@ -114,7 +114,7 @@ def test_what_is_no_picture_is_told_before_a_model_runs(
     context: SearchContext, photos: Path, encoder: FakeEncoder
 ) -> None:
     (photos / "none.png").write_bytes(b"no picture")
-    with pytest.raises(QueryError, match=r"the unliked image is no use: .*not an image"):
+    with pytest.raises(QueryError, match=r"the unliked image cannot be used: .*not an image"):
         compile_query(ComposedQuery(photos / "red.png", unliked=(photos / "none.png",)), context)
     with pytest.raises(QueryError, match="the reference image is a int: give a path"):
         read_reference(7)  # type: ignore[arg-type]
