@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import re
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 Row = Sequence[Any]
@@ -61,15 +63,14 @@ def as_table(
 
     if not rows:
         return nothing
-    terminal = Console()
-    room = terminal.width if terminal.is_terminal else 200
+    room = get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else 200
     cells = {name: [_table_cell(row[at]) for row in rows] for at, name in enumerate(columns)}
     fixed = {name for name in columns if name in {*numbers, whole}}
     widths = {
         name: max(cell_len(name), max(map(cell_len, values)) if name in fixed else 10) for name, values in cells.items()
     }
     dropped: list[str] = []
-    while len(dropped) < len(spare) and sum(widths[name] + 2 for name in columns if name not in dropped) - 2 > room:
+    while len(dropped) < len(spare) and sum(widths[name] + 3 for name in columns if name not in dropped) > room + 2:
         dropped.append(spare[-1 - len(dropped)])
     shown = [name for name in columns if name not in dropped]
     headers = (
@@ -85,7 +86,7 @@ def as_table(
     table = Table(*headers, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in zip(*(cells[name] for name in shown), strict=True):
         table.add_row(*map(Text, row))
-    console = Console(width=max(room, sum(widths[name] + 2 for name in shown) - 2), force_terminal=False)
+    console = Console(width=max(room, sum(widths[name] + 3 for name in shown)), force_terminal=False)
     with console.capture() as captured:
         console.print(table, soft_wrap=True)
     lines = "\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n")

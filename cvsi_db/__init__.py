@@ -30,3 +30,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES.get(name, "cvsi_db.records")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

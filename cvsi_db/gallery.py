@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from cvsi_db.errors import BundleError, IngestError, ModelError
+from cvsi_db.errors import BundleError, GalleryError, IngestError, ModelError
 from cvsi_db.records import ComposedQuery, IngestProgress, IngestSummary, Reference, Usage, Weights
 
 if TYPE_CHECKING:
@@ -34,6 +34,16 @@ if TYPE_CHECKING:
     from cvsi_db.store.indexes import OptimizeSummary
 
 PathLike = str | Path
+
+
+class _Closed:
+    """Stands for the store and the catalog of a closed gallery."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __getattr__(self, name: str) -> Any:
+        raise GalleryError(f"the gallery {str(self._folder)!r} is closed: open it again")
 
 
 class Gallery:
@@ -59,19 +69,24 @@ class Gallery:
 
     @classmethod
     def create(
-        cls, folder: str | Path, *, model: str = "starter", device: str = "auto", rewriter: str | None = None
+        cls, folder: str | Path, *, model: str | None = None, device: str = "auto", rewriter: str | None = None
     ) -> Self:
         """Make an empty gallery for the bundle `model` and open it; `rewriter` replaces the bundle's own.
+
+        Without `model` it is for photographs: bge-vl-base where its weights can be had, else photos-lite; which one is
+        logged.
 
         Raises GalleryError when the folder holds a gallery already or something else, BundleError for an unknown
         bundle, ModelError when the weights of its CLIP or phi cannot be had or do not fit each other.
         """
         from cvsi_db.models.bundle import load_bundle
+        from cvsi_db.models.choice import choose_model
         from cvsi_db.models.rewriters import make_rewriter
+        from cvsi_db.models.spec import NO_PHI
         from cvsi_db.store.catalog import GalleryInfo
         from cvsi_db.store.folder import create_gallery_folder
 
-        bundle = load_bundle(model, device)
+        bundle = load_bundle(choose_model() if model in (None, NO_PHI) else model, device)
         chosen = make_rewriter(rewriter or bundle.spec.rewriter)
         bundle.check(captioner=False)  # a gallery may be made without captions
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -84,22 +99,26 @@ class Gallery:
     ) -> Self:
         """Open a gallery with the bundle it was made with; `model` may name it again, or give a bundle's file.
 
+        `:no-phi` behind a bundle's name, or alone, leaves its phi out.
+
         Raises GalleryError when there is none, MigrationError when a newer version made it, BundleError when `model`
         is another bundle or its weights have changed.
         """
         from cvsi_db.models.bundle import load_bundle
         from cvsi_db.models.rewriters import make_rewriter
+        from cvsi_db.models.spec import complete_name
         from cvsi_db.store.folder import open_gallery_folder
 
         store, catalog = open_gallery_folder(Path(folder))
         with ExitStack() as on_error:
             on_error.callback(catalog.close)
             info = catalog.gallery()
-            bundle = load_bundle(model or info.bundle, device)
+            bundle = load_bundle(complete_name(model, info.bundle), device)
             if not bundle.fits(info.fingerprint):
                 raise BundleError(
                     f"the gallery {str(folder)!r} was made with {info.fingerprint}, not with {bundle.fingerprint}: "
-                    f"use --model {info.bundle}, or another --db for this model"
+                    f"use --model {info.bundle}, change the gallery's model with `cvsi-db reembed --model {bundle.source}`, "
+                    "or take another --db for this one"
                 )
             chosen = make_rewriter(rewriter or bundle.spec.rewriter)
             on_error.pop_all()
@@ -111,16 +130,20 @@ class Gallery:
         folder: str | Path,
         *,
         model: str | None = None,
-        default_model: str = "starter",
+        default_model: str | None = None,
         device: str = "auto",
         rewriter: str | None = None,
     ) -> Self:
-        """Open the gallery in `folder`, or make it; a new one without `model` takes the bundle `default_model`."""
+        """Open the gallery in `folder`, or make it; a new one without `model` takes the bundle `default_model`.
+
+        Without either it takes the one that `create` chooses.
+        """
+        from cvsi_db.models.spec import complete_name
         from cvsi_db.store.folder import is_gallery
 
         if is_gallery(Path(folder)):
             return cls.open(folder, model=model, device=device, rewriter=rewriter)
-        return cls.create(folder, model=model or default_model, device=device, rewriter=rewriter)
+        return cls.create(folder, model=complete_name(model, default_model) if default_model else model, device=device, rewriter=rewriter)
 
     @property
     def usage(self) -> Usage | None:
@@ -132,7 +155,19 @@ class Gallery:
 
     def close(self) -> None:
         """Close the catalog; the gallery cannot be used afterwards."""
-        self._catalog.close()
+        if not isinstance(self._catalog, _Closed):
+            self._catalog.close()
+            self._store = self._catalog = cast(Any, _Closed(self.folder))
+            self.__dict__.pop("_context", None)
+
+    def __len__(self) -> int:
+        """How many images it holds."""
+        return self._store.count()
+
+    def __repr__(self) -> str:
+        closed = isinstance(self._catalog, _Closed)
+        state = "closed" if closed else f"{len(self):,} images, model {self._bundle.spec.name}"
+        return f"<Gallery {str(self.folder)!r}: {state}>"
 
     def __enter__(self) -> Self:
         return self

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from cvsi_db import Gallery
 from cvsi_db.errors import BundleError, GalleryError, IngestError, ModelError, QueryError, RankError
@@ -281,3 +284,45 @@ def test_whoever_changes_a_gallery_waits_for_the_one_who_writes(kept: Gallery) -
             with pytest.raises(GalleryError, match="another process is writing"):
                 other.result()
     assert kept.tags() == {"mine": 3}
+
+
+def test_a_gallery_and_its_results_show_themselves_in_a_notebook(folder: Path, pictures: Path) -> None:
+    gallery = Gallery.open(folder, device="cpu")
+    assert len(gallery) == 3
+    assert repr(gallery) == f"<Gallery {str(folder)!r}: 3 images, model starter>"
+    found = gallery.search(pictures / "red.png", k=2)
+    assert repr(found[0]) == f"<Hit {found[0].rank}: {found[0].score:.4f} {found[0].path!r}>"
+    assert repr(found) == f"<SearchResult: {found[0]!r}, {found[1]!r}>"
+    table = found.to_arrow()
+    assert table["path"].to_pylist() == [hit.path for hit in found]
+    assert table["image"].to_pylist() == pytest.approx([hit.terms["image"].contribution for hit in found])
+    page = found._repr_html_()
+    assert page.count("data:image/jpeg;base64,") == 2
+    assert Path(found[0].path).name in page
+    assert "&lt;i&gt;.png" in replace(found[0], path="/gone/<i>.png")._repr_html_()
+    gallery.close()
+    gallery.close()
+    assert repr(gallery) == f"<Gallery {str(folder)!r}: closed>"
+    with pytest.raises(GalleryError, match="is closed: open it again"):
+        gallery.search(pictures / "red.png")
+
+
+def test_public_names_are_listed() -> None:
+    import cvsi_db
+
+    assert set(cvsi_db.__all__) <= set(dir(cvsi_db))
+
+
+def test_an_image_is_recognised_however_it_is_given(folder: Path, pictures: Path) -> None:
+    path = pictures / "red.png"
+    with Image.open(path) as opened, path.open("rb") as file, Gallery.open(folder, device="cpu") as gallery:
+        for given in (path, str(path), path.read_bytes(), opened, file):
+            names = {Path(hit.path).name for hit in gallery.search(given)}
+            assert names == {"blue.png", "green.png"}, given
+        as_array = np.asarray(opened)
+        drawn = opened.copy()
+        drawn.paste("white", (0, 0, 5, 5))
+        for other in (as_array, drawn):
+            assert len(gallery.search(other)) == 3
+        with pytest.raises(QueryError, match="is an array that holds no image"):
+            gallery.search(as_array.astype("complex64"))

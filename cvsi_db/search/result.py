@@ -23,6 +23,8 @@ from cvsi_db.search.plan.nodes import TopK
 from cvsi_db.search.score_gap import clear_gap
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from cvsi_db.store.images import Store
 
 METADATA = ("path", "folder", "name", "width", "height", "captions")
@@ -55,7 +57,7 @@ class TermScore:
     contribution: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Hit:
     """One found image. The best of the gallery has `rank` 1; `score` is the sum of the terms' contributions."""
 
@@ -65,6 +67,25 @@ class Hit:
     score: float
     terms: Mapping[TermName, TermScore]
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The hit as plain values: rank, score, path, image_id, its metadata, and each term's contribution."""
+        terms = {name: term.contribution for name, term in self.terms.items()}
+        return {
+            "rank": self.rank,
+            "score": self.score,
+            **self.metadata,
+            "path": self.path,
+            "image_id": self.image_id,
+        } | terms
+
+    def __repr__(self) -> str:
+        return f"<Hit {self.rank}: {self.score:.4f} {self.path!r}>"
+
+    def _repr_html_(self) -> str:
+        from cvsi_db.search.present.html import hits_table
+
+        return hits_table([self])
 
 
 @dataclass(frozen=True)
@@ -146,6 +167,28 @@ class SearchResult(list[Hit]):
         self.timings_ms = dict(timings_ms)
         self.warnings = tuple(warnings)
         self.pool = pool
+
+    def __repr__(self) -> str:
+        return f"<SearchResult: {', '.join(map(repr, self)) or 'no hits'}>"
+
+    def _repr_html_(self) -> str:
+        from cvsi_db.search.present.html import hits_table
+
+        return hits_table(self)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """A mapping of plain values per hit: see Hit.to_dict."""
+        return [hit.to_dict() for hit in self]
+
+    def to_arrow(self) -> pa.Table:
+        """The hits as an Arrow table, a row each, with the columns of Hit.to_dict."""
+        import pyarrow as pa
+
+        return pa.Table.from_pylist(self.to_dicts())
+
+    def to_pandas(self) -> Any:
+        """The hits as a pandas.DataFrame, which takes pandas to be installed."""
+        return self.to_arrow().to_pandas()
 
     def rerank(self, weights: str | Mapping[TermName, float], k: int | None = None) -> SearchResult:
         """This result in the order of other weights, at once: no model runs and no table is read.

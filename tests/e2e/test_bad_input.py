@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -126,3 +129,30 @@ def test_debug_shows_the_traceback(cli: Cli, tmp_path: Path) -> None:
     done = cli("search", REFERENCE, "with a hat", "--db", tmp_path / "none", "--debug")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+def test_a_mistyped_command_is_told_its_like(cli: Cli) -> None:
+    done = cli("serch", "x")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: no command 'serch': did you mean search? (try 'cvsi-db --help')\n"
+
+
+def test_a_lone_text_is_searched_for_and_that_is_said(cli: Cli, sample_db: Path) -> None:
+    lone, asked = (cli("search", *words, "--db", sample_db, "--json") for words in (["a cat"], ["--text", "a cat"]))
+    assert [hit["path"] for hit in json.loads(lone.stdout)["hits"]] == [
+        hit["path"] for hit in json.loads(asked.stdout)["hits"]
+    ]
+    assert lone.stderr.startswith("note: there is no file 'a cat', so it is searched for as a text")
+
+
+def test_output_that_cannot_be_written_is_one_line(sample_db: Path) -> None:
+    for redirection, reason in ((">/dev/full", "No space left on device"), (">&-", "it is closed")):
+        command = f"{sys.executable} -m cvsi_db list --db '{sample_db}' {redirection}"
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (1, f"error: cannot write to standard output: {reason}\n")
+
+
+def test_results_are_utf_8_whatever_the_locale(cli: Cli, sample_db: Path) -> None:
+    page = cli("search", "--text", "a cat", "--format", "html", "--db", sample_db, env={"PYTHONIOENCODING": "latin-1"})
+    assert page.returncode == 0
+    assert "γ" in page.stdout

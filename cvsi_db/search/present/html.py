@@ -8,6 +8,7 @@ style in hits.css; autoescape keeps texts and paths from becoming markup.
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -53,11 +54,15 @@ class Bar:
 
 @dataclass(frozen=True)
 class Card:
-    """One hit: its thumbnail as a data URI, if its file can be read, and a bar for each term that has a weight."""
+    """One hit: its thumbnail as a data URI, if its file can be read, and a bar for each term that has a weight.
+
+    `link` is the file's URL, for a path that is absolute.
+    """
 
     hit: Hit
     name: str
     folder: str
+    link: str | None
     captions: tuple[str, ...]
     thumbnail: str | None
     bars: tuple[Bar, ...]
@@ -84,6 +89,20 @@ def to_html(result: SearchResult, reference: Image | None) -> str:
     )
 
 
+def hits_table(hits: Sequence[Hit]) -> str:
+    """Hits as an HTML fragment for a notebook: thumbnail, rank, score and path of each."""
+    cell = Markup(
+        '<figure style="display:inline-block;width:170px;margin:4px;vertical-align:top;font-size:12px">{}'
+        '<figcaption style="overflow-wrap:anywhere">{}. {} <span title="{}">{}</span></figcaption></figure>'
+    )
+    shown = []
+    for hit in hits:
+        source = _thumbnail_of(Path(hit.path))
+        image = Markup('<img src="{}" style="max-width:160px;max-height:160px">').format(source) if source else ""
+        shown.append(cell.format(image, hit.rank, f"{hit.score:.4f}", hit.path, Path(hit.path).name))
+    return f"<div>{''.join(shown) or 'no hits'}</div>"
+
+
 def thumbnail(image: Image) -> str:
     """A data URI of the picture, its longest side at most THUMBNAIL pixels."""
     small = image.convert("RGB")
@@ -95,20 +114,25 @@ def thumbnail(image: Image) -> str:
 
 def _card(hit: Hit, low: float, high: float) -> Card:
     """A hit, its bars on a scale from `low` to `high`, which has 0 on it."""
-    from cvsi_db.ingest.decode import read_picture
-
     path, bars = Path(hit.path), []
     for name in TERM_NAMES:
         if name in hit.terms and hit.terms[name].weight:
             left, right = min(hit.terms[name].contribution, 0.0), max(hit.terms[name].contribution, 0.0)
             scale = 100 / (high - low)
             bars.append(Bar(name, hit.terms[name], (left - low) * scale, (right - left) * scale))
-    try:
-        small = thumbnail(read_picture(path).image)
-    except ImageError:
-        small = None
     captions = tuple(hit.metadata.get("captions") or ())
-    return Card(hit, path.name, str(path.parent), captions, small, tuple(bars))
+    link = path.as_uri() if path.is_absolute() else None
+    return Card(hit, path.name, str(path.parent), link, captions, _thumbnail_of(path), tuple(bars))
+
+
+def _thumbnail_of(path: Path) -> str | None:
+    """The thumbnail of a file, or None when it cannot be read."""
+    from cvsi_db.ingest.decode import read_picture
+
+    try:
+        return thumbnail(read_picture(path).image)
+    except ImageError:
+        return None
 
 
 @cache
