@@ -45,7 +45,7 @@ def bench_ingest(folder: Path) -> Iterator[tuple[str, str, Call, Call, int]]:
     galleries = (folder / f"ingest-{n}" for n in range(100))
 
     def ours() -> None:
-        with Gallery.create(next(galleries), device="cpu") as gallery:
+        with Gallery.create(next(galleries), model="starter", device="cpu") as gallery:
             gallery.ingest(SAMPLES)
 
     def loop() -> None:

@@ -44,7 +44,7 @@ def measure(count: int, folder: Path) -> Small:
     from cvsi_db import Gallery
 
     make_files(folder / "photos", count)
-    with Gallery.create(folder / "gallery", device="cpu") as gallery:
+    with Gallery.create(folder / "gallery", model="starter", device="cpu") as gallery:
         first = gallery.ingest(folder / "photos", caption=False)
         peak_mib = own_peak_mib()
         again = gallery.ingest(folder / "photos", caption=False)

@@ -7,6 +7,7 @@ lancedb. This module is the one place that turns errors into a line on stderr an
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 import traceback
@@ -21,7 +22,7 @@ import click
 from cvsi_db import __version__
 from cvsi_db.errors import CvsiError
 
-from .common import debugging, discard_stdout
+from .common import LogToStderr, debugging, discard_stdout
 from .output import printable
 
 COMMANDS = (
@@ -37,6 +38,7 @@ COMMANDS = (
     "remove",
     "duplicates",
     "check",
+    "doctor",
     "optimize",
     "migrate",
     "models",
@@ -104,6 +106,7 @@ def _leave(code: int) -> NoReturn:
 
 def run() -> int:
     """Run the command line and return its exit code; every failure is one clear line on stderr."""
+    logging.getLogger("cvsi_db").addHandler(LogToStderr())
     try:
         return int(cli.main(standalone_mode=False) or 0)
     except click.exceptions.Exit as done:

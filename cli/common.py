@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from cvsi_db.atomic_file import replace_file
 from cvsi_db.models.device import DEVICES
+from cvsi_db.models.spec import NO_PHI, complete_name
 from cvsi_db.settings import Settings, load_settings
 
 from .output import printable
@@ -32,12 +35,28 @@ def _set_debug(_ctx: click.Context, _param: click.Parameter, value: bool) -> Non
     _state["debug"] = value
 
 
+def _set_quiet(_ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
+    """What the package logs (downloads, the model chosen) is shown unless --quiet is given, as the hub's bars are."""
+    logging.getLogger("cvsi_db").setLevel(logging.ERROR if value else logging.INFO)
+    if value:
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    return value
+
+
+class LogToStderr(logging.Handler):
+    """Shows what the package logs, a line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the message to stderr."""
+        click.echo(printable(f"note: {record.getMessage()}"), err=True)
+
+
 def common_options(command: Command) -> Command:
     """--db, --quiet and --debug, which every command takes."""
     for option in reversed(
         [
             click.option("--db", type=click.Path(path_type=Path), metavar="DIR", help="The gallery's folder."),
-            click.option("--quiet", is_flag=True, help="No progress and no warnings on stderr."),
+            click.option("--quiet", is_flag=True, callback=_set_quiet, help="No progress and no warnings on stderr."),
             click.option("--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show tracebacks."),
         ]
     ):
@@ -46,15 +65,22 @@ def common_options(command: Command) -> Command:
 
 
 def model_options(command: Command) -> Command:
-    """--model and --device, which every command takes that runs a model."""
+    """--model, --no-phi and --device, which every command takes that runs a model; the first two come as `model`."""
+
+    @wraps(command)
+    def run(*args: Any, model: str | None, no_phi: bool, **options: Any) -> Any:
+        return command(*args, model=f"{(model or '').removesuffix(NO_PHI)}{NO_PHI}" if no_phi else model, **options)
+
+    made: Any = run
     for option in reversed(
         [
             click.option("--model", metavar="BUNDLE", help="A bundle's name (see `cvsi-db models`) or a bundle.toml."),
+            click.option("--no-phi", is_flag=True, help="Without the bundle's phi: published ones are CC BY-NC 4.0."),
             click.option("--device", type=click.Choice(DEVICES), help="Where the models run."),
         ]
     ):
-        command = option(command)
-    return command
+        made = option(made)
+    return cast(Command, made)
 
 
 def format_options(*forms: str, default: str = "table", help: str | None = None) -> Callable[[Command], Command]:
@@ -75,7 +101,7 @@ def settings_for(db: Path | None, model: str | None = None, device: str | None =
     settings = load_settings()
     return Settings(
         db=db or settings.db,
-        model=model or settings.model,
+        model=complete_name(model, settings.model) if settings.model else model,
         device=device or settings.device,
         rewriter=settings.rewriter,
     )

@@ -81,6 +81,7 @@ def scenes(
     from cvsi_db.evaluation.scenes import make_benchmark
     from cvsi_db.models.bundle import load_bundle
     from cvsi_db.models.rewriters import make_rewriter
+    from cvsi_db.models.spec import complete_name
 
     if chart and chart.suffix != ".svg":
         raise click.UsageError(f"the chart is an SVG: {str(chart)!r} must end in .svg")
@@ -91,7 +92,7 @@ def scenes(
         raise click.UsageError("--tune finds all weights on val: leave --split, --method, --chart and --examples out")
     started = time.perf_counter()
     settings = settings_for(db, model, device)
-    bundle = load_bundle(settings.model, settings.device)
+    bundle = load_bundle(complete_name(settings.model, "starter"), settings.device)
     methods = choose_methods(names, has_phi=bundle.spec.phi is not None)
     if examples and EXAMPLES_OF not in methods:
         needs = "name it too" if names else "take a bundle with a phi"

@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
-from cvsi_db.models.inventory import Part, inventory, licence_of, pull, size_of, state_of
-from cvsi_db.models.spec import BUNDLES, BundleSpec, load_spec
-from cvsi_db.models.verify import hash_file, verify
+from cvsi_db.models.hashes import hash_file
+from cvsi_db.models.inventory import Part, inventory, licence_of, pull, readable, size_of, state_of
+from cvsi_db.models.spec import BUNDLES, NO_PHI, BundleSpec, load_spec
+from cvsi_db.models.verify import verify
 
 from .common import common_options, emit, format_options
 
@@ -60,23 +61,16 @@ def show_command(name: str, form: str, **_: object) -> None:
 
 @command.command("pull")
 @_name
+@click.option("--no-phi", is_flag=True, help="Leave out its phi, whose licence may be narrower.")
 @common_options
-def pull_command(name: str, quiet: bool, **_: object) -> None:
+def pull_command(name: str, no_phi: bool, **_: object) -> None:
     """Download what a bundle still needs.
 
-    Into the Hugging Face cache, with its own client; nothing when the bundle is complete. HF_HUB_OFFLINE is respected.
+    Into the Hugging Face cache, with its own client, and a phi that stands in a release into your cache folder; nothing
+    when the bundle is complete. HF_HUB_OFFLINE is respected. What each file is at its first download is recorded.
     """
-
-    def announce(part: Part) -> None:
-        if not quiet:
-            click.echo(f"pulling {part.name} {part.repo} ({_size(part.size_bytes)})", err=True)
-
-    if quiet:
-        from huggingface_hub.utils.tqdm import disable_progress_bars
-
-        disable_progress_bars()  # the client's own, which it shows on a terminal
-    spec = load_spec(name)
-    pulled = pull(inventory(spec), announce)
+    spec = load_spec(name.removesuffix(NO_PHI) + NO_PHI if no_phi else name)
+    pulled = pull(inventory(spec))
     fetched = f"pulled {', '.join(part.name for part in pulled)}" if pulled else "nothing to pull"
     emit(f"{spec.name}: {fetched}; {state_of(inventory(spec))} on this machine")
 
@@ -88,8 +82,9 @@ def pull_command(name: str, quiet: bool, **_: object) -> None:
 def verify_command(name: str, form: str, quiet: bool, **_: object) -> int:
     """Compare a bundle's files with their hashes.
 
-    With those that the Hugging Face cache records, and those in a sha256sums.txt beside a local file or in the folder
-    above (the starter comes with one). Exit code 1 when a file is damaged or missing.
+    With those that the Hugging Face cache records, those that published files had at their first use, and those in a
+    sha256sums.txt beside a local file or in the folder above (the starter comes with one). Exit code 1 when a file is
+    damaged, changed or missing.
     """
     spec = load_spec(name)
     checked = verify(inventory(spec))
@@ -98,11 +93,12 @@ def verify_command(name: str, form: str, quiet: bool, **_: object) -> int:
         emit(json.dumps(rows, indent=2))
     else:
         emit(_columns([row | {"sha256": row["sha256"] or "-"} for row in rows], ["verdict", "part", "sha256", "path"]))
-    bad = [file for file in checked if file.verdict in ("damaged", "missing")]
+    bad = [file for file in checked if file.verdict in ("damaged", "changed", "missing")]
     if bad and not quiet:
-        first = "delete the damaged ones, then " if any(file.verdict == "damaged" for file in bad) else ""
+        first = "delete the damaged ones, then " if any(file.verdict != "missing" for file in bad) else ""
         remedy = f"{first}`cvsi-db models pull` what comes from the hub, or install or copy the others again"
-        click.echo(f"{len(bad)} of {len(checked)} files of {spec.name} are damaged or missing: {remedy}", err=True)
+        what = " or ".join(sorted({file.verdict for file in bad}))
+        click.echo(f"{len(bad)} of {len(checked)} files of {spec.name} are {what}: {remedy}", err=True)
     return 1 if bad else 0
 
 
@@ -115,7 +111,7 @@ def _list(form: str) -> None:
         emit(json.dumps(shown, indent=2))
         return
     heads = {"name": "BUNDLE", "cached": "CACHED", "size": "DOWNLOAD", "licence": "LICENCE", "summary": "WHAT IT IS"}
-    emit(_columns([heads, *({**row, "size": _size(row["size_bytes"])} for row in shown)], list(heads)))
+    emit(_columns([heads, *({**row, "size": readable(row["size_bytes"])} for row in shown)], list(heads)))
 
 
 def _summary(spec: BundleSpec, parts: Sequence[Part]) -> dict[str, Any]:
@@ -132,6 +128,7 @@ def _shown(spec: BundleSpec, parts: Sequence[Part]) -> dict[str, Any]:
             "name": part.name,
             "source": part.source,
             "repo": part.repo,
+            "release": part.release,
             "licence": part.licence,
             "size_bytes": part.size_bytes,
             "cached": part.state,
@@ -148,11 +145,14 @@ def _show_text(spec: BundleSpec, parts: Sequence[Part]) -> str:
     lines = [spec.name, *(f"  {key:10}  {shown[key]}" for key in keys)]
     for part in shown["parts"]:
         told = {"source": part["source"], "licence": part["licence"]}
-        if part["repo"]:
-            told |= {"hub": part["repo"], "download": _size(part["size_bytes"]), "cached": part["cached"]}
+        if part["repo"] or part["release"]:
+            place = {"hub": part["repo"]} if part["repo"] else {"release": part["release"]}
+            told |= place | {"download": readable(part["size_bytes"]), "cached": part["cached"]}
         lines += [part["name"], *(f"  {key:10}  {value}" for key, value in told.items())]
-        lines += [f"    {file['sha256']}  {_size(file['size_bytes']):>8}  {file['path']}" for file in part["files"]]
-    return "\n".join(lines if spec.phi else [*lines, "phi", "  none: searches run without the pseudo_token branch"])
+        lines += [f"    {file['sha256']}  {readable(file['size_bytes']):>8}  {file['path']}" for file in part["files"]]
+    lines += [] if spec.phi else ["phi", "  none: searches run without the pseudo_token branch"]
+    lines += [] if spec.captioner else ["captioner", "  none: images get no captions"]
+    return "\n".join(lines)
 
 
 def _columns(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> str:
@@ -161,15 +161,3 @@ def _columns(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> str:
     return "\n".join(
         "  ".join([*(f"{row[key]!s:{widths[key]}}" for key in keys[:-1]), str(row[keys[-1]])]) for row in rows
     )
-
-
-def _size(size: int | None) -> str:
-    """Bytes as people write them: 605 MB."""
-    if size is None:
-        return "unknown"
-    if size == 0:
-        return "none"
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= factor:
-            return f"{size / factor:.3g} {unit}"
-    return f"{size} B"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cvsi_db.interrupt import stop_between_steps
+from cvsi_db.models.spec import complete_name
 
 from .common import common_options, emit, format_options, model_options, settings_for
 from .progress import stage_progress
@@ -81,7 +82,7 @@ def phi(
 
     run = choose_run(recipe, chosen, seed=seed, **settings)
     place = settings_for(db, chosen, device)
-    job = PhiJob.plan(place.model, place.device, texts, run, out, save_every=save_every, log_every=log_every)
+    job = PhiJob.plan(chosen, place.device, texts, run, out, save_every=save_every, log_every=log_every)
     job.check(resume=resume)
     started = time.perf_counter()
     with stop_between_steps(signal.SIGINT) as stopped, stage_progress(quiet) as on_progress:
@@ -101,6 +102,7 @@ def _model_and_captions(
     from cvsi_db.training import caption_source as captions
 
     settings = settings_for(db, model, device)
+    name = complete_name(settings.model, "starter")
     if source == "gallery":
         from cvsi_db.gallery import Gallery
 
@@ -108,13 +110,13 @@ def _model_and_captions(
             texts = [caption for image in gallery.images() for caption in image["captions"]]
             found = captions.one_line_captions(texts, f"the gallery {str(settings.db)!r}")
             return model or str(gallery.stats()["model"]), found
-    if source is None and settings.model != "starter":
-        raise click.UsageError(f"--captions is missing: phi for {settings.model} learns from captions of photographs")
+    if source is None and name != "starter":
+        raise click.UsageError(f"--captions is missing: phi for {name} learns from captions of photographs")
     if source is None or source == "scenes":
-        return settings.model, captions.scene_captions(captions.SCENE_CAPTIONS, seed)
+        return name, captions.scene_captions(captions.SCENE_CAPTIONS, seed)
     if source == "-":
-        return settings.model, captions.parse_captions(sys.stdin, "stdin")
-    return settings.model, captions.read_captions(Path(source))
+        return name, captions.parse_captions(sys.stdin, "stdin")
+    return name, captions.read_captions(Path(source))
 
 
 def _report(job: PhiJob, run: PhiRun, seconds: float, form: str) -> str:

@@ -82,11 +82,13 @@ class Gallery:
         from cvsi_db.models.bundle import load_bundle
         from cvsi_db.models.choice import choose_model
         from cvsi_db.models.rewriters import make_rewriter
-        from cvsi_db.models.spec import NO_PHI
+        from cvsi_db.models.spec import NO_PHI, complete_name
         from cvsi_db.store.catalog import GalleryInfo
         from cvsi_db.store.folder import create_gallery_folder
 
-        bundle = load_bundle(choose_model() if model in (None, NO_PHI) else model, device)
+        if model is None or model == NO_PHI:
+            model = complete_name(model, choose_model())
+        bundle = load_bundle(model, device)
         chosen = make_rewriter(rewriter or bundle.spec.rewriter)
         bundle.check(captioner=False)  # a gallery may be made without captions
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -117,8 +119,7 @@ class Gallery:
             if not bundle.fits(info.fingerprint):
                 raise BundleError(
                     f"the gallery {str(folder)!r} was made with {info.fingerprint}, not with {bundle.fingerprint}: "
-                    f"use --model {info.bundle}, change the gallery's model with `cvsi-db reembed --model {bundle.source}`, "
-                    "or take another --db for this one"
+                    f"use --model {info.bundle}, or change its model with `cvsi-db reembed --model {bundle.source}`"
                 )
             chosen = make_rewriter(rewriter or bundle.spec.rewriter)
             on_error.pop_all()
@@ -143,7 +144,8 @@ class Gallery:
 
         if is_gallery(Path(folder)):
             return cls.open(folder, model=model, device=device, rewriter=rewriter)
-        return cls.create(folder, model=complete_name(model, default_model) if default_model else model, device=device, rewriter=rewriter)
+        chosen = complete_name(model, default_model) if default_model else model
+        return cls.create(folder, model=chosen, device=device, rewriter=rewriter)
 
     @property
     def usage(self) -> Usage | None:

@@ -22,10 +22,13 @@ APP = "cvsi-db"
 
 @dataclass(frozen=True)
 class Settings:
-    """Defaults for what a caller leaves out. `device` is auto, cpu, cuda or mps; without `rewriter` the bundle's."""
+    """Defaults for what a caller leaves out. `device` is auto, cpu, cuda or mps; without `rewriter` the bundle's.
+
+    Without `model` a new gallery's is chosen by what can be had (models/choice.py).
+    """
 
     db: Path
-    model: str = "starter"
+    model: str | None = None
     device: str = "auto"
     rewriter: str | None = None
 

@@ -28,7 +28,7 @@ def folder(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A gallery of three pictures, made with the starter bundle."""
     folder = tmp_path_factory.mktemp("made") / "gallery"
     done: list[int] = []
-    with Gallery.create(folder, device="cpu") as gallery:
+    with Gallery.create(folder, model="starter", device="cpu") as gallery:
         summary = gallery.ingest(pictures, on_progress=lambda now: done.append(now.done), batch_size=2)
     assert (summary.new, summary.embedded, summary.failed) == (3, 3, 0)
     assert done == [2, 3]
@@ -45,13 +45,13 @@ def test_stats_and_images(folder: Path, pictures: Path) -> None:
 
 
 def test_open_or_create_opens_what_is_there(folder: Path, pictures: Path) -> None:
-    with Gallery.open_or_create(folder, device="cpu") as gallery:
+    with Gallery.open_or_create(folder, model="starter", device="cpu") as gallery:
         assert gallery.ingest(pictures).embedded == 0
 
 
 def test_a_gallery_is_not_made_twice_nor_opened_where_there_is_none(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(GalleryError, match="holds a gallery already"):
-        Gallery.create(folder, device="cpu")
+        Gallery.create(folder, model="starter", device="cpu")
     with pytest.raises(GalleryError, match=r"no gallery in .*cvsi-db ingest"):
         Gallery.open(tmp_path / "none")
 
@@ -160,7 +160,7 @@ def test_a_gallery_captioned_by_blip(pictures: Path, tmp_path: Path, kind: str) 
 @pytest.fixture
 def bare(pictures: Path, tmp_path: Path) -> Iterator[Gallery]:
     """A gallery of three pictures without captions."""
-    with Gallery.create(tmp_path / "bare", device="cpu") as gallery:
+    with Gallery.create(tmp_path / "bare", model="starter", device="cpu") as gallery:
         assert gallery.ingest(pictures, caption=False).new == 3
         yield gallery
 
@@ -224,7 +224,7 @@ def kept(pictures: Path, tmp_path: Path) -> Iterator[Gallery]:
     folder = tmp_path / "pictures"
     for picture in pictures.iterdir():
         save_picture(folder / picture.name, picture.stem)
-    with Gallery.create(tmp_path / "kept", device="cpu") as gallery:
+    with Gallery.create(tmp_path / "kept", model="starter", device="cpu") as gallery:
         assert gallery.ingest(folder, caption=False, tags=["mine"]).new == 3
         yield gallery
 

@@ -25,8 +25,10 @@ from cvsi_db.ingest.decode import read_picture
 from cvsi_db.ingest.scan import scan
 from cvsi_db.manage.caption_file import captioner_of
 from cvsi_db.models.bundle import Bundle, load_bundle
+from cvsi_db.models.choice import choose_model
 from cvsi_db.models.protocols import Rewriter
 from cvsi_db.models.rewriters import check_rewriter
+from cvsi_db.models.spec import NO_PHI, complete_name
 from cvsi_db.records import FloatArray
 from cvsi_db.search.run.rerank import unit_scales
 from cvsi_db.store.arrow_rows import VECTORS
@@ -78,16 +80,17 @@ class GalleryFeatures:
         )
 
 
-def bundle_for(folder: Path, model: str | None, default: str, device: str) -> Bundle:
-    """The bundle `model`, or else the one that the gallery in `folder` was made with, or else `default`.
-
-    No weights are loaded yet. Raises BundleError for an unknown one.
+def bundle_for(folder: Path, model: str | None, default: str | None, device: str) -> Bundle:
+    """The bundle `model`, or else the one that the gallery in `folder` was made with, or else `default`, or
+    else the one that a new gallery takes. No weights are loaded yet. Raises BundleError for an unknown one.
     """
-    if model is None and is_gallery(folder):
+    if is_gallery(folder):
         _, catalog = open_gallery_folder(folder)
         with closing(catalog):
-            model = catalog.gallery().bundle
-    return load_bundle(model or default, device)
+            default = catalog.gallery().bundle
+    if model is None or model == NO_PHI:
+        model = complete_name(model, default or choose_model())
+    return load_bundle(model, device)
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvsi_db.models.device import choose_device
-from cvsi_db.models.inventory import captioner_part, clip_part, pull, require
+from cvsi_db.models.hashes import check_first_use
+from cvsi_db.models.inventory import captioner_part, clip_part, inventory, phi_part, pull, require
 from cvsi_db.models.protocols import Captioner, Phi
 from cvsi_db.models.spec import LOCAL_DIR, STARTER, BundleSpec, load_spec
 
@@ -63,9 +64,10 @@ class Bundle:
         A run that writes no captions passes captioner=False. Raises ModelError for a part that is missing, cannot be
         read or does not fit the others. `check_rewriter` does the same for a rewriter.
         """
+        for part in inventory(self.spec):
+            if captioner or part.name != "captioner":
+                require(part)
         _ = self.phi, self.encoder
-        if captioner and self.spec.captioner is not None:
-            require(captioner_part(self.spec.captioner, self.spec.licence))
 
     @cached_property
     def encoder(self) -> OpenClipEncoder:
@@ -83,10 +85,20 @@ class Bundle:
             return None
         from cvsi_db.models.phi import build_phi, read_phi
 
-        path = Path(self.spec.phi)
+        path = self._phi_file(self.spec.phi)
         weights = read_phi(path)  # before CLIP, which may have to be downloaded
         clip = self.encoder
         return build_phi(path, weights, dim=clip.dim, token_dim=clip.token_dim, device=self.device)
+
+    def _phi_file(self, source: str) -> Path:
+        """The checkpoint; a published one is fetched when it is not here, and must be what it was at first use."""
+        part = phi_part(source, self.spec.licence)
+        if not part.repo and not part.release:
+            return Path(source).expanduser()
+        pull([part])
+        (path,) = phi_part(source, self.spec.licence).files
+        check_first_use(part.release or f"{part.repo}/{path.name}", path)
+        return path
 
     @cached_property
     def captioner(self) -> Captioner | None:

@@ -1,17 +1,19 @@
 """Where weights that are not on this machine come from: the hub's local cache, else its network, else a clear error.
 
-Takes repository and file names, returns cached paths. `cached_file` and `cached_files` look in the cache, `require_hub`
-asks whether the hub can be reached, `download` fetches with the hub's own client.
+Takes repository and file names, returns cached paths. `cached_file` and `cached_files` look in the cache,
+`why_unreachable` asks whether the hub can be reached, `download` fetches with the hub's own client and checks hashes.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cvsi_db.errors import ModelError
+from cvsi_db.models.hashes import blob_fits, check_first_use, hash_file
 
 Group = tuple[str, ...]
 """Names of files that can stand for one another, the preferred one first."""
@@ -102,7 +104,8 @@ def download(repo: str, groups: Sequence[Group]) -> tuple[Path, ...]:
     """Fetches one file for each group, the small files that go with them, and whatever an index names; into the cache.
 
     The hub's client shows its bars on a terminal, resumes downloads, and leaves no partial file under a final name.
-    Raises ModelError when the repository lacks a group, or the client fails.
+    Every file is hashed: one that is not what the hub announced is deleted again. Raises ModelError when the repository
+    lacks a group, a hash is wrong, or the client fails.
     """
     from huggingface_hub import HfApi, hf_hub_download
 
@@ -112,16 +115,55 @@ def download(repo: str, groups: Sequence[Group]) -> tuple[Path, ...]:
         files, missing = cached_files(repo, groups)
         for _ in range(2):  # an index tells only when it is here which files it needs
             for name in dict.fromkeys([*small, *(_first_of(group, listing, repo) for group in missing)]):
-                hf_hub_download(repo, name)
+                _check(repo, name, Path(hf_hub_download(repo, name)))
             files, missing = cached_files(repo, groups)
             if not missing:
                 break
     except ModelError:
         raise
     except Exception as error:  # the client raises its own errors, its HTTP library's and the system's
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"cannot download {repo!r}: {reason} (what is here already stays: try again)") from error
+        raise ModelError(f"cannot download {repo!r}: {_why(error)}") from error
     return files
+
+
+def _check(repo: str, name: str, path: Path) -> None:
+    """Compares a file just fetched with what the hub said of it, and with what it was at its first use."""
+    if blob_fits(path, hash_file(path)) is False:
+        path.resolve().unlink()
+        path.unlink()
+        raise ModelError(
+            f"cannot download {repo!r}: {name} is not what the hub announced, by its hash, and was deleted: try again; "
+            "if that goes on, something between here and the hub changes files"
+        )
+    check_first_use(f"{repo}/{name}", path)
+
+
+def _why(error: Exception) -> str:
+    """What stopped the hub's client, and what to do, in one line."""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    cause: BaseException | None = error
+    while cause is not None and not (isinstance(cause, OSError) and cause.errno == errno.ENOSPC):
+        cause = cause.__cause__ or cause.__context__
+    if cause is not None:
+        return f"the disk of {constants.HF_HUB_CACHE!r} is full: free some space, or set HF_HOME to a folder elsewhere"
+    if isinstance(error, GatedRepoError):
+        return "its owner asks you to accept terms first: do so on the hub's page of it, then set HF_TOKEN"
+    if status in (401, 403):
+        return (
+            f"the hub refuses ({status}): set HF_TOKEN or run `hf auth login`; or the name is wrong, or it is private"
+        )
+    if status == 404 or isinstance(error, RepositoryNotFoundError):
+        return "the hub has no such repository or file: correct the name"
+    if isinstance(error, ValueError):
+        return (
+            f"{constants.ENDPOINT} answered with something that is no hub's answer: a proxy or a login page stands "
+            "between; open it in a browser, or set HTTPS_PROXY or HF_ENDPOINT"
+        )
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return f"{reason} (what is here already stays: try again)"
 
 
 def _first_of(group: Group, listing: set[str], repo: str) -> str:
@@ -133,18 +175,21 @@ def _first_of(group: Group, listing: set[str], repo: str) -> str:
 
 def require_hub(what: str) -> None:
     """Raises ModelError, within seconds, when the hub may not or cannot be asked for `what`."""
+    if reason := why_unreachable():
+        raise ModelError(
+            f"the weights of {what} are not in the local cache and {reason}: give the path of a local copy, or take "
+            "the model that needs no download (--model photos-lite)"
+        )
+
+
+def why_unreachable(server: str | None = None) -> str | None:
+    """Why the hub, or another server of weights, may not or cannot be asked; None when it answers."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        reason = "HF_HUB_OFFLINE is set"
-    elif not _answers(constants.ENDPOINT):
-        reason = f"{constants.ENDPOINT} cannot be reached"
-    else:
-        return
-    raise ModelError(
-        f"the weights of {what} are not in the local cache and {reason}: "
-        "give the path of a local copy, or use the bundled model (--model starter)"
-    )
+        return "HF_HUB_OFFLINE is set"
+    server = server or constants.ENDPOINT
+    return None if _answers(server) else f"{server} cannot be reached"
 
 
 def _answers(url: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a bundle needs and what of it is on this machine, part by part; `pull` fetches what is missing from the hub.
+"""What a bundle needs and what of it is on this machine, part by part; `pull` fetches what is missing.
 
 Takes a BundleSpec; returns Parts, with source, licence, size and files. No model is loaded, and the network is asked by
 `require` and `pull` alone. Imports torch only for a tag of open_clip that PUBLISHED lacks.
@@ -6,12 +6,15 @@ Takes a BundleSpec; returns Parts, with source, licence, size and files. No mode
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from cvsi_db.errors import ModelError
+from cvsi_db.models.hashes import check_first_use
 from cvsi_db.models.hub import (
     CAPTIONER_FILES,
     CLIP_FOLDER_FILES,
@@ -19,8 +22,12 @@ from cvsi_db.models.hub import (
     cached_files,
     download,
     require_hub,
+    why_unreachable,
 )
-from cvsi_db.models.spec import HF_HUB, LOCAL_DIR, BundleSpec
+from cvsi_db.models.release import fetch_release, release_file, server
+from cvsi_db.models.spec import HF_HUB, LINCIR_L14, LOCAL_DIR, SEARLE_B32, SEARLE_L14, BundleSpec
+
+_log = logging.getLogger(__name__)
 
 State = Literal["fully", "partly", "not"]
 """How much of something is on this machine."""
@@ -34,11 +41,20 @@ SUMS = "sha256sums.txt"
 
 @dataclass(frozen=True)
 class Published:
-    """Weights that others publish: their repository on the hub, and the bytes of the weights alone, in float32."""
+    """Weights that others publish: their repository on the hub, and the bytes of the weights alone, in float32.
+
+    `file` is the one that is wanted where the repository holds others. With a `tag` they stand in that release of a
+    repository of GitHub's instead (release.py).
+    """
 
     repo: str
     licence: str
     size_bytes: int
+    file: str = ""
+    tag: str = ""
+
+
+NON_COMMERCIAL = "CC BY-NC 4.0"
 
 
 PUBLISHED: Mapping[str, Published] = MappingProxyType(
@@ -59,19 +75,28 @@ PUBLISHED: Mapping[str, Published] = MappingProxyType(
                 ("Salesforce/blip2-opt-6.7b", "MIT", 7_750_000_000),
             )
         },
+        SEARLE_B32: Published(
+            "miccunifi/SEARLE", NON_COMMERCIAL, 4 * 6_296_064, file="SEARLE_ViT-B32.pt", tag="weights"
+        ),
+        SEARLE_L14: Published(
+            "miccunifi/SEARLE", NON_COMMERCIAL, 4 * 14_162_688, file="SEARLE_ViT-L14.pt", tag="weights"
+        ),
+        LINCIR_L14: Published(
+            "navervision/zeroshot-cir-models", NON_COMMERCIAL, 4 * 14_162_688, file="lincir_large.pt"
+        ),
     }
 )
-"""By open_clip's ARCHITECTURE/TAG, or by the repository's name where that is how a bundle names it. Known without torch
-and without the network."""
+"""By open_clip's ARCHITECTURE/TAG, or by the name that a bundle gives. Known without torch and without the network."""
 
 
 @dataclass(frozen=True)
 class Part:
     """One model of a bundle.
 
-    `source` is how the bundle names it, `repo` the hub's repository that has it (None: it is a file or folder here, or
-    code). `files` are the ones on this machine; `missing` is what of the repository is still to be had, as groups of
-    names of which one will do. `size_bytes` is what there is to download, or None where that is not known.
+    `source` is how the bundle names it. `repo` is the hub's repository that has it, `release` the file REPO/TAG/FILE of
+    a release; both None: it is a file or folder here, or code. `files` are the ones on this machine; `missing` is what
+    is still to be had, as groups of names of which one will do. `size_bytes` is what there is to download, or None
+    where that is not known.
     """
 
     name: str
@@ -81,6 +106,7 @@ class Part:
     repo: str | None = None
     files: tuple[Path, ...] = ()
     missing: tuple[tuple[str, ...], ...] = ()
+    release: str | None = None
 
     @property
     def state(self) -> State:
@@ -90,7 +116,7 @@ class Part:
 
 def inventory(spec: BundleSpec) -> tuple[Part, ...]:
     """A bundle's parts: clip, phi and captioner if it has them, rewriter. Raises ModelError as `clip_part` does."""
-    phi = () if spec.phi is None else (_local("phi", spec.phi, spec.licence),)
+    phi = () if spec.phi is None else (phi_part(spec.phi, spec.licence),)
     captioner = () if spec.captioner is None else (captioner_part(spec.captioner, spec.licence),)
     return clip_part(spec), *phi, *captioner, Part("rewriter", spec.rewriter, "MIT")
 
@@ -115,6 +141,19 @@ def clip_part(spec: BundleSpec) -> Part:
     return _published("clip", source, repo, (names,))
 
 
+def phi_part(source: str, licence: str) -> Part:
+    """phi: the name of a published one, or a file, which has this licence."""
+    facts = PUBLISHED.get(source)
+    if facts is None:
+        return _local("phi", source, licence)
+    if not facts.tag:
+        return _published("phi", source, facts.repo, ((facts.file,),))
+    release = f"{facts.repo}/{facts.tag}/{facts.file}"
+    path = release_file(release)
+    files, missing = ((path,), ()) if path.is_file() else ((), ((facts.file,),))
+    return Part("phi", source, facts.licence, facts.size_bytes, files=files, missing=missing, release=release)
+
+
 def captioner_part(source: str, licence: str) -> Part:
     """The captioner: a folder, which has this licence, or a repository that transformers can read."""
     if Path(source).is_dir():
@@ -123,27 +162,49 @@ def captioner_part(source: str, licence: str) -> Part:
 
 
 def require(part: Part) -> None:
-    """Raises ModelError, within seconds, when some of this part is missing and the hub may not or cannot be asked."""
-    if part.repo is not None and part.missing:
+    """Raises ModelError, within seconds, when some of this part is missing and nobody may or can be asked for it."""
+    if part.name == "phi" and part.missing and (part.repo or part.release):
+        if reason := why_unreachable(server() if part.release else None):
+            raise ModelError(
+                f"the phi {part.source!r} is not on this machine and {reason}: pull it where that can be had, or do "
+                "without it: --no-phi"
+            )
+    elif part.repo is not None and part.missing:
         require_hub(f"the {part.name} {part.source!r}" if part.name == "captioner" else repr(part.source))
 
 
-def pull(parts: Sequence[Part], on_part: Callable[[Part], None] | None = None) -> list[Part]:
-    """Downloads what is missing of these parts and returns those it had to fetch; `on_part` is called before each.
+def pull(parts: Sequence[Part]) -> list[Part]:
+    """Downloads what is missing of these parts and returns those it had to fetch.
 
-    Nothing is asked of the network when nothing is missing. Raises ModelError when the hub may not be asked, cannot be
-    reached, or lacks a file.
+    What is fetched, its size and its licence are logged first. Nothing is asked of the network when nothing is missing.
+    Raises ModelError when nobody may or can be asked, a file is lacking there, or a hash is wrong.
     """
-    fetched: list[Part] = []
-    for part in parts:
-        if part.repo is None or not part.missing:
-            continue
+    wanted = [part for part in parts if part.missing and (part.repo or part.release)]
+    for part in wanted:
         require(part)
-        if on_part is not None:
-            on_part(part)
-        download(part.repo, part.missing)
-        fetched.append(part)
-    return fetched
+    for part in wanted:
+        _log.info(
+            "pulling %s %s (%s, licence: %s)",
+            part.name,
+            part.repo or part.release,
+            readable(part.size_bytes),
+            part.licence,
+        )
+        if part.release:
+            check_first_use(part.release, fetch_release(part.release))
+        elif part.repo:
+            download(part.repo, part.missing)
+    return wanted
+
+
+def readable(size: int | None) -> str:
+    """Bytes as people write them: 605 MB."""
+    if size is None:
+        return "unknown size"
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size} B" if size else "none"
 
 
 def state_of(parts: Sequence[Part]) -> State:

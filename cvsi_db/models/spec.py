@@ -22,7 +22,7 @@ BLIP large. CVSI's paper uses 15 captions of BLIP-2 (`Salesforce/blip2-opt-6.7b`
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +34,12 @@ LOCAL_DIR = "local-dir:"
 HF_HUB = "hf-hub:"
 """open_clip's mark for a repository of the hub that holds the same."""
 
+NO_PHI = ":no-phi"
+"""Behind a bundle's name: the bundle without its phi."""
+
+SEARLE_B32, SEARLE_L14, LINCIR_L14 = "searle-b32", "searle-l14", "lincir-l14"
+"""The phi checkpoints that others publish (inventory.PUBLISHED), as `phi` names them."""
+
 BLIP_BASE = "Salesforce/blip-image-captioning-base"
 BLIP_LARGE = "Salesforce/blip-image-captioning-large"
 
@@ -43,7 +49,8 @@ class BundleSpec:
     """What a bundle is made of.
 
     `arch` and `weights` are open_clip's: a model name with a pretrained tag or a file, or `local-dir:FOLDER` or
-    `hf-hub:OWNER/NAME` and no weights. `phi` is a checkpoint file or None (then there is no pseudo_token branch).
+    `hf-hub:OWNER/NAME` and no weights. `phi` is a checkpoint file, the name of a
+    published one, or None (then there is no pseudo_token branch).
     `captioner` is a transformers folder or hub name, which samples `captions` captions per image from the nucleus
     `top_p` at `temperature`, or None: then images have no captions but imported ones. `preset` and `rewriter` are what
     searches use unless they say otherwise; `circo` holds the paper's weights, while `default` was tuned on the starter.
@@ -65,9 +72,11 @@ class BundleSpec:
     rewriter: str = "rules"
 
 
-def _real(name: str, summary: str, arch: str, weights: str, captioner: str = BLIP_LARGE) -> BundleSpec:
+def _real(
+    name: str, summary: str, arch: str, weights: str, phi: str | None = None, captioner: str = BLIP_LARGE
+) -> BundleSpec:
     """A bundle of published weights."""
-    return BundleSpec(name=name, summary=summary, licence="", arch=arch, weights=weights, phi=None, captioner=captioner)
+    return BundleSpec(name=name, summary=summary, licence="", arch=arch, weights=weights, phi=phi, captioner=captioner)
 
 
 BUNDLES: dict[str, BundleSpec] = {
@@ -88,9 +97,10 @@ BUNDLES: dict[str, BundleSpec] = {
             "OpenAI CLIP ViT-B/32 with BLIP base captions, for photos; the quickest without a GPU",
             "ViT-B-32",
             "openai",
+            SEARLE_B32,
             BLIP_BASE,
         ),
-        _real("clip-l14", "OpenAI CLIP ViT-L/14 with BLIP captions, for photos", "ViT-L-14", "openai"),
+        _real("clip-l14", "OpenAI CLIP ViT-L/14 with BLIP captions, for photos", "ViT-L-14", "openai", LINCIR_L14),
         _real(
             "clip-l14-datacomp",
             "OpenCLIP ViT-L/14 (DataComp-XL) with BLIP captions, for photos; better with words than clip-l14",
@@ -108,7 +118,12 @@ BUNDLES: dict[str, BundleSpec] = {
 
 
 def load_spec(name: str) -> BundleSpec:
-    """What the bundle called `name`, or the TOML file `name`, declares. Raises BundleError."""
+    """What the bundle called `name`, or the TOML file `name`, declares; with NO_PHI behind it, without its phi.
+
+    Raises BundleError.
+    """
+    if name.endswith(NO_PHI):
+        return replace(load_spec(name.removesuffix(NO_PHI)), phi=None)
     if name.endswith(".toml"):
         return read_bundle(Path(name))
     if name not in BUNDLES:
@@ -116,12 +131,18 @@ def load_spec(name: str) -> BundleSpec:
     return BUNDLES[name]
 
 
+def complete_name(name: str | None, default: str) -> str:
+    """The bundle that was asked for, else `default`; NO_PHI alone asks for `default` without its phi."""
+    return default.removesuffix(NO_PHI) + NO_PHI if name == NO_PHI else name or default
+
+
 def read_bundle(path: Path) -> BundleSpec:
     """The bundle that a TOML file declares. It may set every field of BundleSpec; `arch` is required.
 
         arch = "ViT-L-14-quickgelu"        # open_clip's name, local-dir:FOLDER, or hf-hub:OWNER/NAME; required
         weights = "openai"                 # a tag of open_clip's, or a file (.safetensors, or a .pt of plain weights)
-        phi = "lincir-l14.pt"              # SEARLE's, LinCIR's and CVSI's checkpoints share one layout; optional
+        phi = "phi-l14.pt"                 # a file of SEARLE's, LinCIR's or CVSI's layout, or searle-b32, searle-l14 or
+                                           # lincir-l14, which are pulled (CC BY-NC 4.0); without it, two branches
         captioner = "Salesforce/blip2-opt-6.7b"   # a transformers folder or hub name; without it images get no captions
         captions = 15                      # per image, as in the paper; 5 by default
         preprocess = "targetpad"           # or "clip"

@@ -1,22 +1,22 @@
 """Whether a bundle's files are what they were: hashes them and compares with what is recorded about them.
 
-Takes Parts (inventory.py); returns one Checked per file. Two records are known: the hub's cache names a file's blob by
-its hash (sha256 for large files, git's blob hash for small ones), and a `sha256sums.txt`, as `sha256sum` writes it,
-holds for the files of its folder and below; the starter comes with one.
+Takes Parts (inventory.py); returns one Checked per file. Three records are known: the hub's cache names a file's blob
+by its hash, a `sha256sums.txt`, as `sha256sum` writes it, holds for the files of its folder and below (the starter
+comes with one), and the ledger (hashes.py) holds what a published file was at its first use.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from cvsi_db.models.hashes import blob_fits, first_seen, hash_file
 from cvsi_db.models.inventory import SUMS, Part
 
-Verdict = Literal["ok", "damaged", "missing", "unrecorded"]
-"""`unrecorded`: the file is there, and nothing says what it should be."""
+Verdict = Literal["ok", "damaged", "changed", "missing", "unrecorded"]
+"""`changed`: not what it was at its first use; `unrecorded`: nothing says what the file should be."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,15 @@ class Checked:
 
 
 def verify(parts: Sequence[Part]) -> list[Checked]:
-    """Every file of these parts, and those that are missing; reads each file once."""
+    """Every file of these parts, and those that are missing; published ones are recorded when they never were."""
     return [checked for part in parts for checked in _verify_part(part)]
 
 
 def _verify_part(part: Part) -> Iterator[Checked]:
     for path in part.files:
         sha256 = hash_file(path)
-        yield Checked(part.name, str(path), _verdict(path, sha256), sha256)
+        source = part.release or (part.repo and f"{part.repo}/{path.name}")
+        yield Checked(part.name, str(path), _verdict(path, sha256, source), sha256)
     for names in part.missing:
         yield Checked(part.name, " or ".join(names), "missing")
     folder = Path(part.source).expanduser()
@@ -47,12 +48,15 @@ def _verify_part(part: Part) -> Iterator[Checked]:
                 yield Checked(part.name, str(path), "missing")
 
 
-def _verdict(path: Path, sha256: str) -> Verdict:
-    blob = path.readlink().name if path.is_symlink() and path.readlink().parent.name == "blobs" else ""
-    if len(blob) == 40:  # git's hash, under which the hub keeps small files
-        return "ok" if hash_file(path, f"blob {path.stat().st_size}\0".encode(), "sha1") == blob else "damaged"
-    recorded = blob if len(blob) == 64 else recorded_sums(path).get(path)
-    return "unrecorded" if recorded is None else "ok" if recorded == sha256 else "damaged"
+def _verdict(path: Path, sha256: str, source: str | None) -> Verdict:
+    """`source` is what a published file is called in the ledger."""
+    fits = blob_fits(path, sha256)
+    if fits is False:
+        return "damaged"
+    if source:
+        return "ok" if first_seen(source, sha256) == sha256 else "changed"
+    recorded = recorded_sums(path).get(path)
+    return ("ok" if fits else "unrecorded") if recorded is None else "ok" if recorded == sha256 else "damaged"
 
 
 def recorded_sums(path: Path) -> dict[Path, str]:
@@ -62,9 +66,3 @@ def recorded_sums(path: Path) -> dict[Path, str]:
             lines = (line.split(maxsplit=1) for line in (folder / SUMS).read_text("utf-8").splitlines())
             return {folder / name.lstrip("*"): digest for digest, name in lines}
     return {}
-
-
-def hash_file(path: Path, before: bytes = b"", kind: str = "sha256") -> str:
-    """The hex digest of `before` and the file, read in blocks."""
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, lambda: hashlib.new(kind, before)).hexdigest()

@@ -54,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Their gallery; tests that change it work on a copy."""
     db = tmp_path_factory.mktemp("made") / "gallery"
-    with Gallery.create(db, device="cpu") as gallery:
+    with Gallery.create(db, model="starter", device="cpu") as gallery:
         assert gallery.ingest(folder).new == 7
     return db
 

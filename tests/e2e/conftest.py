@@ -18,9 +18,10 @@ Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def run_cli(*arguments: str | Path, env: dict[str, str] | None = None, **options: object) -> object:
-    """Run `cvsi-db` with a clean environment: no hub, no colour, no settings of the person who runs the tests."""
+    """Run `cvsi-db` in a clean environment: no hub, no colour, starter for new galleries, no settings of a person."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CVSI_", "OPENAI_"))}
-    environ = kept | {"HF_HUB_OFFLINE": "1", "NO_COLOR": "1", "CVSI_CONFIG": os.devnull} | (env or {})
+    ours = {"HF_HUB_OFFLINE": "1", "NO_COLOR": "1", "CVSI_MODEL": "starter", "CVSI_CONFIG": os.devnull}
+    environ = kept | ours | (env or {})
     options = {"capture_output": True, "text": True, "timeout": 300} | options
     return subprocess.run([COMMAND, *map(str, arguments)], env=environ, check=False, **options)  # type: ignore[call-overload]
 

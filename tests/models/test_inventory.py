@@ -77,7 +77,7 @@ def test_require_names_the_part_and_the_ways_out() -> None:
     with pytest.raises(ModelError, match=r"'ViT-B-32/openai' are not in the local cache and HF_HUB_OFFLINE is set"):
         require(clip_part(BUNDLES["clip-b32"]))
     with pytest.raises(ModelError, match=r"the captioner 'Salesforce/\S+' are not .*local copy.*--model starter"):
-        require(captioner_part(BUNDLES["clip-b32"]))
+        require(captioner_part(BUNDLES["clip-b32"].captioner or "", ""))
     require(clip_part(BUNDLES["starter"]))
 
 

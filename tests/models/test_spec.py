@@ -38,14 +38,14 @@ def test_the_example_in_the_docstring_is_read(tmp_path: Path) -> None:
     assert read_bundle.__doc__ is not None
     example = textwrap.dedent(read_bundle.__doc__.split("\n\n")[1])
     (tmp_path / "paper.toml").write_text(example)
-    (tmp_path / "lincir-l14.pt").touch()
+    (tmp_path / "phi-l14.pt").touch()
     assert read_bundle(tmp_path / "paper.toml") == BundleSpec(
         name="paper",
         summary="",
         licence="MIT",
         arch="ViT-L-14-quickgelu",
         weights="openai",
-        phi=str((tmp_path / "lincir-l14.pt").resolve()),
+        phi=str((tmp_path / "phi-l14.pt").resolve()),
         captioner="Salesforce/blip2-opt-6.7b",
         captions=15,
         preprocess="targetpad",
