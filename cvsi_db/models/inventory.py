@@ -7,6 +7,7 @@ Takes a BundleSpec; returns Parts, with source, licence, size and files. No mode
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,6 +183,7 @@ def pull(parts: Sequence[Part]) -> list[Part]:
     wanted = [part for part in parts if part.missing and (part.repo or part.release)]
     for part in wanted:
         require(part)
+        _check_room(part)
     for part in wanted:
         _log.info(
             "pulling %s %s (%s, licence: %s)",
@@ -195,6 +197,21 @@ def pull(parts: Sequence[Part]) -> list[Part]:
         elif part.repo:
             download(part.repo, part.missing)
     return wanted
+
+
+def _check_room(part: Part) -> None:
+    """Raises ModelError when the disk has no room for a part of which nothing is here yet."""
+    from huggingface_hub import constants
+
+    place = release_file(part.release) if part.release else Path(constants.HF_HUB_CACHE)
+    folder = next(each for each in (place, *place.parents) if each.is_dir())
+    free = shutil.disk_usage(folder).free
+    if part.state == "not" and part.size_bytes and free < part.size_bytes:
+        variable = "XDG_CACHE_HOME" if part.release else "HF_HOME"
+        raise ModelError(
+            f"cannot download {part.source!r}: it needs {readable(part.size_bytes)}, and the disk of {str(place)!r} has "
+            f"{readable(free)} free: free some space, or set {variable} to a folder elsewhere"
+        )
 
 
 def readable(size: int | None) -> str:

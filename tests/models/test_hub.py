@@ -49,7 +49,7 @@ def test_a_hub_that_does_not_answer_is_unreachable(monkeypatch: pytest.MonkeyPat
 def test_unreachable_hub_is_a_model_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    with pytest.raises(ModelError, match=r"weights of 'x' .*127.0.0.1:1 cannot be reached: .*--model starter"):
+    with pytest.raises(ModelError, match=r"weights of 'x' .*127.0.0.1:1 cannot be reached: .*--model photos-lite"):
         require_hub("'x'")
 
 

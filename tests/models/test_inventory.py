@@ -41,9 +41,14 @@ def test_the_starter_is_here_and_free() -> None:
 
 def test_a_real_bundle_with_nothing_cached() -> None:
     parts = inventory(BUNDLES["clip-b32"])
-    assert [(part.name, part.state) for part in parts] == [("clip", "not"), ("captioner", "not"), ("rewriter", "fully")]
+    assert [(part.name, part.state) for part in parts] == [
+        ("clip", "not"),
+        ("phi", "not"),
+        ("captioner", "not"),
+        ("rewriter", "fully"),
+    ]
     assert state_of(parts) == "not"
-    assert size_of(parts) == 605_109_252 + 989_656_304
+    assert size_of(parts) == 605_109_252 + 25_184_256 + 989_656_304
     assert licence_of(parts) == "MIT (clip), BSD-3-Clause (captioner)"
 
 
@@ -76,7 +81,7 @@ def test_a_phi_that_is_not_there_is_missing(tmp_path: Path) -> None:
 def test_require_names_the_part_and_the_ways_out() -> None:
     with pytest.raises(ModelError, match=r"'ViT-B-32/openai' are not in the local cache and HF_HUB_OFFLINE is set"):
         require(clip_part(BUNDLES["clip-b32"]))
-    with pytest.raises(ModelError, match=r"the captioner 'Salesforce/\S+' are not .*local copy.*--model starter"):
+    with pytest.raises(ModelError, match=r"the captioner 'Salesforce/\S+' are not .*local copy.*--model photos-lite"):
         require(captioner_part(BUNDLES["clip-b32"].captioner or "", ""))
     require(clip_part(BUNDLES["starter"]))
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -30,22 +29,20 @@ SPEC = BundleSpec("mine", "", "", arch="ViT-B-32", weights="openai", phi=None, c
 
 
 @pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+def hub(connect: Callable[[FakeHub], FakeHub]) -> Iterator[FakeHub]:
     repos = {"timm/vit_base_patch32_clip_224.openai": CLIP, "someone/captioner": CAPTIONER, "someone/else": {"a": b""}}
     with serve_hub(repos) as running:
-        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", running.url)
-        template = running.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
-        yield running
+        yield connect(running)
 
 
-def test_pull_fetches_what_is_missing_and_nothing_twice(hub: FakeHub) -> None:
+def test_pull_fetches_what_is_missing_and_nothing_twice(hub: FakeHub, caplog: pytest.LogCaptureFixture) -> None:
     assert state_of(inventory(SPEC)) == "not"
-    seen: list[str] = []
-    assert [part.name for part in pull(inventory(SPEC), lambda part: seen.append(part.name))] == ["clip", "captioner"]
-    assert seen == ["clip", "captioner"]
+    caplog.set_level("INFO", "cvsi_db")
+    assert [part.name for part in pull(inventory(SPEC))] == ["clip", "captioner"]
+    assert caplog.messages == [
+        "pulling clip timm/vit_base_patch32_clip_224.openai (605 MB, licence: MIT)",
+        "pulling captioner someone/captioner (unknown size, licence: unknown)",
+    ]
     assert state_of(inventory(SPEC)) == "fully"
     assert sorted(hub.asked) == sorted(
         ["timm/vit_base_patch32_clip_224.openai/open_clip_model.safetensors"]
@@ -89,9 +86,11 @@ def test_a_repository_that_is_not_there_is_one_clear_line(hub: FakeHub) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_offline_is_respected_before_anything_is_said(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_is_respected_before_anything_is_said(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    seen: list[str] = []
+    caplog.set_level("INFO", "cvsi_db")
     with pytest.raises(ModelError, match="HF_HUB_OFFLINE is set"):
-        pull(inventory(BUNDLES["clip-l14"]), lambda part: seen.append(part.name))
-    assert seen == hub.asked == []
+        pull(inventory(BUNDLES["clip-l14"]))
+    assert caplog.messages == hub.asked == []
