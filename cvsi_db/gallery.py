@@ -465,7 +465,10 @@ class Gallery:
     def _context(self) -> SearchContext:
         from cvsi_db.search import SearchContext
 
-        return SearchContext(self._store, self._catalog, self._bundle, self._rewriter, self._bundle.spec.preset)
+        bundle = self._bundle
+        return SearchContext(
+            self._store, self._catalog, bundle, self._rewriter, bundle.spec.preset, model=bundle.source
+        )
 
 
 def _several(given: Any) -> tuple[Any, ...]:

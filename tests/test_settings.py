@@ -13,7 +13,7 @@ def write(path: Path, text: str) -> dict[str, str]:
 
 def test_defaults(tmp_path: Path) -> None:
     settings = load_settings({"CVSI_CONFIG": str(tmp_path / "none.toml")})
-    assert (settings.model, settings.device, settings.rewriter) == ("starter", "auto", None)
+    assert (settings.model, settings.device, settings.rewriter) == (None, "auto", None)
     assert settings.db.name == "gallery"
 
 

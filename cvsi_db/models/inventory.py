@@ -209,7 +209,7 @@ def _check_room(part: Part) -> None:
     if part.state == "not" and part.size_bytes and free < part.size_bytes:
         variable = "XDG_CACHE_HOME" if part.release else "HF_HOME"
         raise ModelError(
-            f"cannot download {part.source!r}: it needs {readable(part.size_bytes)}, and the disk of {str(place)!r} has "
+            f"cannot download {part.source!r}: it needs {readable(part.size_bytes)}; the disk of {str(place)!r} has "
             f"{readable(free)} free: free some space, or set {variable} to a folder elsewhere"
         )
 

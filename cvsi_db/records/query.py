@@ -121,7 +121,10 @@ class LogicalQuery:
 
 @dataclass(frozen=True)
 class CompiledQuery:
-    """A composed query after its model calls: the logical query and the texts that went into it."""
+    """A composed query after its model calls: the logical query and the texts that went into it.
+
+    `model` is the bundle that made its vectors.
+    """
 
     query: ComposedQuery
     logical: LogicalQuery
@@ -130,3 +133,4 @@ class CompiledQuery:
     rewrite: Rewrite | None
     preset: Preset
     warnings: tuple[str, ...] = ()
+    model: str = ""

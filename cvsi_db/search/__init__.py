@@ -37,6 +37,7 @@ class SearchContext:
 
     `preset` is for queries that name none. `resident` keeps the gallery's vectors in memory from one search to the
     next, within `resident_mb` MiB (by default CVSI_RESIDENT_MB, else 1,024); `strategy` forces one on every search.
+    `model` is what results call the bundle.
     """
 
     store: Store
@@ -47,6 +48,7 @@ class SearchContext:
     resident: Resident = field(default_factory=Resident, repr=False)
     resident_mb: int | None = None
     strategy: Strategy | None = None
+    model: str = ""
 
 
 def search(query: ComposedQuery, context: SearchContext) -> SearchResult:

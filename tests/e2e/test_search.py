@@ -33,10 +33,10 @@ def test_json_has_the_documented_shape_and_adds_up(cli: Cli, sample_db: Path) ->
     answer = json.loads(done.stdout)
     assert set(answer) == {"query", "plan", "hits", "timings_ms", "warnings"}
     assert set(answer["query"]) == {
-        "reference", "edit_text", "captions", "edited_captions", "added_objects", "rewriter", "preset",
+        "model", "reference", "edit_text", "captions", "edited_captions", "added_objects", "rewriter", "preset",
         "weights", "gamma",
     }  # fmt: skip
-    assert answer["query"]["edit_text"] == "with a hat"
+    assert (answer["query"]["model"], answer["query"]["edit_text"]) == ("starter", "with a hat")
     assert answer["query"]["added_objects"] == "a hat"
     assert [hit["rank"] for hit in answer["hits"]] == [1, 2, 3, 4, 5]
     for hit in answer["hits"]:

@@ -243,6 +243,7 @@ def _compiled(
         captions=parts.captions,
         rewrite=parts.rewrite,
         preset=preset,
+        model=context.model,
         warnings=(
             *warnings,
             *check_weights(weights, tuple(embedded)),

@@ -29,7 +29,8 @@ def explain_text(result: SearchResult, *, analyzed: bool = False) -> str:
     halves += [f"{name} {', '.join(labels)}" for name, labels in examples(query).items()]
     ranked = f"{'' if query.rank is None else 'rank '}{ranked_by(compiled)}, γ {compiled.preset.gamma:g}"
     unit = ", captions at unit length" if compiled.preset.unit_captions else ""
-    lines = [f"{' + '.join(half for half in halves if half)}  ({ranked}{unit})", ""]
+    lines = [f"{' + '.join(half for half in halves if half)}  ({ranked}{unit})"]
+    lines += [f"model {compiled.model}", ""] if compiled.model else [""]
     lines += [f"branch {missing} is missing: this bundle has no phi" for missing in compiled.logical.missing]
     for branch in compiled.logical.branches:
         lines.append(f"branch {branch.name}")

@@ -13,6 +13,7 @@ def to_json(result: SearchResult) -> dict[str, Any]:
     compiled, plan = result.compiled, result.plan
     return {
         "query": {
+            "model": compiled.model,
             "reference": reference_label(compiled.query.reference),
             "edit_text": compiled.query.edit_text,
             "captions": list(compiled.captions),

@@ -35,7 +35,9 @@ def test_a_search_end_to_end_is_exact_and_its_contributions_sum_to_the_score(con
 
 def test_json_has_the_shape_of_the_contract(context: SearchContext, photos: Path) -> None:
     fill(context.store, random_vectors(5, seed=4))
-    shape = to_json(search(ComposedQuery(photos / "red.png", "with a hat", k=2, preset="fashioniq"), context))
+    query = ComposedQuery(photos / "red.png", "with a hat", k=2, preset="fashioniq")
+    shape = to_json(search(query, replace(context, model="clip-b32")))
+    assert shape["query"]["model"] == "clip-b32"
     assert json.loads(json.dumps(shape)) == shape
     assert list(shape) == ["query", "plan", "hits", "timings_ms", "warnings"]
     assert shape["query"]["reference"] == str(photos / "red.png")
@@ -55,7 +57,9 @@ def test_json_has_the_shape_of_the_contract(context: SearchContext, photos: Path
 
 def test_explain_tells_texts_weights_plan_and_time(context: SearchContext) -> None:
     fill(context.store, random_vectors(5, seed=4))
-    text = explain_text(search(ComposedQuery(make_picture(), "make it blue", k=2, preset="fashioniq"), context))
+    query = ComposedQuery(make_picture(), "make it blue", k=2, preset="fashioniq")
+    text = explain_text(search(query, replace(context, model="clip-b32")))
+    assert text.splitlines()[1] == "model clip-b32"
     assert "a red picture, make it blue" in text
     assert "+0.6 · pseudo_token\n      a photo of $ that make it blue." in text
     assert "Union by image_id rounds=1 candidates=5" in text

@@ -22,6 +22,10 @@ def result_of(context: SearchContext, edit_text: str = 'with a <b>hat</b> & "bow
 def test_the_page_is_self_contained_and_complete(context: SearchContext) -> None:
     result = result_of(context)
     page = to_html(result, make_picture("red"))
+    assert "<dt>model</dt>" not in page
+    named = replace(result.compiled, model="clip-b32")
+    named_page = to_html(SearchResult(result, compiled=named, plan=result.plan, timings_ms={}), None)
+    assert "<dt>model</dt><dd>clip-b32</dd>" in named_page
     assert page.startswith("<!doctype html>")
     assert not re.search(r"https?://|//cdn|<script|<link|url\(", page)
     assert page.count('class="card"') == 3
