@@ -123,7 +123,7 @@ def test_verify_finds_a_damaged_installation(cli: Cli, home: dict[str, str], tmp
     verdicts = {Path(file["path"]).name: file["verdict"] for file in json.loads(damaged.stdout)}
     assert {name for name, verdict in verdicts.items() if verdict != "ok"} == {"phi.safetensors"}
     assert verdicts["phi.safetensors"] == "damaged"
-    assert damaged.stderr.startswith("1 of 11 files of copy are damaged or missing: ")
+    assert damaged.stderr.startswith("1 of 11 files of copy are damaged: delete the damaged ones, then ")
 
 
 @pytest.mark.parametrize("command", ["show", "pull", "verify"])
