@@ -7,10 +7,11 @@ threads. The limits are in pillow_guard.py.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cvsi_db.ingest.metadata import read_metadata
+from cvsi_db.ingest.metadata import orientation_before_loading, read_metadata
 from cvsi_db.ingest.pillow_guard import (
     MAX_BYTES,
     MAX_PIXELS,
@@ -21,8 +22,9 @@ from cvsi_db.ingest.pillow_guard import (
     pixels_when_opened,
 )
 from cvsi_db.ingest.pixels import MAX_SIDE, reduced, upright
+from cvsi_db.ingest.raw import SIZE
 from cvsi_db.ingest.read_bytes import printable, read_file
-from cvsi_db.records import Picture
+from cvsi_db.records import Metadata, Picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -55,13 +57,22 @@ def decode_bytes(data: bytes, image_id: str, where: str, *, side: int = MAX_SIDE
     a fraction of the time, and the embedding stays the same to a cosine of 0.999.
     """
     with image_errors(where), in_turn(pixels_when_opened(data)):
-        image = open_image(data, where)
-        size = image.size if image.format == "JPEG" else None
-        if size:  # the draft of other formats may be a thumbnail stored beside the picture
+        image = open_image(data, where, min(2 * side, MAX_SIDE))
+        size = image.size if image.format == "JPEG" else image.info.get(SIZE)
+        if image.format == "JPEG":  # the draft of other formats may be a thumbnail stored beside the picture
             image.draft("RGB", (min(2 * side, MAX_SIDE),) * 2)
+        orientation = orientation_before_loading(image)
         with in_turn(image.width * image.height):
             image.load()
-            return _picture(image, image_id, size or image.size)
+            return _picture(image, image_id, size or image.size, orientation)
+
+
+def metadata_in(data: bytes, where: str) -> Metadata:
+    """What the bytes of an image file say of it; most formats are not decoded for that. Raises ImageError."""
+    with image_errors(where), in_turn(pixels_when_opened(data)):
+        image = open_image(data, where)
+        metadata, orientation = read_metadata(image), orientation_before_loading(image)
+        return replace(metadata, orientation=orientation or metadata.orientation)
 
 
 def picture_of(image: Image) -> Picture:
@@ -73,11 +84,15 @@ def picture_of(image: Image) -> Picture:
         return _picture(image, None, image.size)
 
 
-def _picture(image: Image, image_id: str | None, size: tuple[int, int]) -> Picture:
-    """The Picture of a loaded image that is of `size` in the file, which may be more than was decoded."""
+def _picture(image: Image, image_id: str | None, size: tuple[int, int], orientation: int | None = None) -> Picture:
+    """The Picture of a loaded image that is of `size` in the file, which may be more than was decoded.
+
+    `orientation` is what the file says where Pillow turns the image itself.
+    """
     metadata = read_metadata(image)  # only now: a TIFF turns itself while it loads
-    pixels = upright(reduced(image), metadata.orientation)
-    width, height = size if metadata.orientation < 5 else size[::-1]
+    turned = metadata.orientation or 1
+    pixels = upright(reduced(image), turned)
+    width, height = size if turned < 5 else size[::-1]
     if image_id is None:
         image_id = hashlib.sha256(f"pixels {pixels.mode} {pixels.size} ".encode() + pixels.tobytes()).hexdigest()
     return Picture(
@@ -86,9 +101,5 @@ def _picture(image: Image, image_id: str | None, size: tuple[int, int]) -> Pictu
         format=(image.format or "pixels").lower(),
         width=width,
         height=height,
-        taken_at=metadata.taken_at,
-        camera=metadata.camera,
-        latitude=metadata.latitude,
-        longitude=metadata.longitude,
-        tags=metadata.tags,
+        metadata=replace(metadata, orientation=orientation or metadata.orientation),
     )

@@ -1,12 +1,14 @@
-"""Ignore: which files and folders the `.cvsiignore` files exclude, by the rules of gitignore(5).
+"""Ignore: what an ingest leaves out by name, and what the `.cvsiignore` files exclude, by the rules of gitignore(5).
 
-Takes folders and paths as text; returns whether a path is ignored. A pattern is relative to the folder whose file it is
-in; the deepest file that has a pattern for a path decides, and in a file the last line.
+Takes names, folders and paths as text; returns why a name is left out, and whether a path is ignored. A pattern is
+relative to the folder whose file it is in; the deepest file that has a pattern for a path decides, and in a file the
+last line.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +19,42 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 IGNORE_FILE = ".cvsiignore"
+
+SKIPPED_FOLDERS: Mapping[str, str] = {
+    "@eadir": "thumbnails that a Synology NAS keeps",
+    "@recently-snapshot": "snapshots of a NAS",
+    "@recycle": "a NAS's recycle bin",
+    "#recycle": "a NAS's recycle bin",
+    "#snapshot": "snapshots of a NAS",
+    "$recycle.bin": "Windows' recycle bin",
+    "system volume information": "Windows' own files",
+    "__macosx": "macOS metadata from an archive",
+    "lost+found": "fragments that a file system check found",
+    ".thumbnails": "thumbnails",
+    ".@__thumb": "thumbnails that a QNAP NAS keeps",
+    ".appledouble": "macOS metadata of other files",
+}
+"""The folders that an ingest does not enter, in lower case, and what they hold; beside them all hidden ones."""
+NO_MEDIA = ".nomedia"
+"""A file that says of its folder, and of all below: nothing here is for a gallery (Android's convention)."""
+
+
+def why_hidden(name: str, is_folder: bool) -> str | None:
+    """Why a file or folder of this name is left out; None where it is not."""
+    if is_folder and (kept := SKIPPED_FOLDERS.get(name.lower())):
+        return f"a folder of {kept}"
+    if is_folder and name.lower().startswith(".trash"):
+        return "a folder of deleted files"
+    if name.startswith("._") and not is_folder:
+        return "macOS metadata of another file"
+    return f"a hidden {'folder' if is_folder else 'file'}" if name.startswith(".") else None
+
+
+def why_skipped(names: Set[str]) -> str | None:
+    """Why a folder that holds these names is not entered; None where it is."""
+    if NO_MEDIA in names:
+        return f"a folder with a {NO_MEDIA} file"
+    return "a gallery of cvsi-db" if names >= {"catalog.sqlite", "lance"} else None
 
 
 @dataclass(frozen=True)

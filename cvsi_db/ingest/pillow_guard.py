@@ -15,29 +15,46 @@ from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from cvsi_db.errors import ImageError
-from cvsi_db.ingest.formats import HEAD_BYTES, sniff
+from cvsi_db.errors import ImageError, UsageError
+from cvsi_db.ingest.formats import HEAD_BYTES, sniff, unreadable
+from cvsi_db.ingest.pixels import MAX_SIDE
+from cvsi_db.ingest.raw import open_raw
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_BYTES = 256 * 2**20
 MAX_PIXELS = 178_000_000
-"""Just under the number at which Pillow itself raises."""
+"""Just under the number at which Pillow itself raises. `allow_pixels` allows more."""
 MAX_WORK = 4_000_000_000
 """Pixels times scans of a progressive JPEG: a scan of a few bytes may pass over all pixels."""
 
 _GIANT = 40_000_000
 _ONE_GIANT_AT_A_TIME = threading.RLock()
 """Images of more pixels than _GIANT are decoded in turn, since each may need more than a gigabyte."""
-_LIBRARIES = r"(PIL|pillow_heif)\b"
+_LIBRARIES = r"(PIL|pillow_heif|pillow_jxl)\b"
+_allowed = {"pixels": MAX_PIXELS}
 
 
-def open_image(data: bytes, where: str) -> Image:
-    """The image in the bytes of a file, not decoded yet, with Pillow's name of its format as `format`.
+def allow_pixels(pixels: int) -> None:
+    """Let images of up to so many pixels be read, in this whole process; Pillow's own limit is lifted as far.
 
-    Raises ImageError where there is none, or one beyond the limits; Pillow's own errors for what is damaged, which
-    `image_errors` turns into an ImageError.
+    An image takes some 10 bytes of memory per pixel while it is decoded. Raises UsageError for less than one.
+    """
+    from PIL import Image as Pillow
+
+    if pixels < 1:
+        raise UsageError(f"cannot limit images to {pixels!r} pixels: give 1 or more")
+    _allowed["pixels"] = pixels
+    Pillow.MAX_IMAGE_PIXELS = max(Pillow.MAX_IMAGE_PIXELS or 0, pixels)
+
+
+def open_image(data: bytes, where: str, side: int = MAX_SIDE) -> Image:
+    """The image in the bytes of a file, not decoded yet, with the name in FORMATS of its format as `format`.
+
+    `where` names the file, whose suffix tells a raw file from a TIFF. Of a raw file the image is its preview, decoded
+    so that it has at least `side` pixels a side. Raises ImageError where there is none, one that needs an extra, or one
+    beyond the limits; Pillow's own errors for what is damaged, which `image_errors` turns into an ImageError.
     """
     from PIL import Image as Pillow
 
@@ -45,13 +62,19 @@ def open_image(data: bytes, where: str) -> Image:
         raise ImageError(where, "empty file")
     if len(data) > MAX_BYTES:
         raise ImageError(where, f"too large: the limit is {MAX_BYTES // 2**20} megabytes")
-    kind = sniff(data[:HEAD_BYTES])
+    kind = sniff(data[:HEAD_BYTES], where)
     if kind is None:
         raise ImageError(where, "not an image")
-    if (pixels := pixels_when_opened(data)) > MAX_PIXELS:
+    if reason := unreadable(kind):
+        raise ImageError(where, reason)
+    if (pixels := pixels_when_opened(data)) > _allowed["pixels"]:
         raise _too_large(where, pixels)
-    if kind == "HEIF":
-        _register_heif()
+    if kind == "RAW":
+        image = open_raw(data, where, side, _allowed["pixels"])
+        image.format = kind
+        return image
+    if kind in ("HEIF", "JXL"):
+        _register(kind)
     image = Pillow.open(BytesIO(data), formats=(kind,))
     image.format = kind  # Pillow says MPO for a JPEG of several images
     check_size(image, where)
@@ -62,9 +85,9 @@ def open_image(data: bytes, where: str) -> Image:
 
 
 def check_size(image: Image, where: str) -> None:
-    """Raise ImageError for more pixels than MAX_PIXELS, and for none."""
+    """Raise ImageError for more pixels than are allowed, and for none."""
     pixels = image.width * image.height
-    if pixels > MAX_PIXELS:
+    if pixels > _allowed["pixels"]:
         raise _too_large(where, pixels)
     if pixels == 0:
         raise ImageError(where, "no pixels")
@@ -76,11 +99,14 @@ def in_turn(pixels: int) -> AbstractContextManager[object]:
 
 
 def pixels_when_opened(data: bytes) -> int:
-    """How many pixels a WebP takes memory for when it is opened; 0 for other formats, which wait for `load`.
+    """How many pixels a WebP or JPEG XL takes memory for when it is opened; 0 for other formats, which wait for `load`.
 
-    From its first chunk (RFC 9649, 2.5 to 2.7): VP8X, VP8L, or VP8 with a space.
+    A WebP says it in its first chunk (RFC 9649, 2.5 to 2.7): VP8X, VP8L, or VP8 with a space.
     """
-    if sniff(data[:HEAD_BYTES]) != "WEBP":
+    kind = sniff(data[:HEAD_BYTES])
+    if kind == "JXL":
+        return _jxl_pixels(data)
+    if kind != "WEBP":
         return 0
     if data[12:16] == b"VP8X":
         return (int.from_bytes(data[24:27], "little") + 1) * (int.from_bytes(data[27:30], "little") + 1)
@@ -114,7 +140,8 @@ def image_errors(where: str) -> Iterator[None]:
 
 def _too_large(where: str, pixels: int | None) -> ImageError:
     size = f"{round(pixels / 1e6)} megapixels" if pixels else "too many pixels"
-    return ImageError(where, f"too large: {size}, the limit is {MAX_PIXELS // 10**6}")
+    limit = f"{_allowed['pixels'] / 1e6:.3g}"
+    return ImageError(where, f"too large: {size}, the limit is {limit} (--max-pixels raises it)")
 
 
 def _one_line(error: Exception) -> str:
@@ -134,8 +161,45 @@ def _silence_libraries() -> None:
 
 
 @cache
-def _register_heif() -> None:
-    """Teach Pillow HEIC, without the thumbnails, depth maps and other images beside the main one."""
+def _register(kind: str) -> None:
+    """Teach Pillow JPEG XL, or HEIC without the thumbnails, depth maps and other images beside the main one."""
+    if kind == "JXL":
+        import pillow_jxl  # noqa: F401  # it registers itself
+
+        return
     from pi_heif import register_heif_opener
 
     register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+
+
+def _jxl_pixels(data: bytes) -> int:
+    """Width times height from the SizeHeader of a JPEG XL codestream (ISO/IEC 18181-1, annex D); 0 where there is none.
+
+    In a container the codestream is in the first jxlc or jxlp box (ISO/IEC 18181-2); the latter has 4 bytes before it.
+    """
+    start = 0
+    while not data.startswith(b"\xff\x0a", start):
+        length, kind = int.from_bytes(data[start : start + 4], "big"), data[start + 4 : start + 8]
+        header = 8 if length != 1 else 16
+        if kind in (b"jxlc", b"jxlp"):
+            start += header + 4 * (kind == b"jxlp")
+            break
+        length = int.from_bytes(data[start + 8 : start + 16], "big") if length == 1 else length
+        if length < header or start + length >= len(data):
+            return 0
+        start += length
+    bits = int.from_bytes(data[start + 2 : start + 14], "little")
+
+    def take(count: int) -> int:
+        nonlocal bits
+        value, bits = bits & ((1 << count) - 1), bits >> count
+        return value
+
+    def side(small: int) -> int:
+        return 8 * (take(5) + 1) if small else take((9, 13, 18, 30)[take(2)]) + 1
+
+    small = take(1)
+    height = side(small)
+    ratio = take(3)
+    width = height * (0, 1, 12 / 10, 4 / 3, 3 / 2, 16 / 9, 5 / 4, 2)[ratio] if ratio else side(small)
+    return int(width) * height

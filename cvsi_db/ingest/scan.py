@@ -1,8 +1,8 @@
 """Scan: which files an ingest has to load.
 
-Takes the named paths and the catalog's files; returns the files to load, the unchanged ones, the known ones that are
-gone, and the named paths where known files were and nothing is now. Looks at names, sizes and times, and at the first
-bytes of a file whose suffix is not an image's.
+Takes the named paths and the catalog's files; returns the files to load, the unchanged ones, those that are not taken,
+the known ones that are gone, and the named paths where known files were and nothing is now. Looks at names, sizes and
+times, also of XMP sidecars, and at the first bytes of a file whose suffix is not an image's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from cvsi_db.errors import IngestError
 from cvsi_db.ingest.formats import SUFFIXES
 from cvsi_db.ingest.read_bytes import printable
-from cvsi_db.ingest.walk import Seen, Walk, seen
+from cvsi_db.ingest.walk import Seen, Skipped, Walk, named, seen
 from cvsi_db.records import FoundFile, IngestFailure
 
 if TYPE_CHECKING:
@@ -29,15 +29,17 @@ if TYPE_CHECKING:
 class Scan:
     """The files under the named paths, sorted by path: `pending` ones must be loaded, `unchanged` ones need not.
 
-    `gone` are the known files under the named folders that no longer exist; `skipped` counts the files that are not
-    images. `folders` are the named folders that were walked, `lost` the named paths that hold nothing where known files
-    were, each with its reason: a disk may not be mounted, so nothing below them counts as gone.
+    `gone` are the known files under the named folders that no longer exist; `skipped` the files and folders that are
+    not taken, with the reason as their error, `forgotten` the paths that were so and no longer are. `folders` are the
+    named folders that were walked, `lost` the named paths that hold nothing where known files were, each with its
+    reason: a disk may not be mounted, so nothing below them counts as gone.
     """
 
     pending: tuple[FoundFile, ...]
     unchanged: tuple[SourceFile, ...]
     gone: tuple[SourceFile, ...]
-    skipped: int = 0
+    skipped: tuple[SourceFile, ...] = ()
+    forgotten: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     lost: tuple[IngestFailure, ...] = ()
 
@@ -45,6 +47,11 @@ class Scan:
     def total(self) -> int:
         """How many files there are."""
         return len(self.pending) + len(self.unchanged)
+
+    @property
+    def paths(self) -> set[str]:
+        """The paths of all files."""
+        return {str(file.path) for file in self.pending} | {file.path for file in self.unchanged}
 
     def covers(self, path: str) -> bool:
         """Whether this scan can tell that `path` does not exist: it is in a folder that was walked."""
@@ -62,27 +69,29 @@ def scan(paths: Sequence[Path], files: Mapping[str, SourceFile], known: Collecti
     `files` are the catalog's, by path; `known` the image_ids that need no model. Raises IngestError without paths, for
     one that does not exist, cannot be read or holds no image, unless files are known there, and when all are lost.
     """
-    found, folders, lost, skipped = dict[str, Seen](), list[str](), list[IngestFailure](), 0
+    found, folders, lost, skipped = dict[str, Seen](), list[str](), list[IngestFailure](), dict[str, Skipped]()
     for root in _roots(paths):
         walk = Walk(lambda path: path in files and files[path].image_id is not None)
         here = {each[0]: each for each in _named(root, walk)}
         if not here or (not os.path.exists(root) and _known_below(root, files)):  # a link to a disk that is not there
-            lost.append(IngestFailure(printable(Path(root)), _lost(root, _known_below(root, files))))
+            lost.append(IngestFailure(printable(Path(root)), _lost(root, _known_below(root, files), walk.skipped)))
             continue
         found |= here
         if os.path.isdir(root):
-            skipped += 0 if root.startswith(_inside(folders)) else walk.skipped  # a folder in a named one counts once
+            skipped |= {printable(Path(each.file.path)): each for each in walk.skipped}
             folders.append(root)
     if not found:
         raise IngestError("; ".join(each.reason for each in lost))
-    return _compared(found, files, known, Scan((), (), (), skipped, tuple(folders), tuple(lost)))
+    left_out = [each for each in skipped.values() if each.file.path not in found]
+    return _compared(found, files, known, Scan((), (), (), _records(left_out), (), tuple(folders), tuple(lost)))
 
 
 def check_paths(paths: Sequence[Path]) -> None:
     """Raise what a scan of `paths` for a new gallery would raise; a folder is walked only to its first image."""
     for root in _roots(paths):
-        if next(_named(root, Walk(lambda _path: False)), None) is None:
-            _lost(root, 0)
+        walk = Walk(lambda _path: False)
+        if next(_named(root, walk), None) is None:
+            _lost(root, 0, walk.skipped)
 
 
 def is_gone(path: str) -> bool:
@@ -112,10 +121,10 @@ def _named(root: str, walk: Walk) -> Iterator[Seen]:
     if os.path.isdir(root):
         yield from walk.images(root)
     elif os.path.lexists(root):
-        yield seen(root)
+        yield named(root)
 
 
-def _lost(root: str, known: int) -> str:
+def _lost(root: str, known: int, skipped: Sequence[Skipped]) -> str:
     """Why there is nothing at a named path where `known` files were; raises IngestError where none was."""
     if not os.path.lexists(root):
         reason, remedy = f"{root!r} does not exist", "name an existing file or folder"
@@ -124,6 +133,9 @@ def _lost(root: str, known: int) -> str:
     else:
         kinds = ", ".join(sorted(suffix.removeprefix(".") for suffix in SUFFIXES))
         reason, remedy = f"no image in {root!r} or below", f"name a folder with {kinds} files"
+        if skipped:
+            first = min(skipped)
+            remedy += f"; not taken: {len(skipped)} others, as {first.file.path!r} ({first.reason})"
     if not known:
         raise IngestError(f"{reason}: {remedy}")
     were = "1 image was" if known == 1 else f"{known} images were"
@@ -148,16 +160,54 @@ def _compared(found: Mapping[str, Seen], files: Mapping[str, SourceFile], known:
         before = files.get(path)
         if (
             before is not None
-            and (before.size_bytes, before.mtime_ns) == found[path][1:]
+            and (before.size_bytes, before.mtime_ns) == found[path][1:3]
+            and before.sidecars == signature(found[path].sidecars)
             and before.state == "ok"
             and before.image_id in known
         ):
             unchanged.append(before)
         else:
-            pending.append(FoundFile(Path(path), *found[path][1:]))
+            beside = tuple(FoundFile(Path(each.path), *each[1:3]) for each in found[path].sidecars)
+            pending.append(FoundFile(Path(path), *found[path][1:3], beside))
     gone = [
         file
         for path, file in files.items()
-        if not is_settled(file) and path not in found and scan.covers(path) and is_gone(path)
+        if file.state != "skipped"
+        and not is_settled(file)
+        and path not in found
+        and scan.covers(path)
+        and is_gone(path)
     ]
-    return replace(scan, pending=tuple(pending), unchanged=tuple(unchanged), gone=tuple(gone))
+    now = {file.path for file in scan.skipped}
+    left = [
+        file
+        for path, file in files.items()
+        if file.state == "skipped" and path not in now and path not in found and scan.covers(path)
+    ]
+    broken = [
+        file
+        for file in left
+        if file.path.lower().endswith(".xmp") and seen(file.path)[1:3] == (file.size_bytes, file.mtime_ns)
+    ]
+    return replace(
+        scan,
+        pending=tuple(pending),
+        unchanged=tuple(unchanged),
+        gone=tuple(gone),
+        skipped=(*scan.skipped, *broken),
+        forgotten=tuple(file.path for file in left if file not in broken),
+    )
+
+
+def signature(sidecars: Sequence[Seen | FoundFile]) -> str:
+    """The sizes and times of a file's sidecars as a text, which changes when they do."""
+    return " ".join(f"{each.size_bytes}:{each.mtime_ns}" for each in sidecars)
+
+
+def _records(skipped: Iterable[Skipped]) -> tuple[SourceFile, ...]:
+    from cvsi_db.store.catalog import SourceFile
+
+    return tuple(
+        SourceFile(printable(Path(file.path)), file.size_bytes, file.mtime_ns, None, "skipped", reason)
+        for file, reason in sorted(skipped)
+    )

@@ -1,32 +1,45 @@
-"""Walk: the files in a folder and in all folders below that may be images.
+"""Walk: the files in a folder and in all folders below that may be images, and what else lies there.
 
-Takes a folder and a test for known files; yields paths with size and time, and counts the other files. Hidden and
-ignored files are skipped. Since a folder may hold a million files, paths are text, and each file is looked at once.
+Takes a folder and a test for known files; yields paths with size, time and XMP sidecars, and keeps what is not taken
+with its reason. Since a folder may hold a million files, paths are text, and each file is looked at once.
 """
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
+from typing import NamedTuple
 
-from cvsi_db.ingest.formats import HEAD_BYTES, RAW_SUFFIXES, SUFFIXES, sniff
-from cvsi_db.ingest.ignore import IGNORE_FILE, IgnoreRules, rules_above
+from cvsi_db.ingest.formats import HEAD_BYTES, SUFFIXES, kind_of, sniff, unreadable
+from cvsi_db.ingest.ignore import IGNORE_FILE, IgnoreRules, rules_above, why_hidden, why_skipped
 
-Seen = tuple[str, int, int]
-"""A file: its absolute path, size in bytes and modification time in nanoseconds."""
+
+class Seen(NamedTuple):
+    """A file: its absolute path, size in bytes, modification time in nanoseconds, and the XMP sidecars beside it."""
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    sidecars: tuple[Seen, ...] = ()
+
+
+class Skipped(NamedTuple):
+    """A file or folder that is not taken, and why."""
+
+    file: Seen
+    reason: str
 
 
 class Walk:
-    """Walks folders; `skipped` counts the files so far that are not images by name and content.
+    """Walks folders; `skipped` holds what was not taken so far, in no particular order.
 
     `is_known` says whether a path was an image before: it is then taken for one without reading it.
     """
 
     def __init__(self, is_known: Callable[[str], bool]) -> None:
-        self.skipped = 0
+        self.skipped: list[Skipped] = []
         self._is_known = is_known
 
     def images(self, root: str) -> Iterator[Seen]:
@@ -48,30 +61,54 @@ class Walk:
             if identity in visited:
                 continue
             visited.add(identity)
-            rules = rules.within(folder) if any(entry.name == IGNORE_FILE for entry in entries) else rules
+            names = {entry.name for entry in entries}
+            if folder != root and (reason := why_skipped(names)):
+                self.skipped.append(Skipped(Seen(folder, 0, 0), reason))
+                continue
+            rules = rules.within(folder) if IGNORE_FILE in names else rules
+            files = []
             for entry in entries:
-                if entry.name.startswith(".") or (rules.specs and rules.ignore(entry.path, folder=_is_folder(entry))):
-                    continue
-                if _is_folder(entry):
+                if reason := _why_excluded(entry, rules):
+                    self.skipped.append(Skipped(seen(entry), reason))
+                elif _is_folder(entry):
                     (links if entry.is_symlink() else folders).append((entry.path, rules))
-                elif self._may_be_image(entry):
-                    yield _seen(entry)
+                else:
+                    files.append(entry)
+            yield from self._images_of(files)
 
-    def _may_be_image(self, entry: os.DirEntry[str]) -> bool:
+    def _images_of(self, files: Sequence[os.DirEntry[str]]) -> Iterator[Seen]:
+        """The files that may be images, of one folder, each with its sidecars."""
+        sidecars = {entry.name.lower(): entry for entry in files if _is_sidecar(entry)}
+        used = set[str]()
+        for entry in files:
+            if _is_sidecar(entry):
+                continue
+            if reason := self._why_not(entry):
+                self.skipped.append(Skipped(seen(entry), reason))
+            else:
+                names = (f"{base}.xmp".lower() for base in _bases(entry.name))
+                beside = tuple(seen(sidecars[name]) for name in names if name in sidecars)
+                used.update(each.path for each in beside)
+                yield seen(entry)._replace(sidecars=beside)
+        for entry in files:
+            if _is_sidecar(entry) and entry.path not in used:
+                self.skipped.append(Skipped(seen(entry), "an XMP sidecar of no image here"))
+
+    def _why_not(self, entry: os.DirEntry[str]) -> str | None:
+        """Why the file is not an image, as far as its name and its first bytes tell; None where it may be one."""
         suffix = os.path.splitext(entry.name)[1].lower()
-        if suffix in SUFFIXES or self._is_known(entry.path):
-            return True
+        if (suffix in SUFFIXES and not unreadable(suffix)) or self._is_known(entry.path):
+            return None
         try:
             if not entry.is_file():  # opening a pipe would wait forever
-                return False
-        except OSError:  # a link to itself
-            return False
-        found = False
-        if suffix not in RAW_SUFFIXES:
-            with suppress(OSError), open(entry.path, "rb", buffering=0) as file:
-                found = sniff(file.read(HEAD_BYTES)) is not None
-        self.skipped += not found
-        return found
+                return "a link to nothing" if entry.is_symlink() else "not a regular file"
+            with open(entry.path, "rb", buffering=0) as file:
+                head = file.read(HEAD_BYTES)
+        except OSError as error:  # a link to itself, or one that may not be read
+            return f"cannot be read: {(error.strerror or str(error)).lower()}"
+        if (kind := sniff(head, entry.name)) is None:
+            return kind_of(entry.name) if head else "empty file"
+        return unreadable(kind)
 
 
 def _listed(folder: str) -> tuple[object, list[os.DirEntry[str]]]:
@@ -81,22 +118,43 @@ def _listed(folder: str) -> tuple[object, list[os.DirEntry[str]]]:
         return (status.st_dev, status.st_ino), sorted(listing, key=attrgetter("name"))
 
 
-def seen(path: str) -> Seen:
-    """The file as it is now; size and time are -1 where they cannot be had, as of a dangling link."""
+def seen(file: str | os.DirEntry[str]) -> Seen:
+    """The file as it is now; size and time are -1 where they cannot be had, as of a dangling link.
+
+    An entry of a folder's listing often knows them without another call.
+    """
+    path = file if isinstance(file, str) else file.path
     try:
-        status = os.stat(path)
+        status = os.stat(file) if isinstance(file, str) else file.stat()
     except OSError:
-        return path, -1, -1
-    return path, status.st_size, status.st_mtime_ns
+        return Seen(path, -1, -1)
+    return Seen(path, status.st_size, status.st_mtime_ns)
 
 
-def _seen(entry: os.DirEntry[str]) -> Seen:
-    """The same from a folder's listing, which often knows it without another call."""
-    try:
-        status = entry.stat()
-    except OSError:
-        return entry.path, -1, -1
-    return entry.path, status.st_size, status.st_mtime_ns
+def named(path: str) -> Seen:
+    """A file that was named by itself, with its sidecars."""
+    beside = []
+    for base in _bases(path):
+        beside += [seen(base + suffix) for suffix in (".xmp", ".XMP") if os.path.exists(base + suffix)][:1]
+    return seen(path)._replace(sidecars=tuple(beside))
+
+
+def _bases(name: str) -> tuple[str, str]:
+    """What a file's sidecars are called without their suffix: a.jpg comes before a."""
+    return name, os.path.splitext(name)[0]
+
+
+def _is_sidecar(entry: os.DirEntry[str]) -> bool:
+    return entry.name.lower().endswith(".xmp")
+
+
+def _why_excluded(entry: os.DirEntry[str], rules: IgnoreRules) -> str | None:
+    """Why a file or folder is left out, by its name or by the ignore files; None where it is not."""
+    is_folder = _is_folder(entry)
+    if reason := why_hidden(entry.name, is_folder):
+        return reason
+    ignored = rules.specs and rules.ignore(entry.path, folder=is_folder)
+    return f"excluded by a {IGNORE_FILE} file" if ignored else None
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

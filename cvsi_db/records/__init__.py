@@ -11,6 +11,7 @@ from cvsi_db.records.ingest import (
     IngestFailure,
     IngestProgress,
     IngestSummary,
+    Metadata,
     Picture,
 )
 from cvsi_db.records.models import PseudoText, Rewrite, Usage
@@ -55,6 +56,7 @@ __all__ = [
     "IngestProgress",
     "IngestSummary",
     "LogicalQuery",
+    "Metadata",
     "Picture",
     "Preset",
     "PseudoText",

@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -33,7 +33,7 @@ from cvsi_db.store.catalog_tables import (
 )
 from cvsi_db.store.sqlite import ReadOnly, connect_writing
 
-FileState = Literal["ok", "failed", "missing"]
+FileState = Literal["ok", "failed", "missing", "skipped"]
 
 GIVEN = "*"
 """The captioner's name in the cache for captions that a person imported: they take precedence over every captioner."""
@@ -55,7 +55,9 @@ class GalleryInfo:
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """A file as the last ingest saw it. `path` is absolute; `image_id` is set exactly when that image's row has this
-    path. A file that has become unreadable keeps it until another content is seen there."""
+    path. A file that has become unreadable keeps it until another content is seen there; a skipped one is no image, and
+    `error` says why it is not taken. `sidecars` tells whether its XMP sidecars have changed, `keywords` are those that
+    it and they gave the image, a line each; both are None where an older cvsi-db saw the file."""
 
     path: str
     size_bytes: int
@@ -63,6 +65,8 @@ class SourceFile:
     image_id: str | None
     state: FileState
     error: str | None
+    sidecars: str | None = ""
+    keywords: str | None = ""
 
 
 @dataclass(frozen=True)
@@ -136,8 +140,8 @@ class Catalog:
             return cast(int, run.run_id)
 
     def finish_run(self, run_id: int, summary: IngestSummary) -> None:
-        """Record what an ingest did."""
-        done = {"finished_at": _now(), "summary": asdict(summary)}
+        """Record what an ingest did; which files it skipped is in the records of the files."""
+        done = {"finished_at": _now(), "summary": asdict(replace(summary, skipped_files=()))}
         with self._session() as session:  # no read first: SQLite refuses to write after a read if others wrote
             session.execute(update(IngestRunTable).where(col(IngestRunTable.run_id) == run_id).values(done))
 
@@ -272,7 +276,10 @@ def _captions(captioner: str, captions: Mapping[str, tuple[str, ...]]) -> list[d
 
 def _summary(stored: Mapping[str, Any]) -> IngestSummary:
     """The summary; counts that an older cvsi-db did not record are 0."""
-    failures = {name: tuple(IngestFailure(**each) for each in stored.get(name, ())) for name in ("errors", "lost")}
+    failures = {
+        name: tuple(IngestFailure(**each) for each in stored.get(name, ()))
+        for name in ("errors", "lost", "skipped_files")
+    }
     return IngestSummary(**{**stored, **failures})
 
 

@@ -32,6 +32,8 @@ class SourceFileTable(SQLModel, table=True):
     image_id: str | None = Field(default=None, index=True)
     state: str
     error: str | None = None
+    sidecars: str | None = None
+    keywords: str | None = None
 
 
 class IngestRunTable(SQLModel, table=True):

@@ -116,3 +116,62 @@ def _gamma(gamma: float) -> bytes:
 def photo_jpeg(width: int = 4032, height: int = 3024) -> bytes:
     """A JPEG of twelve megapixels, as a phone takes it."""
     return encoded(photograph(width, height), "JPEG", quality=88)
+
+
+def dng(
+    preview: bytes | None,
+    size: tuple[int, int] = (512, 384),
+    orientation: int = 1,
+    taken_at: str = "2024:05:06 07:08:09",
+) -> bytes:
+    """A raw file of `size`: a DNG of 16-bit Bayer data that get brighter to the right, with a JPEG preview or none."""
+    width, height = size
+    ramp = np.linspace(1000, 60000, width).astype("<u2")
+    sensor = np.tile(ramp, (height, 1)).tobytes()
+    ones = struct.pack("<18i", *(1 if index in (0, 8, 16) else index % 2 for index in range(18)))
+    sensor_tags = {
+        254: (4, struct.pack("<I", 0)), 256: (4, struct.pack("<I", width)), 257: (4, struct.pack("<I", height)),
+        258: (3, struct.pack("<H", 16)), 259: (3, struct.pack("<H", 1)), 262: (3, struct.pack("<H", 32803)),
+        273: (4, sensor), 277: (3, struct.pack("<H", 1)), 278: (4, struct.pack("<I", height)),
+        279: (4, struct.pack("<I", len(sensor))), 33421: (3, struct.pack("<2H", 2, 2)), 33422: (1, bytes([0, 1, 1, 2])),
+    }  # fmt: skip
+    main_tags = {
+        271: (2, b"Acme\0"), 272: (2, b"Sensor 1\0"), 274: (3, struct.pack("<H", orientation)), 330: (4, sensor_tags),
+        34665: (4, {0x9003: (2, taken_at.encode() + b"\0")}), 50706: (1, bytes([1, 4, 0, 0])),
+        50708: (2, b"Acme Sensor 1\0"), 50721: (10, ones), 50728: (5, struct.pack("<6I", 1, 1, 1, 1, 1, 1)),
+        50778: (3, struct.pack("<H", 21)),
+    }  # fmt: skip
+    if preview is not None:
+        wide, high = Image.open(io.BytesIO(preview)).size
+        main_tags |= {
+            254: (4, struct.pack("<I", 1)), 256: (4, struct.pack("<I", wide)), 257: (4, struct.pack("<I", high)),
+            258: (3, struct.pack("<3H", 8, 8, 8)), 259: (3, struct.pack("<H", 7)), 262: (3, struct.pack("<H", 6)),
+            273: (4, preview), 277: (3, struct.pack("<H", 3)), 278: (4, struct.pack("<I", high)),
+            279: (4, struct.pack("<I", len(preview))),
+        }  # fmt: skip
+    body = bytearray(b"II*\0\x08\0\0\0")
+    _directory(body, main_tags)
+    return bytes(body)
+
+
+_TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 10: 8}
+
+
+def _directory(body: bytearray, tags: dict[int, tuple[int, object]]) -> int:
+    """Append a TIFF directory with its values and those below it; returns where it is. Tag 273 is given its bytes."""
+    start = len(body)
+    body += bytes(2 + 12 * len(tags) + 4)
+    entries = struct.pack("<H", len(tags))
+    for tag, (kind, value) in sorted(tags.items()):
+        if isinstance(value, dict):
+            value = struct.pack("<I", _directory(body, value))
+        elif tag == 273:
+            body += value  # type: ignore[operator]
+            value = struct.pack("<I", len(body) - len(value))  # type: ignore[arg-type]
+        count = len(value) // _TYPE_BYTES[kind]  # type: ignore[arg-type]
+        if len(value) > 4:  # type: ignore[arg-type]
+            body += bytes(len(body) % 2) + value  # type: ignore[operator]
+            value = struct.pack("<I", len(body) - len(value))  # type: ignore[arg-type]
+        entries += struct.pack("<HHI", tag, kind, count) + value.ljust(4, b"\0")  # type: ignore[attr-defined]
+    body[start : start + len(entries)] = entries
+    return start

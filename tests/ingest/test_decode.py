@@ -61,7 +61,7 @@ def test_every_format(kind: str) -> None:
     assert picture.image_id == hashlib.sha256(data).hexdigest()
     assert (picture.image.mode, picture.image.size) == ("RGB", (60, 40))
     assert np.abs(np.subtract(picture.image.getpixel((30, 20)), COLOURS["blue"])).max() <= 4
-    assert (picture.taken_at, picture.camera) == (None, None)
+    assert (picture.metadata.taken_at, picture.metadata.camera) == (None, None)
 
 
 def test_reading_a_path_and_its_bytes_gives_the_same_picture(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def with_exif(make: str | None, model: str | None, taken_at: str | None) -> byte
     ],
 )
 def test_camera(make: str | None, model: str | None, camera: str | None) -> None:
-    assert read_picture(with_exif(make, model, None)).camera == camera
+    assert read_picture(with_exif(make, model, None)).metadata.camera == camera
 
 
 @pytest.mark.parametrize(
@@ -194,12 +194,12 @@ def test_camera(make: str | None, model: str | None, camera: str | None) -> None
     [("2024:05:06 07:08:09", "2024-05-06T07:08:09"), ("0000:00:00 00:00:00", None), ("yesterday", None), (None, None)],
 )
 def test_taken_at(written: str | None, taken_at: str | None) -> None:
-    assert read_picture(with_exif(None, None, written)).taken_at == taken_at
+    assert read_picture(with_exif(None, None, written)).metadata.taken_at == taken_at
 
 
 def test_broken_metadata_leaves_the_picture_readable() -> None:
     picture = read_picture(encoded(make_picture(), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff garbage"))
-    assert (picture.width, picture.taken_at, picture.camera) == (64, None, None)
+    assert (picture.width, picture.metadata.taken_at, picture.metadata.camera) == (64, None, None)
 
 
 # --- what is none ---------------------------------------------------------------------------------------------------

@@ -184,7 +184,10 @@ def test_a_tiff_directory_that_repeats_the_same_bytes_is_bounded() -> None:
         for number in range(4000)
     )
     block = b"II*\0\x08\0\0\0" + (4000).to_bytes(2, "little") + entries + bytes(4)
-    assert read_picture(encoded(make_picture(), "WEBP", exif=b"Exif\0\0" + block.ljust(64_000, b"x"))).camera is None
+    assert (
+        read_picture(encoded(make_picture(), "WEBP", exif=b"Exif\0\0" + block.ljust(64_000, b"x"))).metadata.camera
+        is None
+    )
     assert reason(block.ljust(64_000, b"x")).startswith(("not an image", "damaged"))
 
 

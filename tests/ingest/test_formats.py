@@ -55,6 +55,7 @@ def media(major: bytes, *brands: bytes) -> bytes:
         (media(b"qt  "), None),
         (media(b"isom") + b"heic", None),  # beyond the box that says the brands
         (b"\0\0\0\1ftypheic", "HEIF"),
+        (media(b"crx ", b"isom"), "RAW"),
     ],
 )
 def test_media_files_by_their_brands(head: bytes, kind: str | None) -> None:
@@ -75,7 +76,7 @@ def test_media_files_by_their_brands(head: bytes, kind: str | None) -> None:
         b"%PDF-1.7",
         b"P6 4 4 255 ",
         b"8BPS\0\1",
-        b"IIRO\x08\0\0\0",
+        b"IIRX\x08\0\0\0",
     ],
 )
 def test_files_that_are_not_images_are_errors(head: bytes) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from cvsi_db.errors import IngestError
+from cvsi_db.ingest import formats
 from cvsi_db.ingest.formats import SUFFIXES
-from cvsi_db.ingest.scan import Scan, check_paths, is_gone, scan
+from cvsi_db.ingest.scan import Scan, check_paths, is_gone, scan, signature
 from cvsi_db.store.catalog import SourceFile
 from tests.disks import read_only
 from tests.fakes import picture_bytes
@@ -26,6 +29,11 @@ def touch(*paths: Path, content: bytes = b"x") -> None:
 def names(root: Path, *paths: Path) -> list[str]:
     found = scan(paths or [root], {}, ())
     return [os.path.relpath(file.path, root) for file in found.pending]
+
+
+def left_out(root: Path) -> dict[str, str | None]:
+    """What the scan of a folder does not take, by its path below it, and why."""
+    return {os.path.relpath(file.path, root): file.error for file in scan([root], {}, ()).skipped}
 
 
 def recorded(path: Path, image_id: str | None = "id", state: str = "ok") -> dict[str, SourceFile]:
@@ -48,25 +56,34 @@ def test_every_image_suffix_is_pending(tmp_path: Path, suffix: str) -> None:
 def test_hidden_files_are_ignored_and_other_files_are_skipped(tmp_path: Path) -> None:
     touch(tmp_path / ".x.png", tmp_path / ".trash" / "x.png", tmp_path / "x.txt", tmp_path / "png", tmp_path / "y.png")
     assert names(tmp_path) == ["y.png"]
-    assert scan([tmp_path], {}, ()).skipped == 2
-    assert scan([tmp_path, tmp_path / "y.png"], {}, ()).skipped == 2
+    assert left_out(tmp_path) == {
+        ".trash": "a folder of deleted files",
+        ".x.png": "a hidden file",
+        "png": "not an image",
+        "x.txt": "not an image (text/plain)",
+    }
+    assert scan([tmp_path], {}, ()).skipped == scan([tmp_path, tmp_path / "y.png"], {}, ()).skipped
 
 
 def test_a_file_with_an_image_header_is_pending_whatever_its_name(tmp_path: Path) -> None:
     touch(tmp_path / "camera" / "00017", tmp_path / "photo.jpeg~", content=picture_bytes(kind="JPEG"))
-    touch(tmp_path / "raw.nef", content=picture_bytes(kind="TIFF"))  # what can be read of it is a thumbnail
     touch(tmp_path / "empty", tmp_path / "film.mp4", content=b"")
     os.mkfifo(tmp_path / "pipe")  # opening it would wait forever
     (tmp_path / "loop").symlink_to("loop")
-    found = scan([tmp_path], {}, ())
-    assert [file.path.name for file in found.pending] == ["00017", "photo.jpeg~"]
-    assert found.skipped == 3
+    assert names(tmp_path) == ["camera/00017", "photo.jpeg~"]
+    assert left_out(tmp_path) == {
+        "empty": "empty file",
+        "film.mp4": "empty file",
+        "loop": "cannot be read: too many levels of symbolic links",
+        "pipe": "not a regular file",
+    }
 
 
 def test_a_file_that_was_an_image_is_read_whatever_it_is_now(tmp_path: Path) -> None:
     touch(tmp_path / "00017", tmp_path / "notes")
     found = scan([tmp_path], recorded(tmp_path / "00017") | recorded(tmp_path / "notes", None, "failed"), ())
-    assert ([file.path.name for file in found.pending], found.skipped) == (["00017"], 1)
+    assert [file.path.name for file in found.pending] == ["00017"]
+    assert [Path(file.path).name for file in found.skipped] == ["notes"]
 
 
 # --- what is ignored ----------------------------------------------------------------------------------------------
@@ -309,3 +326,92 @@ def test_a_folder_of_many_files_costs_as_much_per_file_as_one_of_few(tmp_path: P
     many, seconds_many = timed(tmp_path / "many", 8000)
     assert (len(few.unchanged), len(many.unchanged)) == (1000, 8000)
     assert seconds_many < 8 * 4 * seconds_few  # quadratic work would cost 64 times as much
+
+
+# --- what is left out ---------------------------------------------------------------------------------------------
+
+
+def test_folders_of_junk_are_named_and_not_entered(tmp_path: Path) -> None:
+    touch(tmp_path / "x.png", tmp_path / "._x.png", tmp_path / "a" / ".nomedia", tmp_path / "db" / "catalog.sqlite")
+    (tmp_path / "db" / "lance").mkdir()
+    junk = [
+        "@eaDir",
+        "__MACOSX",
+        ".thumbnails",
+        ".AppleDouble",
+        "#recycle",
+        "$RECYCLE.BIN",
+        ".Trash-1000",
+        "LOST+FOUND",
+    ]
+    touch(*(tmp_path / folder / "y.png" for folder in (*junk, "a", "a/b", "db")))
+    assert names(tmp_path) == ["x.png"]
+    found = left_out(tmp_path)
+    assert set(found) == {*junk, "._x.png", "a", "db"}
+    assert found["@eaDir"] == "a folder of thumbnails that a Synology NAS keeps"
+    assert found["._x.png"] == "macOS metadata of another file"
+    assert found["a"] == "a folder with a .nomedia file"
+    assert names(tmp_path / "a") == ["b/y.png", "y.png"]  # named, so wanted
+
+
+def test_other_files_are_named_by_their_kind(tmp_path: Path) -> None:
+    touch(tmp_path / "x.png", tmp_path / "film.mp4", tmp_path / "drawing.svg", tmp_path / "notes", tmp_path / "a.aae")
+    (tmp_path / "gone").symlink_to("nothing")
+    assert left_out(tmp_path) == {
+        "a.aae": "not an image",
+        "drawing.svg": "an image of a format that is not read (image/svg+xml): convert it",
+        "film.mp4": "not an image (video/mp4)",
+        "gone": "a link to nothing",
+        "notes": "not an image",
+    }
+
+
+@pytest.mark.parametrize("extra", ["rawpy", "pillow_jxl"])
+def test_formats_without_their_extra_are_named_with_the_remedy(
+    tmp_path: Path, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(formats, "find_spec", lambda name: None if name == extra else find_spec(name))
+    formats.unreadable.cache_clear()
+    touch(tmp_path / "x.png")
+    touch(tmp_path / "a.NEF", content=b"II*\0\x08\0\0\0")
+    touch(tmp_path / "b.jxl", content=b"\xff\x0a\0\0")
+    found = left_out(tmp_path)
+    formats.unreadable.cache_clear()
+    if extra == "rawpy":
+        assert found == {"a.NEF": "RAW photo: install 'cvsi-db[raw]' to read it"}
+    else:
+        assert found == {"b.jxl": "JPEG XL image: install 'cvsi-db[jxl]' to read it"}
+
+
+def test_a_folder_of_nothing_that_can_be_read_says_what_is_in_it(tmp_path: Path) -> None:
+    touch(tmp_path / "b.mp4", tmp_path / "a.mov")
+    with pytest.raises(IngestError, match=r"not taken: 2 others, as '.*a\.mov' \(not an image \(video/quicktime\)\)$"):
+        scan([tmp_path], {}, ())
+
+
+# --- sidecars -----------------------------------------------------------------------------------------------------
+
+
+def test_sidecars_belong_to_their_images(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("a.jpg", "a.jpg.xmp", "a.XMP", "b.png", "b.jpg.xmp", "c.xmp")))
+    by_walk = scan([tmp_path], {}, ())
+    beside = {file.path.name: [sidecar.path.name for sidecar in file.sidecars] for file in by_walk.pending}
+    assert beside == {"a.jpg": ["a.jpg.xmp", "a.XMP"], "b.png": []}
+    assert left_out(tmp_path) == dict.fromkeys(("b.jpg.xmp", "c.xmp"), "an XMP sidecar of no image here")
+    assert scan([tmp_path / "a.jpg"], {}, ()).pending == by_walk.pending[:1]  # as when it is named by itself
+
+
+def test_a_changed_sidecar_makes_its_image_pending(tmp_path: Path) -> None:
+    touch(tmp_path / "a.jpg", tmp_path / "b.jpg", tmp_path / "a.xmp")
+    pending = scan([tmp_path], {}, ()).pending
+    files = {
+        str(file.path): SourceFile(
+            str(file.path), file.size_bytes, file.mtime_ns, "id", "ok", None, signature(file.sidecars)
+        )
+        for file in pending
+    }
+    assert scan([tmp_path], files, ["id"]).pending == ()
+    touch(tmp_path / "a.xmp", content=b"longer")
+    assert [file.path.name for file in scan([tmp_path], files, ["id"]).pending] == ["a.jpg"]
+    older = {path: replace(file, sidecars=None) for path, file in files.items()}  # of a gallery that was migrated
+    assert len(scan([tmp_path], older, ["id"]).pending) == 2

@@ -39,7 +39,7 @@ SECOND = '''"""The second gallery."""
 import sqlalchemy as sa
 from alembic import context, op
 
-revision, down_revision = "0099_second", "0002_places_and_removed"
+revision, down_revision = "0099_second", "0003_file_metadata"
 
 def upgrade():
     lance = context.config.attributes["lance"]
@@ -232,7 +232,7 @@ def test_a_pending_revision_migrates_catalog_and_tables_after_a_backup(
 def first(folder: Path, tmp_path: Path) -> Path:
     """A gallery as the first cvsi-db made it, with 300 images, an index and what its ingest noted."""
     scripts = tmp_path / "first"
-    shutil.copytree(CHAIN.scripts, scripts, ignore=shutil.ignore_patterns("0002*", "__pycache__"))
+    shutil.copytree(CHAIN.scripts, scripts, ignore=shutil.ignore_patterns("000[2-9]*", "__pycache__"))
     folder.mkdir()
     engine, lance = open_engine(folder / "catalog.sqlite"), connect(folder / "lance")
     with engine.connect() as connection:
@@ -244,8 +244,9 @@ def first(folder: Path, tmp_path: Path) -> Path:
     captions.add(caption_batch([CaptionRow(f"id{n}", 0, "a", VECTOR) for n in range(300)], captions.schema))
     images.create_scalar_index("image_id")
     catalog = Catalog(folder / "catalog.sqlite")
-    catalog.record_files([FILE])
     with sqlite3.connect(folder / "catalog.sqlite") as connection:
+        known = (FILE.path, FILE.size_bytes, FILE.mtime_ns, FILE.image_id, FILE.state, FILE.error)
+        connection.execute("INSERT INTO source_file VALUES (?, ?, ?, ?, ?, ?)", known)
         summary = '{"new": 7, "unchanged": 0, "moved": 1, "duplicates": 0, "failed": 1, "removed": 0, "embedded": 7,'
         summary += ' "seconds": 1.5, "errors": [{"path": "/x.jpg", "reason": "truncated"}]}'
         connection.execute("INSERT INTO ingest_run VALUES (1, '[]', '2024', '2025', ?)", (summary,))
@@ -258,17 +259,23 @@ def test_a_gallery_of_the_first_revision_is_migrated_with_all_that_is_in_it(firs
     store, catalog = open_gallery_folder(first)
     assert stamp(first) == CHAIN.head
     rows = store.rows(store.ids())
-    facts = {(row.width, row.captions, row.latitude, row.longitude, row.image_norm) for row in rows.values()}
-    assert facts == {(n, ("a",), None, None, None) for n in range(300)}
+    facts = {
+        (row.width, row.captions, row.latitude, row.longitude, row.image_norm, row.rating) for row in rows.values()
+    }
+    assert facts == {(n, ("a",), None, None, None, None) for n in range(300)}
     assert all((row.image_vector == VECTOR).all() for row in rows.values())
     assert (store.ids("captions"), store.ids("removed"), store.orphans()) == (store.ids(), set(), set())
     assert [facts.column for facts in store.indexes()] == ["image_id"]
-    assert catalog.source_files() == {"/a.jpg": FILE}
+    # What the file says is not known: the next ingest reads it again.
+    assert catalog.source_files() == {"/a.jpg": replace(FILE, sidecars=None, keywords=None)}
     failure = IngestFailure("/x.jpg", "truncated")
     assert catalog.runs()[0].summary == IngestSummary(
         new=7, moved=1, failed=1, embedded=7, seconds=1.5, errors=(failure,)
     )
-    store.update([replace(rows["id7"], latitude=48.5, longitude=-0.25, image_norm=11.25)])
+    known = {"rating": 4, "lens": "50 mm", "orientation": 6, "date_source": "name", "utc_offset": "+02:00"}
+    changed = replace(rows["id7"], latitude=48.5, longitude=-0.25, image_norm=11.25, **known)
+    store.update([changed])
+    assert {name: getattr(store.rows(["id7"])["id7"], name) for name in known} == known
     assert store.rows(["id7"])["id7"].image_norm == 11.25
     store.remove([rows["id8"]])
     assert (store.count("latitude = 48.5 AND longitude < 0"), store.count(), store.ids("removed")) == (1, 299, {"id8"})
