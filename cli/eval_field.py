@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cvsi_db.evaluation.field_ranking import FieldPrepared
     from cvsi_db.evaluation.field_report import Report
     from cvsi_db.models.bundle import Bundle
+    from cvsi_db.records import Rewrite
 
 FIELD: Mapping[str, tuple[str, ...]] = {"cirr": ("val", "test1"), "circo": ("val", "test"), "fashioniq": ("val",)}
 """The benchmarks and their splits."""
@@ -53,6 +54,9 @@ LAYOUT = {
 GALLERY = """The images are ingested into the gallery --db (else CVSI_DB, else one of the benchmark's own in your data
     folder), which takes hours once; whatever was done is kept, also when it is interrupted.
 
+    --rewrites takes edited captions from files as CIReVL, LDRE and CVSI publish them, or from an object by query
+    (pairid, id, or CATEGORY/NUMBER): {"0": {"edited_captions": [TEXT, ...], "added_objects": TEXT}, ...}.
+
     With --allow-missing, images that are missing or cannot be read are not ranked, queries of which one is the
     reference are left out, and one that is a target counts as not found; the report says how many there are."""
 
@@ -65,6 +69,7 @@ class Asked:
     split: str
     images: Path | None
     names: tuple[str, ...]
+    rewrites: tuple[Path, ...]
     limit: int | None
     allow_missing: bool
     form: str
@@ -90,6 +95,13 @@ def field_command(name: str) -> click.Command:
             "--allow-missing", is_flag=True, help="Leave out images that are missing or unreadable (see above)."
         ),
         click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules."),
+        click.option(
+            "--rewrites",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            multiple=True,
+            metavar="FILE",
+            help="Take the edited captions from such files, as CIReVL, LDRE or CVSI publish them, and ask no rewriter.",
+        ),
         click.option(
             "--submit",
             type=click.Path(path_type=Path, file_okay=False),
@@ -121,17 +133,26 @@ def field_command(name: str) -> click.Command:
 def _run(name: str, asked: Asked) -> None:
     from cvsi_db.evaluation.annotations import READERS
     from cvsi_db.evaluation.field_report import field_report, field_tables
+    from cvsi_db.evaluation.rewrites import read_rewrites
     from cvsi_db.evaluation.submissions import read_predictions
 
     started = time.perf_counter()
     benchmark = READERS[name](asked.data, asked.split, asked.images)
     if asked.predictions and (
-        asked.names or asked.limit or asked.submit or asked.rewriter or asked.model or asked.allow_missing
+        asked.names
+        or asked.limit
+        or asked.submit
+        or asked.rewriter
+        or asked.rewrites
+        or asked.model
+        or asked.allow_missing
     ):
         raise click.UsageError(
-            "--predictions scores a file alone: leave --method, --limit, --submit, --rewriter, --model and "
-            "--allow-missing out"
+            "--predictions scores a file alone: leave --method, --limit, --submit, --rewriter, "
+            "--rewrites, --model and --allow-missing out"
         )
+    if asked.rewrites and asked.rewriter:
+        raise click.UsageError("--rewrites asks no rewriter: leave --rewriter out")
     if asked.submit and (asked.limit or asked.allow_missing):
         raise click.UsageError("a submission holds every query and image: leave --limit and --allow-missing out")
     if not benchmark.has_truth and not asked.submit:
@@ -142,11 +163,14 @@ def _run(name: str, asked: Asked) -> None:
         scored = {"predictions": read_predictions(benchmark, asked.predictions)}
         report = field_report(benchmark, scored, {"model": None}, started)
     else:
-        benchmark, report = _evaluate(name, benchmark.first(asked.limit), asked, started)
+        imported = read_rewrites(benchmark, asked.rewrites) if asked.rewrites else None
+        benchmark, report = _evaluate(name, benchmark.first(asked.limit), asked, imported, started)
     emit(json.dumps(report, indent=2) if asked.form == "json" else field_tables(benchmark, report))
 
 
-def _evaluate(name: str, benchmark: FieldBenchmark, asked: Asked, started: float) -> tuple[FieldBenchmark, Report]:
+def _evaluate(
+    name: str, benchmark: FieldBenchmark, asked: Asked, imported: Mapping[str, Rewrite] | None, started: float
+) -> tuple[FieldBenchmark, Report]:
     """The report, and the benchmark without what was missing. Whatever can be wrong is found before the ingest."""
     from cvsi_db.evaluation.baselines import choose_methods, field_methods
     from cvsi_db.evaluation.encoding import models_of
@@ -167,7 +191,7 @@ def _evaluate(name: str, benchmark: FieldBenchmark, asked: Asked, started: float
     if not asked.names and len(methods) < len(known):
         warn(("this bundle has no phi: methods with a pseudo-token are left out",), asked.quiet)
     rewriter = make_rewriter(asked.rewriter or settings.rewriter or bundle.spec.rewriter)
-    rewrites = any(method.weights.keys() - NEED_NO_REWRITER for method in methods.values())
+    rewrites = imported is None and any(method.weights.keys() - NEED_NO_REWRITER for method in methods.values())
     benchmark = benchmark.without(benchmark.find_missing(), allowed=asked.allow_missing)
     if asked.submit:
         write_files(asked.submit, {})  # finds out now, not in hours, that it cannot be written to
@@ -175,10 +199,13 @@ def _evaluate(name: str, benchmark: FieldBenchmark, asked: Asked, started: float
         unreadable = take_in(benchmark, folder, bundle, rewriter if rewrites else None, on_progress)
         benchmark = benchmark.without(unreadable, allowed=asked.allow_missing)
         models = models_of(bundle, rewriter)
-        prepared = prepare_field(benchmark, methods.values(), models, folder, on_progress)
+        prepared = prepare_field(benchmark, methods.values(), models, folder, on_progress, imported)
     rankings = {method: rank_field(prepared, methods[method]) for method in methods}
     warn(_surprises(bundle, prepared), asked.quiet)
-    report = field_report(benchmark, rankings, describe_origin(models, prepared.captions, prepared.rewriters), started)
+    origin = describe_origin(models, prepared.captions, prepared.rewriters)
+    if imported is not None:
+        origin["rewriter"] = ", ".join(prepared.rewriters)
+    report = field_report(benchmark, rankings, origin, started)
     if asked.submit is not None:
         files = {method: submission_files(benchmark, method, ranked) for method, ranked in rankings.items()}
         write_files(asked.submit, {file: text for texts in files.values() for file, text in texts.items()})

@@ -59,12 +59,17 @@ class FieldPrepared:
 
 
 def prepare_field(
-    benchmark: FieldBenchmark, methods: Iterable[Method], models: Models, folder: Path, on_progress: StageProgress
+    benchmark: FieldBenchmark,
+    methods: Iterable[Method],
+    models: Models,
+    folder: Path,
+    on_progress: StageProgress,
+    imported: Mapping[str, Rewrite] | None = None,
 ) -> FieldPrepared:
     """Reads the images back from the gallery in `folder` and makes the terms that the methods weigh.
 
-    What models computed is kept beside the gallery. Raises GalleryError for images that the gallery lacks, ModelError
-    and RewriteError from the models.
+    With `imported` rewrites, by query id, no rewriter is asked. What models computed is kept beside the gallery. Raises
+    GalleryError for images that the gallery lacks, ModelError and RewriteError from the models.
     """
     names, queries = benchmark.names, benchmark.queries
     cache = Cache(folder / EVALUATION)
@@ -79,6 +84,7 @@ def prepare_field(
         place = _places(names)
         references = features.take(np.array([place[query.reference] for query in queries], dtype=np.int64))
         files = [benchmark.paths[query.reference] for query in queries]
+        nothing = alone("")  # an edit text that says nothing may have no rewrite
         source = FieldSource(
             edit_texts=[query.edit_text for query in queries],
             captions=references.captions,
@@ -88,6 +94,7 @@ def prepare_field(
             catalog=catalog,
             cache=cache,
             on_progress=on_progress,
+            imported=None if imported is None else [imported.get(query.query_id, nothing) for query in queries],
         )
         weighed = dict.fromkeys(name for method in methods for name in method.weights)
         terms = make_terms(tuple(weighed), source, TERMS)
@@ -114,10 +121,17 @@ class FieldSource:
     catalog: Catalog
     cache: Cache
     on_progress: StageProgress
+    imported: Sequence[Rewrite] | None = None
     _asked: dict[int | None, list[Rewrite]] = field(default_factory=dict, repr=False)
 
     def rewrites(self, captions: int | None = None) -> list[Rewrite]:
-        """What the rewriter makes of the edit text and each reference's first `captions` captions (all when None)."""
+        """What the rewriter makes of the edit text and each reference's first `captions` captions (all when None).
+
+        Imported rewrites stand for both.
+        """
+        if self.imported is not None:
+            self._asked[None] = list(self.imported)
+            return self._asked[None]
         if captions not in self._asked:  # several terms ask, and not every answer is kept in the catalog
             requests = [(texts[:captions], text) for texts, text in zip(self.captions, self.edit_texts, strict=True)]
             answers = rewrite_all(requests, self.models.rewriter, self.catalog, self.on_progress)

@@ -110,9 +110,9 @@ def _edited_captions(source: TermSource) -> FloatArray:
 
 
 def _edit_direction(source: TermSource) -> FloatArray:
-    """From the captions to the edited captions; zero where the edit changes nothing in them."""
+    """From the captions to the edited captions; zero where the edit changes nothing in them, or there are none."""
     pairs = zip(_edited_captions(source), source.caption_means, strict=True)
-    found = [edit_direction(edited, captions) for edited, captions in pairs]
+    found = [edit_direction(edited, captions) if captions.any() else None for edited, captions in pairs]
     nowhere = np.zeros(source.models.encoder.dim, np.float32)
     return np.stack([nowhere if direction is None else direction for direction in found])
 

@@ -246,6 +246,23 @@ def test_prepare_field_writes_no_captions(tmp_path: Path, gallery: SearchContext
     assert captioner.batches == asked
 
 
+def test_imported_rewrites_stand_for_the_rewriters(tmp_path: Path, gallery: SearchContext, models: Models) -> None:
+    benchmark = make("circo", tmp_path, gallery)
+    imported = {
+        query.query_id: Rewrite((f"a {query.query_id} cat", "a dog"), "a hat", "imported:x")
+        for query in benchmark.queries
+    }
+    methods = [METHODS[name] for name in ("edited_caption", "edited_captions", "pseudo_token")]
+    prepared = prepare_field(benchmark, methods, models, tmp_path / "gallery", silent, imported)
+    assert isinstance(models.rewriter, FakeRewriter)
+    assert models.rewriter.calls == []
+    assert prepared.rewriters == {"imported:x": 3}
+    rows = models.encoder.encode_texts(["a 1 cat", "a dog"])
+    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    assert prepared.terms["edited_caption"][1] == pytest.approx(units[0], abs=1e-6)
+    assert prepared.terms["edited_captions"][1] == pytest.approx(units.mean(axis=0), abs=1e-6)
+
+
 # --- origins ----------------------------------------------------------------------------------------------------
 
 
