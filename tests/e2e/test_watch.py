@@ -27,7 +27,7 @@ class Watcher:
     """A running `cvsi-db watch --format json`: the ingests it told of on stdout, its lines on stderr."""
 
     def __init__(self, *arguments: str | Path, before_start: Callable[[], None] | None = None) -> None:
-        env = os.environ | {"HF_HUB_OFFLINE": "1", "CVSI_CONFIG": os.devnull}
+        env = os.environ | {"HF_HUB_OFFLINE": "1", "CVSI_CONFIG": os.devnull, "CVSI_MODEL": "starter"}
         command = [COMMAND, "watch", *map(str, arguments), "--format", "json"]
         self.process = Popen(command, env=env, stdout=PIPE, stderr=PIPE, text=True, preexec_fn=before_start)
         self.ingests: list[dict[str, object]] = []
