@@ -13,11 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cvsi_db.errors import ModelError
 from cvsi_db.models.device import choose_device
 from cvsi_db.models.hashes import check_first_use
 from cvsi_db.models.inventory import captioner_part, clip_part, inventory, phi_part, pull, require
-from cvsi_db.models.protocols import Captioner, Phi
-from cvsi_db.models.spec import LOCAL_DIR, STARTER, BundleSpec, load_spec
+from cvsi_db.models.protocols import Captioner, Encoder, Phi
+from cvsi_db.models.spec import LOCAL_DIR, PHOTOS_LITE, STARTER, BundleSpec, load_spec
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -70,8 +71,19 @@ class Bundle:
         _ = self.phi, self.encoder
 
     @cached_property
-    def encoder(self) -> OpenClipEncoder:
-        """The CLIP towers. Raises ModelError when the weights cannot be had."""
+    def encoder(self) -> Encoder:
+        """The image and text towers. Raises ModelError when the weights cannot be had."""
+        if self.spec.arch == PHOTOS_LITE:
+            from cvsi_db.models.photos_lite.encoder import PhotosLiteEncoder
+
+            return PhotosLiteEncoder(self.device)
+        return self.clip
+
+    @cached_property
+    def clip(self) -> OpenClipEncoder:
+        """The towers of a bundle of open_clip's. Raises ModelError when it is of another kind, or as `encoder` does."""
+        if self.spec.arch == PHOTOS_LITE:
+            raise ModelError(f"the model {self.spec.name} has no CLIP to train a phi for: name another")
         pull([clip_part(self.spec)])  # before torch and open_clip are imported: that takes seconds
         from cvsi_db.models.clip import OpenClipEncoder
 
@@ -83,11 +95,15 @@ class Bundle:
         """The mapping network, or None when the bundle has none. Raises ModelError when the file does not fit."""
         if self.spec.phi is None:
             return None
+        if self.spec.phi == PHOTOS_LITE:
+            from cvsi_db.models.photos_lite.encoder import PhotosLitePhi
+
+            return PhotosLitePhi()
         from cvsi_db.models.phi import build_phi, read_phi
 
         path = self._phi_file(self.spec.phi)
         weights = read_phi(path)  # before CLIP, which may have to be downloaded
-        clip = self.encoder
+        clip = self.clip
         return build_phi(path, weights, dim=clip.dim, token_dim=clip.token_dim, device=self.device)
 
     def _phi_file(self, source: str) -> Path:
@@ -106,6 +122,10 @@ class Bundle:
         spec, source = self.spec, self.spec.captioner
         if source is None:
             return None
+        if source == PHOTOS_LITE:
+            from cvsi_db.models.photos_lite.captioner import PhotosLiteCaptioner
+
+            return PhotosLiteCaptioner(self.device)
         sampling: dict[str, Any] = {"captions": spec.captions, "top_p": spec.top_p, "temperature": spec.temperature}
         # The starter's captions are what they were before captions were detokenised: its old ones stay in use.
         cleaning = [] if Path(source) == STARTER / "captioner" else ["detokenised"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -26,7 +26,7 @@ from cvsi_db.models.hub import (
     why_unreachable,
 )
 from cvsi_db.models.release import fetch_release, release_file, server
-from cvsi_db.models.spec import HF_HUB, LINCIR_L14, LOCAL_DIR, SEARLE_B32, SEARLE_L14, BundleSpec
+from cvsi_db.models.spec import HF_HUB, LINCIR_L14, LOCAL_DIR, PHOTOS_LITE, SEARLE_B32, SEARLE_L14, BundleSpec
 
 _log = logging.getLogger(__name__)
 
@@ -127,6 +127,10 @@ def clip_part(spec: BundleSpec) -> Part:
 
     Raises ModelError for an architecture or a tag that open_clip does not know.
     """
+    if spec.arch == PHOTOS_LITE:
+        from cvsi_db.models.photos_lite.layout import weights_file
+
+        return replace(_local("clip", str(weights_file()), spec.licence), source=PHOTOS_LITE)
     if spec.arch.startswith(LOCAL_DIR):
         return _local("clip", spec.arch.removeprefix(LOCAL_DIR), spec.licence)
     if spec.arch.startswith(HF_HUB):
@@ -143,7 +147,9 @@ def clip_part(spec: BundleSpec) -> Part:
 
 
 def phi_part(source: str, licence: str) -> Part:
-    """phi: the name of a published one, or a file, which has this licence."""
+    """phi: the name of a published one, photos-lite's, which is code, or a file, which has this licence."""
+    if source == PHOTOS_LITE:
+        return Part("phi", source, licence)
     facts = PUBLISHED.get(source)
     if facts is None:
         return _local("phi", source, licence)
@@ -156,7 +162,9 @@ def phi_part(source: str, licence: str) -> Part:
 
 
 def captioner_part(source: str, licence: str) -> Part:
-    """The captioner: a folder, which has this licence, or a repository that transformers can read."""
+    """The captioner: photos-lite's, a folder, which has this licence, or a repository that transformers can read."""
+    if source == PHOTOS_LITE:
+        return Part("captioner", source, licence)
     if Path(source).is_dir():
         return _local("captioner", source, licence)
     return _published("captioner", source, source, CAPTIONER_FILES)

@@ -31,6 +31,8 @@ from cvsi_db.errors import BundleError, UsageError
 STARTER = Path(__file__).parent / "starter"
 LOCAL_DIR = "local-dir:"
 """open_clip's mark for a folder that holds config, weights and tokenizer."""
+PHOTOS_LITE = "photos-lite"
+"""The models of that package, as `arch`, `phi` and `captioner`; their `weights` are the form of their vectors."""
 HF_HUB = "hf-hub:"
 """open_clip's mark for a repository of the hub that holds the same."""
 
@@ -91,6 +93,16 @@ BUNDLES: dict[str, BundleSpec] = {
             phi=str(STARTER / "phi.safetensors"),
             captioner=str(STARTER / "captioner"),
             preset="default",
+        ),
+        BundleSpec(
+            name="photos-lite",
+            summary="for photos, always there: things and places it has words for, no actions, no counting, no names",
+            licence="MIT, its ImageNet weights Apache-2.0",
+            arch=PHOTOS_LITE,
+            weights="1",
+            phi=PHOTOS_LITE,
+            captioner=PHOTOS_LITE,
+            preset="photos-lite",
         ),
         _real(
             "clip-b32",

@@ -58,12 +58,14 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             _preset("default", 0.15, 0.15, 0.4, direction=0.3, gamma=0.1),
             _preset("cirr", 0.6, 0.4, 0.0, gamma=0.2),
             _preset("circo", 0.6, 0.4, 0.0, gamma=0.2),
+            _preset("photos-lite", 0.0, 0.5, 0.0, direction=0.5, gamma=0.0),
             _preset("fashioniq", 0.2, 0.6, 0.2, gamma=0.1, unit_captions=True),
         )
     }
 )
 """The named weights. `cirr`, `circo` and `fashioniq` are those of CVSI (Ye et al., ICDM 2025, arXiv 2601.14060);
-`default` was tuned on the val split of Scenes-CIR with the starter (docs/scenes-cir.md)."""
+`default` was tuned on the val split of Scenes-CIR with the starter (docs/scenes-cir.md),
+`photos-lite` on photographs with the bundle of that name (its model card)."""
 
 EXAMPLE_WEIGHTS: Weights = MappingProxyType({"liked": 0.3, "unliked": -0.2, "negative": -0.5})
 """What further examples weigh, beside other weights that sum to 1, unless a rank says otherwise.

@@ -97,7 +97,7 @@ class PhiJob:
                 log.write(json.dumps(entry) + "\n")
 
         watch = Watch(report, self.log_every, progress, stopped)
-        network = train_phi(self.bundle.encoder, self.captions, self.run_settings, watch, self.checkpoint)
+        network = train_phi(self.bundle.clip, self.captions, self.run_settings, watch, self.checkpoint)
         save_phi(network, self.out)
         draw_curves(self.log, self.plot)
         self.checkpoint.remove()
