@@ -20,7 +20,7 @@ OUT, IN = (click.Path(path_type=Path, dir_okay=False, allow_dash=dash) for dash 
 
 @click.command("caption")
 @click.option("--captions", type=click.IntRange(min=1), metavar="N", help="Captions per image.  [default: the model's]")
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images per batch.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Images per batch.  [default: what suits the device]")
 @click.option(
     "--export", "out", type=OUT, metavar="FILE.jsonl", help="Write all captions to FILE instead; - is stdout."
 )
@@ -31,7 +31,7 @@ OUT, IN = (click.Path(path_type=Path, dir_okay=False, allow_dash=dash) for dash 
 @common_options
 def command(
     captions: int | None,
-    batch_size: int,
+    batch_size: int | None,
     out: Path | None,
     given: Path | None,
     strict: bool,
@@ -61,7 +61,9 @@ def command(
         return _caption(gallery, captions, batch_size, strict, form, quiet)
 
 
-def _caption(gallery: Gallery, captions: int | None, batch_size: int, strict: bool, form: str, quiet: bool) -> int:
+def _caption(
+    gallery: Gallery, captions: int | None, batch_size: int | None, strict: bool, form: str, quiet: bool
+) -> int:
     with bar("captioning", quiet) as show:
         summary = gallery.caption(
             captions=captions,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cvsi_db.atomic_file import replace_file
+from cvsi_db.errors import CvsiError
 
 from .common import common_options, emit, file_error, format_options, model_options, plural, settings_for
-from .progress import bar
+from .progress import bars
 
 if TYPE_CHECKING:
     from cvsi_db.records import IngestProgress, IngestSummary
@@ -51,6 +53,9 @@ def command(
     quiet: bool,
 ) -> int:
     """Add files and folders to the gallery.
+
+    All images are embedded first: from then on searches find them. Those without captions are captioned afterwards,
+    which takes far longer; Ctrl-C ends that, and `cvsi-db caption` goes on with it.
 
     Known files are skipped by size and time, then by content; images that cannot be read are listed and counted.
     Searches leave out images whose files are gone, until the files are back.
@@ -101,10 +106,29 @@ def _ingest(
     if not is_gallery(settings.db):
         check_paths(paths)  # refuses paths without images before a gallery is made for them
     opened = Gallery.open_or_create(settings.db, model=model, default_model=settings.model, device=settings.device)
-    with opened as gallery, bar("ingesting", quiet) as show:
-        return gallery.ingest(
-            *paths, on_progress=show and (lambda now: show(now.done, now.total, _remark(now))), **options
-        )
+    waiting: list[int] = []
+    with opened as gallery:
+        try:
+            with bars(("embedding", "captioning"), quiet) as shows:
+
+                def show(now: IngestProgress) -> None:
+                    assert shows is not None
+                    shows[now.phase == "captioning"](now.done, now.total, _remark(now))
+
+                return gallery.ingest(
+                    *paths,
+                    on_progress=show if shows else None,
+                    on_searchable=lambda _summary, images: waiting.append(images),
+                    **options,
+                )
+        except (KeyboardInterrupt, CvsiError) as error:
+            if waiting:
+                db = shlex.quote(str(settings.db))
+                left = f"{gallery.stats()['uncaptioned']} without captions: `cvsi-db caption --db {db}` goes on"
+                click.echo(f"all images can be searched, {left}", err=True)
+            elif isinstance(error, KeyboardInterrupt):
+                click.echo(f"{plural(len(gallery), 'image')} can be searched: the same command goes on", err=True)
+            raise
 
 
 def _as_json(summary: IngestSummary) -> dict[str, object]:
@@ -114,7 +138,8 @@ def _as_json(summary: IngestSummary) -> dict[str, object]:
 def _as_text(summary: IngestSummary, db: Path) -> str:
     names = ("new", "unchanged", "moved", "duplicates", "failed", "skipped", "removed", "pruned")
     embedded = f"{plural(summary.embedded, 'image')} embedded" if summary.embedded else "nothing to embed"
-    return f"{_counts(summary, names)}; {embedded} in {summary.seconds:.1f} s; gallery {db}"
+    captioned = f", {summary.captioned} captioned" if summary.captioned else ""
+    return f"{_counts(summary, names)}; {embedded}{captioned} in {summary.seconds:.1f} s; gallery {db}"
 
 
 def _as_plan(summary: IngestSummary) -> str:
@@ -129,7 +154,9 @@ def _counts(summary: IngestSummary, names: Sequence[str]) -> str:
 
 
 def _remark(now: IngestProgress) -> str:
-    """The rate, the failures, and each stage's share of the time."""
+    """The rate, the failures, and, while images are embedded, each stage's share of the time."""
+    if now.phase == "captioning":
+        return f"{now.done / now.seconds:.1f} images/s" + (f" · {now.failed} skipped" if now.failed else "")
     stages = {"reading": now.reading, "models": now.model, "writing": now.writing}
     shares = ", ".join(f"{name} {min(1.0, spent / now.seconds):.0%}" for name, spent in stages.items())
     rate = f"{now.embedded / now.seconds:.1f} images/s"

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 Show = Callable[[int, int, str], None]
 """Called with how many are done, of how many, and a remark to show beside them."""
@@ -15,6 +20,13 @@ Show = Callable[[int, int, str], None]
 @contextmanager
 def bar(label: str, quiet: bool) -> Iterator[Show | None]:
     """A bar on stderr while it is a terminal, else nothing."""
+    with bars((label,), quiet) as shows:
+        yield None if shows is None else shows[0]
+
+
+@contextmanager
+def bars(labels: Sequence[str], quiet: bool) -> Iterator[Sequence[Show] | None]:
+    """A bar for each label, from its first call on, with the time left, on stderr while it is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -23,19 +35,21 @@ def bar(label: str, quiet: bool) -> Iterator[Show | None]:
         yield None
         return
     columns = (
-        TextColumn(label),
+        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[remark]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as shown:
-        task = shown.add_task(label, total=None, remark="")
+        tasks = [shown.add_task(label, total=None, remark="", start=False, visible=False) for label in labels]
 
-        def show(done: int, total: int, remark: str) -> None:
-            shown.update(task, completed=done, total=total, remark=remark)
+        def show(task: TaskID, done: int, total: int, remark: str) -> None:
+            if not shown.tasks[task].started:
+                shown.start_task(task)
+            shown.update(task, completed=done, total=total, remark=remark, visible=True)
 
-        yield show
+        yield [partial(show, task) for task in tasks]
 
 
 SECONDS_BETWEEN_LINES = 15
@@ -46,7 +60,7 @@ SECONDS_BETWEEN_LINES = 15
 def stage_progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """A bar per stage on stderr while it is a terminal, else a line now and then."""
     from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress
 
     console = Console(stderr=True)
     if quiet or not console.is_terminal:

@@ -261,18 +261,21 @@ class Gallery:
         self,
         *paths: PathLike,
         on_progress: Callable[[IngestProgress], None] | None = None,
+        on_searchable: Callable[[IngestSummary, int], None] | None = None,
         batch_size: int | None = None,
         caption: bool = True,
         prune: bool = False,
         tags: Sequence[str] = (),
         dry_run: bool = False,
     ) -> IngestSummary:
-        """Take in files and folders; `on_progress` is called after each batch, which is as large as suits the device.
+        """Take in files and folders: embed all, then caption those that have no captions, if the model has a captioner.
 
-        Without `caption` new images wait for the method of that name, and searches say so. An image whose last file is
-        gone is kept out of searches until it is back; with `prune` it is forgotten for good. All named images get the
-        `tags`. With `dry_run` nothing is done but counting. Files that cannot be read are counted and listed in the
-        summary. Raises IngestError for a path that does not exist or holds no image, UsageError for a tag that
+        `on_progress` is called after each batch, which is as large as suits the device; `on_searchable` when all
+        images can be searched, with the summary so far and the number of images to caption. Whatever interrupts the
+        captions after that, the method `caption` goes on with them. Without `caption` they are left to it. An image
+        whose last file is gone is kept out of searches until it is back; with `prune` it is forgotten for good. All
+        named images get the `tags`. With `dry_run` nothing is done but counting. Files that cannot be read are counted
+        and listed in the summary. Raises IngestError for a path that does not exist or holds no image, UsageError for a tag that
         cannot be one.
         """
         from cvsi_db.ingest import dry_run as count
@@ -291,6 +294,7 @@ class Gallery:
                 captioner=self._bundle.captioner if caption else None,
                 batch_size=batch_size,
                 progress=on_progress,
+                on_searchable=on_searchable,
                 prune=prune,
                 tags=tags,
             )
@@ -300,7 +304,7 @@ class Gallery:
         *,
         captions: int | None = None,
         on_progress: Callable[[RecaptionProgress], None] | None = None,
-        batch_size: int = 32,
+        batch_size: int | None = None,
     ) -> RecaptionSummary:
         """Caption the images that have no captions; `on_progress` is called after each batch.
 

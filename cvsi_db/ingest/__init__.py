@@ -1,8 +1,9 @@
-"""Ingest: scan → load → embed → caption → write, in batches that overlap.
+"""Ingest: scan → load → embed → write, in batches that overlap; then captions for the images that have none.
 
 Takes paths, an open gallery and the models; returns an IngestSummary. Images are read and decoded ahead of the models
-(pipeline.py) and written behind them (commit_thread.py). An ingest that is cut short loses some seconds' work: what was
-written stays, and the next ingest does the rest.
+(pipeline.py) and written behind them (commit_thread.py). Captioning takes many times as long as embedding, so it comes
+last (recaption.py) and reads the images again: until then every image can be searched already. An ingest that is cut
+short loses some seconds' work: what was written stays, and the next ingest does the rest.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvsi_db.errors import IngestError
-from cvsi_db.ingest.caption import caption
 from cvsi_db.ingest.commit_thread import CommitThread, EmbeddedBatch, add_summaries
-from cvsi_db.ingest.embed import embed_images, no_captions
-from cvsi_db.ingest.pipeline import Pipeline, StageTimes
-from cvsi_db.ingest.read_bytes import DecodedBatch, printable
+from cvsi_db.ingest.embed import embed_images
+from cvsi_db.ingest.load import Loader
+from cvsi_db.ingest.pipeline import DECODERS, Pipeline, StageTimes
+from cvsi_db.ingest.read_bytes import printable
+from cvsi_db.ingest.recaption import RecaptionProgress, recaption
 from cvsi_db.ingest.scan import scan
 from cvsi_db.interrupt import stop_between_steps
 from cvsi_db.models.protocols import Captioner, Encoder
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["dry_run", "ingest"]
 
 
-def ingest(
+def ingest(  # noqa: PLR0913  # one argument per option of an ingest
     paths: Sequence[Path],
     *,
     store: Store,
@@ -42,18 +44,21 @@ def ingest(
     captioner: Captioner | None,
     batch_size: int | None = None,
     progress: Callable[[IngestProgress], None] | None = None,
+    on_searchable: Callable[[IngestSummary, int], None] | None = None,
     prune: bool = False,
     tags: Sequence[str] = (),
 ) -> IngestSummary:
-    """Ingest files and folders; `progress` is called after each batch of at most `batch_size` files.
+    """Ingest files and folders: embed and write all, then caption those among them that have no captions.
 
-    Without a batch size the encoder's own is used. Without a captioner new images have no captions until
-    ingest.recaption writes them. Every file found gives its image the `tags`; with `prune` images whose files are gone
-    are deleted for good. The caller holds the gallery's write lock. Files that cannot be read are counted and listed,
-    in the order of the scan. Raises IngestError for a path that does not exist or holds no image, UsageError for an
+    `progress` is called after each batch of at most `batch_size` files, by default as many as suit the encoder;
+    `on_searchable`, when all are written, with the summary so far and the number of images to caption. Without a
+    captioner that is the end. Every file found gives its image the `tags`; with `prune` images whose files are gone are
+    deleted for good. The caller holds the gallery's write lock. Files that cannot be read are counted and listed, in
+    the order of the scan. Raises IngestError for a path that does not exist or holds no image, UsageError for an
     unusable tag, ModelError when a model returns nothing usable, GalleryError when the gallery cannot be written; an
     ingest that raises keeps its finished batches. At the first Ctrl-C the batches in work are finished and written,
-    then KeyboardInterrupt is raised; the second one interrupts at once.
+    then KeyboardInterrupt is raised; the second one interrupts at once, and so does the first while captions are
+    written.
     """
     from cvsi_db.ingest.write import Writer
 
@@ -65,20 +70,15 @@ def ingest(
     run = catalog.start_run([printable(path.absolute()) for path in paths])
     times = StageTimes(found.total, len(found.unchanged))
 
-    def describe(batch: DecodedBatch) -> EmbeddedBatch:
-        vectors = embed_images(batch.views, encoder)
-        if captioner is None:
-            return EmbeddedBatch(batch, vectors, no_captions(vectors))
-        captions = caption(batch.pictures, captioner=captioner, encoder=encoder, catalog=catalog)
-        return EmbeddedBatch(batch, vectors, captions)
-
+    loader = Loader(writer.known, encoder, cores=DECODERS)
     with Pipeline(
         found.pending,
-        writer.known,
-        encoder,
-        describe,
+        loader.load,
+        loader.gather,
+        lambda batch: EmbeddedBatch(batch, embed_images(batch.views, encoder)),
         batch_size=batch_size or encoder.batch_size,
-        keep_pixels=captioner is not None,
+        lanes=encoder.lanes,
+        size=lambda file: file.size_bytes + 4 * encoder.side**2,
         times=times,
     ) as pipeline:
         with (
@@ -89,11 +89,32 @@ def ingest(
                 with times.during("writing"):
                     commits.add(embedded)
                 if progress is not None:
-                    progress(times.after(embedded.batch))
+                    batch = embedded.batch
+                    files = len(batch.files) + len(batch.failures)
+                    progress(times.after(files, len(batch.pictures), len(batch.failures)))
         if stopped.is_set():
             raise KeyboardInterrupt
     summary = add_summaries(commits.total, writer.finish(found, prune=prune))
     summary = replace(summary, seconds=time.monotonic() - started)
+    waiting = [] if captioner is None else store.uncaptioned(found.paths)
+    if on_searchable is not None:
+        on_searchable(summary, len(waiting))
+    if captioner is not None and waiting:
+
+        def told(now: RecaptionProgress) -> None:
+            if progress is not None:
+                seconds = time.monotonic() - started - summary.seconds
+                progress(IngestProgress(now.done, now.total, 0, now.skipped, seconds, phase="captioning"))
+
+        written = recaption(
+            store=store, catalog=catalog, encoder=encoder, captioner=captioner, image_ids=waiting, progress=told
+        )
+        summary = replace(
+            summary,
+            captioned=written.captioned,
+            errors=(*summary.errors, *written.errors),
+            seconds=time.monotonic() - started,
+        )
     catalog.finish_run(run, summary)
     return summary
 

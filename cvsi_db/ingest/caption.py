@@ -1,6 +1,6 @@
-"""Caption: what each picture shows, in words and as vectors.
+"""Caption: what each picture shows, in words.
 
-Takes Pictures, a Captioner, an Encoder and the catalog's cache; returns each image's Captions.
+Takes Pictures, a Captioner and the catalog's cache; returns each image's captions. Also puts captions into rows.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cvsi_db.errors import ModelError
-from cvsi_db.ingest.embed import Captions, embed_captions
-from cvsi_db.models.protocols import Captioner, Encoder
+from cvsi_db.ingest.embed import Captions
+from cvsi_db.models.protocols import Captioner
 from cvsi_db.records import ImageRow, Picture
 
 if TYPE_CHECKING:
@@ -22,21 +22,17 @@ AT_ONCE = 32
 """Pictures per call of the captioner: each brings several captions, and a large captioner has no room for more."""
 
 
-def caption(
-    pictures: Sequence[Picture], *, captioner: Captioner, encoder: Encoder, catalog: Catalog
-) -> dict[str, Captions]:
-    """The captions of each picture, by image_id, embedded in one forward; cached captions are used as they are.
+def caption(pictures: Sequence[Picture], captioner: Captioner, catalog: Catalog) -> dict[str, tuple[str, ...]]:
+    """The captions of each picture, by image_id, written by the captioner and kept in the catalog.
 
     Raises ModelError when the captioner leaves a picture without a caption.
     """
-    ids = [picture.image_id for picture in pictures]
-    cached = catalog.captions(ids, captioner.name) if ids else {}
-    waiting = [picture for picture in pictures if picture.image_id not in cached]
-    for start in range(0, len(waiting), AT_ONCE):
-        fresh = _write_captions(waiting[start : start + AT_ONCE], captioner)
+    captions: dict[str, tuple[str, ...]] = {}
+    for start in range(0, len(pictures), AT_ONCE):
+        fresh = _write_captions(pictures[start : start + AT_ONCE], captioner)
         catalog.keep_captions(captioner.name, fresh)
-        cached |= fresh
-    return embed_captions({image_id: cached[image_id] for image_id in ids}, encoder)
+        captions |= fresh
+    return captions
 
 
 def _write_captions(pictures: Sequence[Picture], captioner: Captioner) -> dict[str, tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """Commit thread: batches are written in a thread of their own, several per commit, since a commit costs more than rows.
 
-Takes batches with their vectors and captions, and the function that writes them; returns the sum of what it returns.
+Takes batches with their vectors, and the function that writes them; returns the sum of what it returns.
 What waits here, some seconds' work, is what an ingest loses when it is killed.
 """
 
@@ -16,7 +16,6 @@ from typing import NamedTuple, Self
 from PIL import Image
 
 from cvsi_db.errors import CvsiError
-from cvsi_db.ingest.embed import Captions
 from cvsi_db.ingest.read_bytes import DecodedBatch, ReadFile
 from cvsi_db.records import FloatArray, IngestSummary
 
@@ -27,14 +26,13 @@ COMMIT_FILES = 1024
 
 
 class EmbeddedBatch(NamedTuple):
-    """A batch with the vectors (dim,) and the captions of its images, by image_id."""
+    """A batch with the embeddings (dim,) of its images, by image_id."""
 
     batch: DecodedBatch
     vectors: Mapping[str, FloatArray]
-    captions: Mapping[str, Captions]
 
 
-Write = Callable[[DecodedBatch, Mapping[str, FloatArray], Mapping[str, Captions]], IngestSummary]
+Write = Callable[[DecodedBatch, Mapping[str, FloatArray]], IngestSummary]
 
 
 class CommitThread:
@@ -103,13 +101,11 @@ class _Pending:
     def merged(self) -> EmbeddedBatch:
         """All of them as one."""
         vectors: dict[str, FloatArray] = {}
-        captions: dict[str, Captions] = {}
         for embedded in self._batches:
             vectors.update(embedded.vectors)
-            captions.update(embedded.captions)
         files = tuple(file for embedded in self._batches for file in embedded.batch.files)
         failures = tuple(failed for embedded in self._batches for failed in embedded.batch.failures)
-        return EmbeddedBatch(DecodedBatch(files, failures), vectors, captions)
+        return EmbeddedBatch(DecodedBatch(files, failures), vectors)
 
 
 def add_summaries(one: IngestSummary, other: IngestSummary) -> IngestSummary:
@@ -122,4 +118,4 @@ def _without_pixels(read: ReadFile) -> ReadFile:
     """The file as the writer needs it: the pixels of all pending pictures would fill the memory."""
     if read.picture is None:
         return read
-    return replace(read, picture=replace(read.picture, image=Image.new("RGB", (1, 1))), view=None)
+    return replace(read, picture=replace(read.picture, image=Image.new("RGB", (1, 1))))

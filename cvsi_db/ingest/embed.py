@@ -19,18 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Captions:
-    """The captions of one image and their L2-normalised vectors (n, dim); none where it was not captioned."""
+    """The captions of one image, at least one, and their L2-normalised vectors (n, dim)."""
 
     texts: tuple[str, ...]
     vectors: FloatArray = field(repr=False)
 
     @property
     def mean(self) -> FloatArray:
-        """(dim,) mean of the vectors, not normalised again: the less the captions agree, the shorter it is.
-
-        Without captions it is zero, which adds nothing to any score.
-        """
-        return np.asarray(self.vectors.sum(axis=0) / max(len(self.texts), 1), dtype=np.float32)
+        """(dim,) mean of the vectors, not normalised again: the less the captions agree, the shorter it is."""
+        return np.asarray(self.vectors.mean(axis=0), dtype=np.float32)
 
     def rows(self, image_id: str) -> list[CaptionRow]:
         """The rows of the captions table."""
@@ -60,8 +57,3 @@ def embed_captions(texts: Mapping[str, Sequence[str]], encoder: Encoder) -> dict
     ends = np.cumsum([len(captions) for captions in texts.values()])
     parts = np.split(vectors, ends[:-1])
     return {image_id: Captions(tuple(texts[image_id]), part) for image_id, part in zip(texts, parts, strict=True)}
-
-
-def no_captions(vectors: Mapping[str, FloatArray]) -> dict[str, Captions]:
-    """Empty Captions for each image, by image_id; `vectors` are the image vectors (dim,)."""
-    return {image_id: Captions((), np.zeros((0, len(vector)), np.float32)) for image_id, vector in vectors.items()}

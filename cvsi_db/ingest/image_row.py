@@ -1,6 +1,6 @@
 """Image row: the row of a new content, and a row with other paths or more tags.
 
-Takes a picture with its vector and captions, or a row with its paths; returns rows. Looks at files only to see which
+Takes a picture with its vector, or a row with its paths; returns rows. Looks at files only to see which
 still exist.
 """
 
@@ -15,7 +15,6 @@ from unicodedata import normalize
 
 import numpy as np
 
-from cvsi_db.ingest.embed import Captions
 from cvsi_db.ingest.scan import is_gone
 from cvsi_db.ingest.walk import seen
 from cvsi_db.models.unit_vectors import normalise
@@ -25,8 +24,11 @@ _LAST_MOMENT = 253402300799 * 10**9
 """The end of the year 9999 in nanoseconds, the last time that Python can represent; file systems have later ones."""
 
 
-def new_row(file: FoundFile, picture: Picture, embedding: FloatArray, captions: Captions) -> ImageRow:
-    """The row of a content seen for the first time; it has no path yet. `embedding` (dim,) is not normalised."""
+def new_row(file: FoundFile, picture: Picture, embedding: FloatArray) -> ImageRow:
+    """The row of a content seen for the first time; it has no path and no captions yet.
+
+    `embedding` (dim,) is not normalised.
+    """
     return ImageRow(
         image_id=picture.image_id,
         path="",
@@ -40,10 +42,10 @@ def new_row(file: FoundFile, picture: Picture, embedding: FloatArray, captions: 
         modified_at=_moment(file.mtime_ns),
         taken_at=picture.taken_at,
         camera=picture.camera,
-        captions=captions.texts,
+        captions=(),
         tags=picture.tags,
         image_vector=normalise(embedding[None], 1)[0],
-        caption_vector=captions.mean,
+        caption_vector=np.zeros_like(embedding),
         latitude=picture.latitude,
         longitude=picture.longitude,
         image_norm=float(np.linalg.norm(embedding)),

@@ -1,8 +1,8 @@
-"""Pipeline: files are loaded, and the models run on them, in threads ahead of the writer.
+"""Pipeline: items are loaded, and the models run on them, in threads ahead of the writer.
 
-Takes files and what the models do with a batch; returns the batches in the order of the files, as if one thread had
-done one step after the other. On a CPU several lanes of the models run side by side, where one alone would leave cores
-idle.
+Takes the items (files, rows), how one is loaded and what the models do with a batch; returns the batches in the order
+of the items, as if one thread had done one step after the other. On a CPU several lanes of the models run side by side,
+where one alone would leave cores idle.
 """
 
 from __future__ import annotations
@@ -10,30 +10,28 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
-from typing import Literal, Self, TypeVar
+from typing import Generic, Literal, Self, TypeVar
 
-from cvsi_db.ingest.load import Loader
-from cvsi_db.ingest.pixels import MAX_SIDE
 from cvsi_db.ingest.prefetch import Prefetch
-from cvsi_db.ingest.read_bytes import DecodedBatch, FailedFile, ReadFile
 from cvsi_db.models.device import cores_shared
-from cvsi_db.models.protocols import Encoder
-from cvsi_db.records import FoundFile, IngestProgress
+from cvsi_db.records import IngestProgress
 
 ROOM = 256 * 2**20
 """How many bytes of files and pictures may wait for the models."""
 AHEAD = 4
 """How many batches may wait, if they are no more than that."""
-CAPTIONER_SIDE = 384
-"""The side, in pixels, of what captioners see of a picture: BLIP's, the largest we know."""
+DECODERS = min(os.cpu_count() or 1, 16)
+"""How many files are decoded at once."""
 
-_MOST_DECODERS = 16
 _READERS = 4
 """Threads beside the decoders, so that a slow drive is asked for several files at once."""
 
+T = TypeVar("T")
+L = TypeVar("L")
+B = TypeVar("B")
 R = TypeVar("R")
 Stage = Literal["reading", "model", "writing"]
 
@@ -57,56 +55,57 @@ class StageTimes:
             with self._lock:
                 self._seconds[stage] += (time.monotonic() - started) / lanes
 
-    def after(self, batch: DecodedBatch) -> IngestProgress:
-        """Where the ingest is now that this batch is done."""
-        self._done += len(batch.files) + len(batch.failures)
-        self._embedded += len(batch.pictures)
-        self._failed += len(batch.failures)
+    def after(self, done: int, embedded: int, failed: int) -> IngestProgress:
+        """Where the ingest is now that so many files more are done."""
+        self._done += done
+        self._embedded += embedded
+        self._failed += failed
         seconds = time.monotonic() - self._started
-        return IngestProgress(self._done, self._total, self._embedded, self._failed, seconds, **self._seconds)
+        stages = (self._seconds["reading"], self._seconds["model"], self._seconds["writing"])
+        return IngestProgress(self._done, self._total, self._embedded, self._failed, seconds, *stages)
 
 
-class Pipeline(Iterator[R]):
-    """What `model` returns for the batches of an ingest, `batch_size` files each. Its threads end with the block.
+class Pipeline(Iterator[R], Generic[T, L, B, R]):
+    """What `model` returns for the batches of an ingest, `batch_size` items each. Its threads end with the block.
 
-    `known` are the contents that need no model. With `keep_pixels` pictures keep their pixels beside the encoder's view
-    of them, for a captioner. An error of any stage is raised in place of its batch.
+    `load` is called for each item, from several threads; `gather` makes a batch of what it returns, in the order of the
+    items, one batch at a time. `lanes` batches are in `model` at once. `size` is how many bytes an item takes while it
+    waits for the models. An error of any stage is raised in place of its batch.
     """
 
     def __init__(
         self,
-        files: Sequence[FoundFile],
-        known: Collection[str],
-        encoder: Encoder,
-        model: Callable[[DecodedBatch], R],
+        items: Iterable[T],
+        load: Callable[[T], L],
+        gather: Callable[[list[L]], B],
+        model: Callable[[B], R],
         *,
         batch_size: int,
-        keep_pixels: bool,
+        lanes: int,
+        size: Callable[[T], int],
         times: StageTimes,
     ) -> None:
-        self._model, self._lanes = model, encoder.lanes
+        self._gather, self._model, self._lanes = gather, model, lanes
         self._batch_size, self._times = batch_size, times
-        side = max(encoder.side, CAPTIONER_SIDE) if keep_pixels else encoder.side
-        pixels = 4 * (MAX_SIDE if keep_pixels else encoder.side) ** 2
-        cores = min(os.cpu_count() or 1, _MOST_DECODERS)
-        self._loader = Loader(known, encoder, side=side, keep_pixels=keep_pixels, cores=cores)
         self._threads = ExitStack()
-        begin = self._threads.enter_context(cores_shared(encoder.lanes))
-        self._loaded: Prefetch[FoundFile, ReadFile | FailedFile] = Prefetch(
-            self._loader.load,
-            files,
-            threads=cores + _READERS,
+        begin = self._threads.enter_context(cores_shared(lanes))
+        self._loaded: Prefetch[T, L] = Prefetch(
+            load,
+            items,
+            threads=DECODERS + _READERS,
             room=ROOM,
-            weigh=lambda file: max(file.size_bytes + pixels, ROOM // (AHEAD * batch_size)),
+            weigh=lambda item: max(size(item), ROOM // (AHEAD * batch_size)),
         )
-        self._done = Prefetch(self._run_model, self._batches(), threads=self._lanes, room=self._lanes, begin=begin)
+        self._done = Prefetch(self._run_model, self._batches(), threads=lanes, room=lanes, begin=begin)
 
     def __next__(self) -> R:
         return next(self._done)
 
-    def stop(self) -> None:
-        """Load no further file: the batches end with the files that are ready. Returns at once."""
+    def stop(self, *, at_once: bool = False) -> None:
+        """Load nothing more: the batches end with the items that are ready, or with those done. Returns at once."""
         self._loaded.stop()
+        if at_once:
+            self._done.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -119,18 +118,14 @@ class Pipeline(Iterator[R]):
                 self._loaded.close()
                 self._done.close()
 
-    def _batches(self) -> Iterator[DecodedBatch]:
-        files = map(self._loader.first_only, self._loaded)
+    def _batches(self) -> Iterator[B]:
         while True:
             with self._times.during("reading"):
-                batch = list(islice(files, self._batch_size))
+                batch = list(islice(self._loaded, self._batch_size))
             if not batch:
                 return
-            yield DecodedBatch(
-                tuple(file for file in batch if isinstance(file, ReadFile)),
-                tuple(file for file in batch if isinstance(file, FailedFile)),
-            )
+            yield self._gather(batch)
 
-    def _run_model(self, batch: DecodedBatch) -> R:
+    def _run_model(self, batch: B) -> R:
         with self._times.during("model", self._lanes):
             return self._model(batch)

@@ -47,13 +47,12 @@ class Content:
 class ReadFile:
     """A file that was read: its content's id, and the picture unless that content needs no model.
 
-    `view` is what the image tower sees of the picture (Encoder.prepare).
+    The picture's pixels are what the image tower sees of it (Encoder.prepare).
     """
 
     file: FoundFile
     image_id: str
     picture: Picture | None
-    view: Image | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class DecodedBatch:
     @property
     def views(self) -> dict[str, Image]:
         """What the image tower sees of each picture, by image_id."""
-        return {read.image_id: read.view for read in self.files if read.view is not None}
+        return {picture.image_id: picture.image for picture in self.pictures}
 
 
 def printable(path: Path) -> str:

@@ -1,26 +1,40 @@
-"""Recaption: captions for the images that have none, read from their files again, batch by batch.
+"""Recaption: captions for images that have none, read from their files again; the second half of an ingest.
 
-Takes an open gallery and the models; returns a RecaptionSummary. A run that is cut short loses one batch at most:
-images with captions are not read again, and what the captioner wrote is cached before the rows are written.
+Takes an open gallery and the models; returns a RecaptionSummary. Files are read and decoded ahead of the captioner. A
+run that is cut short loses some seconds' work: images with captions are not read again, and what the captioner wrote is
+cached before the rows are written.
 """
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cvsi_db.errors import ImageError, IngestError
-from cvsi_db.ingest.caption import caption, rewrite_captions
-from cvsi_db.ingest.decode import read_picture
+from cvsi_db.ingest import commit_thread
+from cvsi_db.ingest.caption import AT_ONCE, caption, rewrite_captions
+from cvsi_db.ingest.decode import decode_bytes
+from cvsi_db.ingest.embed import Captions, embed_captions
+from cvsi_db.ingest.pipeline import Pipeline, StageTimes
+from cvsi_db.ingest.pixels import MAX_SIDE
+from cvsi_db.ingest.read_bytes import read_file
+from cvsi_db.interrupt import stop_between_steps
 from cvsi_db.models.protocols import Captioner, Encoder
 from cvsi_db.records import ImageRow, IngestFailure, Picture
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store
+
+CAPTIONER_SIDE = 384
+"""The side, in pixels, of what captioners see of a picture: BLIP's, the largest we know."""
+
+_CHUNK = 500
+_PIXELS = 4 * MAX_SIDE**2
 
 
 @dataclass(frozen=True)
@@ -42,58 +56,130 @@ class RecaptionSummary:
     errors: tuple[IngestFailure, ...] = ()
 
 
+class _Waiting(NamedTuple):
+    """An image to caption: with the captions that are cached, else with its picture or why there is none."""
+
+    row: ImageRow
+    cached: tuple[str, ...] | None
+    picture: Picture | None = None
+    failure: IngestFailure | None = None
+
+
 def recaption(
     *,
     store: Store,
     catalog: Catalog,
     encoder: Encoder,
     captioner: Captioner,
-    batch_size: int = 32,
+    image_ids: Sequence[str] | None = None,
+    batch_size: int | None = None,
     given: bool = False,
     progress: Callable[[RecaptionProgress], None] | None = None,
 ) -> RecaptionSummary:
-    """Caption every image that has no captions; `progress` is called after each batch of at most `batch_size`.
+    """Caption the named images, by default all without captions; `progress` is called after each batch.
 
+    A batch has at most `batch_size` images, by default as many as the encoder takes at once, but no more than AT_ONCE.
     The caller holds the gallery's write lock. With `given` the captions hold whatever captioner a later search has, as
     imported ones do. Raises ModelError when a model gives nothing usable, GalleryError when the gallery cannot be
-    written; a run that raises leaves its finished batches.
+    written; a run that raises leaves its finished batches. At Ctrl-C what is finished is written, then
+    KeyboardInterrupt is raised.
     """
-    if batch_size < 1:
+    if batch_size is not None and batch_size < 1:
         raise IngestError(f"cannot caption {batch_size!r} images at a time: the batch size is at least 1")
-    started, waiting, total = time.monotonic(), store.uncaptioned(), RecaptionSummary()
-    for start in range(0, len(waiting), batch_size):
-        rows = store.rows(waiting[start : start + batch_size])
-        pictures, errors = [], list[IngestFailure]()
-        for row in rows.values():
-            try:
-                pictures.append(_read_again(row))
-            except ImageError as error:
-                errors.append(IngestFailure(error.path, error.reason))
-        captions = caption(pictures, captioner=captioner, encoder=encoder, catalog=catalog)
+    waiting = store.uncaptioned() if image_ids is None else image_ids
+    total, pending = RecaptionSummary(), _Pending(store)
+    started = time.monotonic()
+
+    def describe(batch: Sequence[_Waiting]) -> tuple[Sequence[_Waiting], dict[str, Captions]]:
+        texts = {each.row.image_id: each.cached for each in batch if each.cached is not None}
+        texts |= caption([each.picture for each in batch if each.picture is not None], captioner, catalog)
         if given:  # before the rows: a run that dies here finds these captions, and writes the same
-            catalog.give_captions({image_id: said.texts for image_id, said in captions.items()})
-        rewrite_captions([rows[image_id] for image_id in captions], captions, store)
-        total = replace(
-            total,
-            captioned=total.captioned + len(pictures),
-            skipped=total.skipped + len(errors),
-            errors=(*total.errors, *errors),
-        )
-        if progress is not None:
-            progress(RecaptionProgress(total.captioned + total.skipped, len(waiting), total.skipped))
+            catalog.give_captions(texts)
+        return batch, embed_captions(texts, encoder)
+
+    with (
+        Pipeline(
+            _rows(waiting, captioner.name, store, catalog),
+            _load,
+            list,
+            describe,
+            batch_size=batch_size or min(encoder.batch_size, AT_ONCE),
+            lanes=encoder.lanes,
+            size=lambda each: 0 if each.cached else each.row.size_bytes + _PIXELS,
+            times=StageTimes(len(waiting), 0),
+        ) as pipeline,
+        pending,
+        stop_between_steps(signal.SIGINT, on_stop=lambda: pipeline.stop(at_once=True)) as stopped,
+    ):
+        for batch, captions in pipeline:
+            pending.add({each.row.image_id: each.row for each in batch}, captions)
+            failures = tuple(each.failure for each in batch if each.failure is not None)
+            total = replace(
+                total,
+                captioned=total.captioned + len(captions),
+                skipped=total.skipped + len(failures),
+                errors=(*total.errors, *failures),
+            )
+            if progress is not None:
+                progress(RecaptionProgress(total.captioned + total.skipped, len(waiting), total.skipped))
+    if stopped.is_set():
+        raise KeyboardInterrupt
     return replace(total, seconds=time.monotonic() - started)
 
 
-def _read_again(row: ImageRow) -> Picture:
-    """The picture at the first of the row's paths that still holds it. Raises ImageError about the first path."""
+def read_again(row: ImageRow, side: int) -> Picture:
+    """The picture at the first of the row's paths that still holds it, decoded for a model that sees `side` pixels.
+
+    Raises ImageError about the first path.
+    """
     failures = []
     for path in row.paths:
         try:
-            picture = read_picture(Path(path))
+            content = read_file(Path(path))
+            if content.image_id == row.image_id:
+                return decode_bytes(content.data, content.image_id, path, side=side)
+            failures.append(ImageError(path, "its content has changed: ingest it again"))
         except ImageError as error:
             failures.append(error)
-            continue
-        if picture.image_id == row.image_id:
-            return picture
-        failures.append(ImageError(path, "its content has changed: ingest it again"))
     raise failures[0] if failures else ImageError(row.path, "no such file")
+
+
+def _rows(image_ids: Sequence[str], captioner: str, store: Store, catalog: Catalog) -> Iterator[_Waiting]:
+    for start in range(0, len(image_ids), _CHUNK):
+        rows = store.rows(image_ids[start : start + _CHUNK])
+        cached = catalog.captions(rows, captioner)
+        yield from (_Waiting(row, cached.get(image_id)) for image_id, row in sorted(rows.items()))
+
+
+def _load(waiting: _Waiting) -> _Waiting:
+    if waiting.cached is not None:
+        return waiting
+    try:
+        return waiting._replace(picture=read_again(waiting.row, CAPTIONER_SIDE))
+    except ImageError as error:
+        return waiting._replace(failure=IngestFailure(error.path, error.reason))
+
+
+class _Pending:
+    """Captions that will be written in one commit, since a commit costs more than rows; all are at its end."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._since = store, time.monotonic()
+        self._rows: dict[str, ImageRow] = {}
+        self._captions: dict[str, Captions] = {}
+
+    def add(self, rows: Mapping[str, ImageRow], captions: Mapping[str, Captions]) -> None:
+        self._rows |= {image_id: rows[image_id] for image_id in captions}
+        self._captions |= captions
+        if time.monotonic() - self._since >= commit_thread.COMMIT_S or len(self._rows) >= commit_thread.COMMIT_FILES:
+            self._write()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *error: object) -> None:
+        self._write()
+
+    def _write(self) -> None:
+        rewrite_captions(self._rows.values(), self._captions, self._store)
+        self._rows, self._captions, self._since = {}, {}, time.monotonic()

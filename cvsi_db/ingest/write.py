@@ -1,6 +1,6 @@
 """Write: what was loaded and embedded goes into the gallery, Lance first and the catalog last, batch by batch.
 
-Takes a DecodedBatch with its vectors and captions, and at the end the scan; writes to the store and the catalog, and
+Takes a DecodedBatch with its vectors, and at the end the scan; writes to the store and the catalog, and
 returns the counts, in files. A row without a path goes to the table `removed`, and comes back without a model when its
 content turns up again. A crash anywhere leaves only work to redo: the catalog never names a file whose row is missing,
 and every step may be repeated.
@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from cvsi_db.ingest.embed import Captions
 from cvsi_db.ingest.image_row import is_respelt, new_row, placed, with_tags
 from cvsi_db.ingest.read_bytes import DecodedBatch, FailedFile, ReadFile, printable
 from cvsi_db.ingest.scan import Scan, is_gone, is_settled
@@ -47,28 +46,26 @@ class Writer:
             for path, file in catalog.source_files().items()
         }
         if catalog.was_cut_short():
-            store.delete(store.orphans())
+            store.delete_captions(store.orphans())
 
-    def write(
-        self, batch: DecodedBatch, vectors: Mapping[str, FloatArray], captions: Mapping[str, Captions]
-    ) -> IngestSummary:
+    def write(self, batch: DecodedBatch, vectors: Mapping[str, FloatArray]) -> IngestSummary:
         """Write one batch; returns its part of the summary.
 
-        `vectors` and `captions` hold those of every picture in the batch, by image_id. Raises what the store and the
+        `vectors` holds the embedding (dim,) of every picture in the batch, by image_id. Raises what the store and the
         catalog raise; the batch is then not recorded, and the next ingest does it again.
         """
         before = (self.files.get(str(read.file.path)) for read in batch.files)
         left = {file.image_id for file in before if file is not None and file.image_id is not None}
         rows = self._rows(left | {read.image_id for read in batch.files})
         rows |= {
-            read.image_id: new_row(read.file, read.picture, vectors[read.image_id], captions[read.image_id])
+            read.image_id: new_row(read.file, read.picture, vectors[read.image_id])
             for read in batch.files
             if read.picture and read.image_id not in rows  # else it was decoded before an earlier batch was written
         }
         paths = {image_id: row.paths for image_id, row in rows.items()}
         records: dict[str, SourceFile] = {}
         outcomes = Counter(self._place(read, paths, records) for read in batch.files)
-        self._write_rows(rows, paths, captions, tagged={read.image_id for read in batch.files})
+        self._write_rows(rows, paths, tagged={read.image_id for read in batch.files})
         self._record(records | self._failed(batch.failures))
         return _summary(batch, outcomes)
 
@@ -81,7 +78,7 @@ class Writer:
         if self._tags:
             for chunk in _chunks(sorted({file.image_id for file in found.unchanged if file.image_id is not None})):
                 rows = self._rows(chunk)
-                self._write_rows(rows, {image_id: row.paths for image_id, row in rows.items()}, {}, tagged=rows)
+                self._write_rows(rows, {image_id: row.paths for image_id, row in rows.items()}, tagged=rows)
         return IngestSummary(
             unchanged=len(found.unchanged),
             skipped=found.skipped,
@@ -97,7 +94,7 @@ class Writer:
         for chunk in _chunks(missing):
             rows = self._rows({file.image_id for file in chunk if file.image_id})
             left = {image_id: tuple(path for path in row.paths if path not in lost) for image_id, row in rows.items()}
-            self._write_rows(rows, left, {})
+            self._write_rows(rows, left)
             self._record({file.path: _missing(file) for file in chunk})
         return sum(file.state == "ok" or file.image_id is not None for file in missing)
 
@@ -155,7 +152,6 @@ class Writer:
         self,
         rows: Mapping[str, ImageRow],
         paths: Mapping[str, tuple[str, ...]],
-        captions: Mapping[str, Captions],
         tagged: Collection[str] = (),
     ) -> None:
         """Write new rows, then rows with other paths, and last move rows without any: no path is ever in no row."""
@@ -167,7 +163,7 @@ class Writer:
         back = [row for image_id, row in placed_rows.items() if image_id in self._removed]
         old = [row for image_id, row in placed_rows.items() if image_id in self._shown and row is not rows[image_id]]
         empty = {image_id: rows[image_id] for image_id in self._shown.intersection(rows.keys() - placed_rows.keys())}
-        self._store.upsert(new, [text for row in new for text in captions[row.image_id].rows(row.image_id)])
+        self._store.upsert(new, [])
         self._store.bring_back(back)
         self._store.update(old)
         self._store.remove(list(empty.values()))

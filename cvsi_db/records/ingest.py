@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cvsi_db.records.names import FloatArray
 
@@ -87,7 +87,9 @@ class CaptionRow:
 class IngestProgress:
     """How far an ingest is, after each batch: `done` of `total` files, of which `embedded` went through the model.
 
-    Of its `seconds` it spent `reading` waiting for pictures, `model` in the models, `writing` waiting for the writer.
+    In the `phase` captioning `done`, `total` and `failed` count the images to caption, and `embedded` is 0. Of the
+    `seconds` of embedding it spent `reading` waiting for pictures, `model` in the model, `writing` waiting for the
+    writer.
     """
 
     done: int
@@ -98,6 +100,7 @@ class IngestProgress:
     reading: float = field(default=0.0, compare=False)
     model: float = field(default=0.0, compare=False)
     writing: float = field(default=0.0, compare=False)
+    phase: Literal["embedding", "captioning"] = "embedding"
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ class IngestFailure:
 
 @dataclass(frozen=True)
 class IngestSummary:
-    """What an ingest did, in files. `embedded` counts the images that went through the model.
+    """What an ingest did, in files. `embedded` counts the images that went through the model, `captioned` those that
+    got captions; `errors` ends with the images that could not be read again for that.
 
     `unchanged` files were known and the same; `moved` ones have a known content under a new path whose old file is
     gone; `duplicates` have the content of another file that still exists; `skipped` ones are in the ingested folders
@@ -129,6 +133,7 @@ class IngestSummary:
     removed: int = 0
     pruned: int = 0
     embedded: int = 0
+    captioned: int = 0
     seconds: float = 0.0
     errors: tuple[IngestFailure, ...] = ()
     lost: tuple[IngestFailure, ...] = ()

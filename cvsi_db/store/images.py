@@ -9,7 +9,7 @@ first, because LanceDB ignores whatever follows a complete condition.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -27,7 +27,7 @@ from cvsi_db.store.lance import TABLE_NAMES, TableName, connect, lance_write_err
 
 __all__ = ["Store", "TableName", "any_of", "matrix", "widened"]
 
-_UNCAPTIONED = "coalesce(array_length(captions), 0) = 0"
+_UNCAPTIONED, _CAPTIONED = "coalesce(array_length(captions), 0) = 0", "array_length(captions) > 0"
 
 
 class Store:
@@ -120,6 +120,12 @@ class Store:
                 for name in ("images", "removed", "captions"):
                     self._tables[name].delete(any_of(image_ids))
 
+    def delete_captions(self, image_ids: Collection[str]) -> None:
+        """Delete the rows of these images in `captions` only; unknown ids are ignored."""
+        if image_ids:
+            with lance_write_errors(self._folder):
+                self._captions.delete(any_of(image_ids))
+
     def optimize(
         self, *, keep: timedelta = KEEP, on_step: Callable[[int, int, str], None] | None = None
     ) -> OptimizeSummary:
@@ -200,8 +206,12 @@ class Store:
         return set(self.scan(["image_id"], table=table)["image_id"].unique().to_pylist())
 
     def orphans(self) -> set[str]:
-        """The image_ids of captions whose image is in neither table: an ingest that is cut short leaves some."""
-        return self.ids("captions") - self.ids() - self.ids("removed")
+        """The image_ids of captions whose image is in neither table or has no captions in its row.
+
+        An ingest that is cut short leaves some.
+        """
+        held = self.scan(["image_id"], _CAPTIONED), self.scan(["image_id"], _CAPTIONED, "removed")
+        return self.ids("captions").difference(*(table["image_id"].to_pylist() for table in held))
 
     def batches(self, columns: Sequence[str], size: int, table: TableName = "images") -> Iterator[pa.RecordBatch]:
         """`columns` of every row of one version, as stored (vectors float16), at most `size` rows at a time."""
@@ -229,9 +239,10 @@ class Store:
             self._counted = (version, self.count(_UNCAPTIONED))
         return self._counted[1]
 
-    def uncaptioned(self) -> list[str]:
-        """The image_ids of the images without captions, ascending."""
-        return sorted(self.scan(["image_id"], _UNCAPTIONED)["image_id"].to_pylist())
+    def uncaptioned(self, paths: Set[str] | None = None) -> list[str]:
+        """The image_ids of the images without captions that have one of the `paths`, if given, ascending."""
+        rows = self.scan(["image_id", "paths"], _UNCAPTIONED).to_pylist()
+        return sorted(row["image_id"] for row in rows if paths is None or not paths.isdisjoint(row["paths"]))
 
     def check_filter(self, where: str) -> None:
         """Dry-run a condition. Raises FilterError, with the reason in one line, when it cannot be used."""

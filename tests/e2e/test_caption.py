@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import SAMPLES, Cli
+from tests.e2e.conftest import COMMAND, SAMPLES, Cli
 
 NAMES = ("red-cat-beach.png", "red-cat-beach-top-hat.png", "white-owl-room-book.png", "red-rabbit-meadow-gift.png")
 
@@ -32,7 +39,7 @@ def lines(cli: Cli, few: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     assert (taken.returncode, json.loads(taken.stdout)["new"]) == (0, 4), taken.stderr
     found = cli("search", few / NAMES[0], "with a hat", "--db", db, "--format", "json")
     assert len(json.loads(found.stdout)["hits"]) == 3
-    assert "4 images have no captions yet, which sets them back: run `cvsi-db caption`" in found.stderr
+    assert "4 of 4 images have no captions yet" in found.stderr
     (folder / "photos" / NAMES[2]).unlink()
     done = cli("caption", "--db", db, "--format", "json", "--strict")
     gone = {"path": str(folder / "photos" / NAMES[2]), "reason": "no such file"}
@@ -78,6 +85,37 @@ def test_another_gallery_takes_the_captions(cli: Cli, other: Path, lines: str, t
 def contents(lines: str) -> list[tuple[str, list[str], str | None]]:
     """What exported lines say, but for where the pictures lie."""
     return [(line["image_id"], line["captions"], line["captioner"]) for line in map(json.loads, lines.splitlines())]
+
+
+def test_ctrl_c_while_captioning_leaves_a_gallery_that_searches(cli: Cli, tmp_path: Path) -> None:
+    db = tmp_path / "gallery"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("CVSI_")}
+    command = [COMMAND, "ingest", str(SAMPLES), "--model", "starter", "--db", str(db)]
+    running = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not kept_captions(db) and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    out, told = running.communicate(timeout=60)
+    assert (running.returncode, out) == (130, ""), told
+    left = re.match(rf"all images can be searched, (\d+) without captions: `cvsi-db caption --db {db}` goes on\n", told)
+    assert left, told
+    found = cli("search", SAMPLES / NAMES[0], "with a hat", "--db", db, "--format", "json")
+    assert len(json.loads(found.stdout)["hits"]) == 10
+    assert f"{left[1]} of 120 images have no captions yet" in found.stderr
+    done = cli("caption", "--db", db, "--format", "json")
+    assert json.loads(done.stdout)["captioned"] == int(left[1])
+    assert cli("check", "--db", db).stdout == f"no problems in {db}\n"
+
+
+def kept_captions(db: Path) -> int:
+    """How many images have captions in the catalog's cache, as far as another process can see."""
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(f"file:{db / 'catalog.sqlite'}?mode=ro", uri=True)) as catalog,
+    ):
+        return int(catalog.execute("SELECT count(*) FROM caption_cache").fetchone()[0])
+    return 0
 
 
 def test_options_that_exclude_each_other(cli: Cli, tmp_path: Path) -> None:

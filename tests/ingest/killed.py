@@ -1,8 +1,8 @@
 """An ingest that is killed at a chosen moment: `python -m tests.ingest.killed GALLERY PHOTOS METHOD NUMBER`.
 
 The process sends itself SIGKILL right after the NUMBER-th call of METHOD, a method of the store, the catalog or the
-encoder, or a step inside of the store: `merge TABLE` or `delete TABLE` is one commit to one Lance table. With METHOD
-`sleep` it sleeps in the encoder, after a line on stdout, until someone else kills it. The ingest prunes.
+encoder, or a step inside of the store: `merge TABLE` (of some rows) or `delete TABLE` is one commit to one Lance table.
+With METHOD `sleep` it sleeps in the encoder, after a line on stdout, until someone else kills it. The ingest prunes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,9 @@ def cut_inside(store: Any, step: str, table: str, number: int) -> None:
         return
     merge, left = cvsi_db.store.images.merge, [number]
 
-    def counted(into: Any, *args: Any, **options: Any) -> None:
-        merge(into, *args, **options)
-        left[0] -= into.name == table
+    def counted(into: Any, rows: Any, *args: Any, **options: Any) -> None:
+        merge(into, rows, *args, **options)
+        left[0] -= into.name == table and len(rows) > 0
         if not left[0]:
             die()
 
@@ -54,6 +55,7 @@ def cut_inside(store: Any, step: str, table: str, number: int) -> None:
 
 def main(gallery: str, photos: str, method: str, number: str) -> None:
     commit_thread.COMMIT_S = 0  # as many commits as there can be
+    import_module("cvsi_db.ingest.recaption").AT_ONCE = 2
     store, catalog = open_gallery_folder(Path(gallery))
     encoder = Sleepy() if method == "sleep" else FakeEncoder()
     step, _, table = method.partition(" ")

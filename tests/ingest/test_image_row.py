@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cvsi_db.ingest.embed import Captions
 from cvsi_db.ingest.image_row import is_respelt, new_row, placed, with_tags
 from cvsi_db.records import FoundFile, ImageRow, Picture
 from tests.disks import also_called
@@ -71,7 +70,7 @@ def test_is_respelt_is_true_for_one_file_under_two_spellings(tmp_path: Path) -> 
 
 def test_a_new_row_keeps_the_direction_of_its_embedding_and_its_length_apart() -> None:
     picture = Picture("ab", make_picture(), "png", 64, 48, None, None, 1.5, -2.5, ("sea",))
-    captions = Captions((), np.zeros((0, 2), np.float32))
-    row = new_row(FoundFile(Path("/x.png"), 10, 0), picture, np.array([3, 4], np.float32), captions)
+    row = new_row(FoundFile(Path("/x.png"), 10, 0), picture, np.array([3, 4], np.float32))
     assert (row.image_vector.tolist(), row.image_norm) == (pytest.approx([0.6, 0.8]), 5.0)
     assert (row.latitude, row.longitude, row.tags) == (1.5, -2.5, ("sea",))
+    assert (row.captions, row.caption_vector.tolist()) == ((), [0, 0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from cvsi_db.manage.check import find_problems
 from cvsi_db.records import FloatArray, ImageRow, IngestFailure, IngestProgress, IngestSummary
 from cvsi_db.store.catalog import Catalog
 from cvsi_db.store.images import Store
-from tests.fakes import FakeCaptioner, FakeEncoder, save_picture
+from tests.fakes import CutShort, FakeCaptioner, FakeEncoder, save_picture
 
 Ingest = Callable[..., IngestSummary]
 
@@ -61,7 +62,7 @@ def states(catalog: Catalog) -> dict[str, str]:
 def test_a_new_row_has_the_pictures_metadata(run: Ingest, store: Store, tmp_path: Path) -> None:
     path = save_picture(tmp_path / "trip" / "red.png", "red", (70, 40))
     os.utime(path, (1_700_000_000, 1_700_000_000))
-    assert run(path) == IngestSummary(new=1, embedded=1)
+    assert run(path) == IngestSummary(new=1, embedded=1, captioned=1)
     row = row_of(store, path)
     assert (row.path, row.paths, row.folder, row.name) == (str(path), (str(path),), "trip", "red.png")
     assert (row.format, row.width, row.height, row.size_bytes) == ("png", 70, 40, path.stat().st_size)
@@ -82,7 +83,7 @@ def test_a_batch_takes_one_image_forward_and_one_text_forward(
     run: Ingest, encoder: FakeEncoder, captioner: FakeCaptioner, photos: Path
 ) -> None:
     run(photos, batch_size=3)
-    assert (encoder.image_batches, encoder.text_batches, captioner.batches) == ([3, 2], [9, 6], [3, 2])
+    assert (encoder.image_batches, encoder.text_batches, captioner.batches) == ([3, 2], [15], [5])
 
 
 def test_a_bad_image_in_a_batch_does_not_shift_the_others(run: Ingest, store: Store, photos: Path) -> None:
@@ -106,7 +107,7 @@ def test_the_same_content_twice_in_a_batch_is_embedded_once(
     run: Ingest, store: Store, encoder: FakeEncoder, tmp_path: Path
 ) -> None:
     paths = [save_picture(tmp_path / "photos" / name, "red") for name in ("a.png", "b.png", "c.png")]
-    assert run(tmp_path / "photos") == IngestSummary(new=1, duplicates=2, embedded=1)
+    assert run(tmp_path / "photos") == IngestSummary(new=1, duplicates=2, embedded=1, captioned=1)
     assert encoder.image_batches == [1]
     assert row_of(store, paths[0]).paths == tuple(map(str, paths))
     assert row_of(store, paths[0]).path == str(paths[0])
@@ -118,7 +119,7 @@ def test_the_same_content_twice_in_a_batch_is_embedded_once(
 def test_a_second_run_asks_no_model(
     run: Ingest, store: Store, encoder: FakeEncoder, captioner: FakeCaptioner, photos: Path
 ) -> None:
-    assert run(photos) == IngestSummary(new=5, embedded=5)
+    assert run(photos) == IngestSummary(new=5, embedded=5, captioned=5)
     version, calls = store.version, (list(encoder.image_batches), list(encoder.text_batches), list(captioner.batches))
     assert run(photos) == IngestSummary(unchanged=5)
     assert (encoder.image_batches, encoder.text_batches, captioner.batches) == calls
@@ -173,7 +174,7 @@ def test_a_changed_file_gets_a_new_row_and_loses_the_old_one(
     run(photos)
     before = row_of(store, photos / "red.png").image_id
     save_picture(photos / "red.png", "orange", (90, 90))
-    assert run(photos) == IngestSummary(new=1, unchanged=4, embedded=1)
+    assert run(photos) == IngestSummary(new=1, unchanged=4, embedded=1, captioned=1)
     row = row_of(store, photos / "red.png")
     assert (row.captions[0], row.width) == ("a orange picture", 90)
     assert store.count() == 5
@@ -185,7 +186,7 @@ def test_a_changed_file_leaves_the_row_to_its_other_path(run: Ingest, store: Sto
     (photos / "a.png").write_bytes((photos / "red.png").read_bytes())
     run(photos)
     save_picture(photos / "a.png", "orange")
-    assert run(photos) == IngestSummary(new=1, unchanged=5, embedded=1)
+    assert run(photos) == IngestSummary(new=1, unchanged=5, embedded=1, captioned=1)
     assert row_of(store, photos / "red.png").path == str(photos / "red.png")
     assert row_of(store, photos / "red.png").paths == (str(photos / "red.png"),)
 
@@ -252,7 +253,7 @@ def test_a_failing_file_is_tried_and_counted_every_time(run: Ingest, catalog: Ca
         assert summary.errors == (IngestFailure(str(photos / "bad.png"), "empty file"),)
     assert catalog.source_files()[str(photos / "bad.png")].error == "empty file"
     save_picture(photos / "bad.png", "white")
-    assert run(photos) == IngestSummary(new=1, unchanged=5, embedded=1)
+    assert run(photos) == IngestSummary(new=1, unchanged=5, embedded=1, captioned=1)
 
 
 def test_a_file_that_breaks_keeps_its_row_until_its_content_changes(
@@ -264,7 +265,7 @@ def test_a_file_that_breaks_keeps_its_row_until_its_content_changes(
     assert row_of(store, photos / "red.png").captions[0] == "a red picture"
     assert find_problems(store, catalog) == []
     save_picture(photos / "red.png", "orange")
-    assert run(photos) == IngestSummary(new=1, unchanged=4, embedded=1)
+    assert run(photos) == IngestSummary(new=1, unchanged=4, embedded=1, captioned=1)
     assert (store.count(), row_of(store, photos / "red.png").captions[0]) == (5, "a orange picture")
     assert find_problems(store, catalog) == []
 
@@ -272,7 +273,7 @@ def test_a_file_that_breaks_keeps_its_row_until_its_content_changes(
 def test_a_lost_row_is_written_again(run: Ingest, store: Store, captioner: FakeCaptioner, photos: Path) -> None:
     run(photos)
     store.delete([row_of(store, photos / "red.png").image_id])
-    assert run(photos) == IngestSummary(new=1, unchanged=4, embedded=1)
+    assert run(photos) == IngestSummary(new=1, unchanged=4, embedded=1, captioned=1)
     assert captioner.batches == [5]  # its captions were kept
 
 
@@ -325,7 +326,11 @@ def test_progress_after_each_batch(run: Ingest, photos: Path) -> None:
     run(photos / "trip")
     seen: list[IngestProgress] = []
     run(photos, batch_size=3, progress=seen.append)
-    assert seen == [IngestProgress(done=5, total=6, embedded=2, failed=1), IngestProgress(6, 6, 3, 1)]
+    assert seen == [
+        IngestProgress(done=5, total=6, embedded=2, failed=1),
+        IngestProgress(6, 6, 3, 1),
+        IngestProgress(3, 3, 0, 0, phase="captioning"),
+    ]
 
 
 def test_the_run_is_recorded(run: Ingest, catalog: Catalog, photos: Path) -> None:
@@ -349,6 +354,68 @@ def test_a_batch_size_below_one_is_an_error(run: Ingest, photos: Path) -> None:
         run(photos, batch_size=0)
 
 
+# --- captions, the second half --------------------------------------------------------------------------------------
+
+
+def test_every_image_can_be_searched_before_the_first_is_captioned(
+    run: Ingest, store: Store, captioner: FakeCaptioner, photos: Path
+) -> None:
+    told: list[tuple[IngestSummary, int, int, list[int]]] = []
+
+    def searchable(summary: IngestSummary, waiting: int) -> None:
+        found = store.search("image_vector", rows(store)[str(photos / "red.png")].image_vector, 5)
+        told.append((replace(summary, seconds=0.0), waiting, len(found), list(captioner.batches)))
+
+    assert run(photos, on_searchable=searchable) == IngestSummary(new=5, embedded=5, captioned=5)
+    assert told == [(IngestSummary(new=5, embedded=5), 5, 5, [])]
+    run(photos, on_searchable=searchable)
+    assert told[1:] == [(IngestSummary(unchanged=5), 0, 5, [5])]
+
+
+def press_ctrl_c() -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_ingest_interrupted_while_captioning_goes_on_with_the_rest(
+    run: Ingest, store: Store, catalog: Catalog, captioner: FakeCaptioner, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("cvsi_db.ingest.recaption"), "AT_ONCE", 2)
+    with pytest.raises(KeyboardInterrupt):
+        run(photos, captioner=CutShort(captioner, "caption", 2, press_ctrl_c))
+    assert (store.count(), store.count_uncaptioned(), len(catalog.source_files())) == (5, 3, 5)
+    assert catalog.runs()[0].finished_at is None
+    assert find_problems(store, catalog) == []
+    assert run(photos) == IngestSummary(unchanged=5, captioned=3)
+    assert (store.count_uncaptioned(), find_problems(store, catalog)) == (0, [])
+
+
+def test_images_elsewhere_are_not_captioned(run: Ingest, store: Store, photos: Path, tmp_path: Path) -> None:
+    other = save_picture(tmp_path / "other" / "black.png", "black")
+    run(other, captioner=None)
+    assert run(photos).captioned == 5
+    assert run(tmp_path / "other") == IngestSummary(unchanged=1, captioned=1)
+    assert store.count_uncaptioned() == 0
+
+
+def test_a_file_that_is_gone_before_it_is_captioned_is_listed(run: Ingest, store: Store, photos: Path) -> None:
+    summary = run(photos, on_searchable=lambda *_: (photos / "red.png").unlink())
+    assert (summary.new, summary.failed, summary.captioned) == (5, 0, 4)
+    assert summary.errors == (IngestFailure(str(photos / "red.png"), "no such file"),)
+    assert row_of(store, photos / "red.png").captions == ()
+
+
+def test_a_captioner_without_an_answer_leaves_a_gallery_that_searches(
+    run: Ingest, store: Store, catalog: Catalog, photos: Path
+) -> None:
+    class Silent(FakeCaptioner):
+        def caption(self, pictures: Sequence[Image.Image], seeds: Sequence[str]) -> list[tuple[str, ...]]:
+            return [("a caption",), (" ",), *super().caption(pictures[2:], seeds[2:])]
+
+    with pytest.raises(ModelError, match="wrote no caption for image"):
+        run(photos, captioner=Silent())
+    assert (store.count(), store.count_uncaptioned(), find_problems(store, catalog)) == (5, 5, [])
+
+
 class Interrupting(FakeEncoder):
     """Presses Ctrl-C during the second batch."""
 
@@ -366,16 +433,7 @@ def test_an_interrupted_ingest_keeps_the_finished_batches(
     assert (store.count(), len(catalog.source_files())) == (2, 2)
     assert catalog.runs()[0].finished_at is None
     assert find_problems(store, catalog) == []
-    assert run(photos) == IngestSummary(new=3, unchanged=2, embedded=3)
-
-
-class Silent(FakeCaptioner):
-    """Says nothing about the second picture."""
-
-    def caption(self, pictures: Sequence[Image.Image], seeds: Sequence[str]) -> list[tuple[str, ...]]:
-        captions = super().caption(pictures, seeds)
-        captions[1] = (" ",)
-        return captions
+    assert run(photos) == IngestSummary(new=3, unchanged=2, embedded=3, captioned=5)
 
 
 class Broken(FakeEncoder):
@@ -397,7 +455,6 @@ class Short(FakeEncoder):
 @pytest.mark.parametrize(
     ("models", "message"),
     [
-        ({"captioner": Silent()}, "wrote no caption for image"),
         ({"encoder": Broken()}, "zero or not finite"),
         ({"encoder": Short()}, r"shape \(4, 32\) for 5 inputs"),
         ({"encoder": FakeEncoder(dim=16)}, "shape"),

@@ -87,6 +87,7 @@ def killed(gallery: Path, photos: Path, method: str, number: int) -> subprocess.
         ("keep_captions", 2),
         ("merge captions", 1),
         ("merge images", 2),
+        ("uncaptioned", 1),
         ("bring_back", 1),
         ("update", 2),
         ("merge removed", 1),

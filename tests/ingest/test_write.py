@@ -14,12 +14,13 @@ import pytest
 
 from cvsi_db.errors import ImageError
 from cvsi_db.ingest.decode import read_picture
-from cvsi_db.ingest.embed import Captions, embed_captions, embed_images
+from cvsi_db.ingest.embed import embed_images
 from cvsi_db.ingest.read_bytes import DecodedBatch, FailedFile, ReadFile
+from cvsi_db.ingest.recaption import recaption
 from cvsi_db.ingest.scan import scan
 from cvsi_db.ingest.write import Writer
 from cvsi_db.manage.check import find_problems
-from cvsi_db.records import FloatArray, FoundFile, ImageRow, IngestSummary
+from cvsi_db.records import FoundFile, ImageRow, IngestSummary
 from cvsi_db.store.catalog import Catalog, SourceFile
 from cvsi_db.store.images import Store
 from tests.disks import letters_alike
@@ -38,8 +39,9 @@ def sync(store: Store, catalog: Catalog, encoder: FakeEncoder) -> Sync:
         run, total = catalog.start_run([str(path) for path in paths]), IngestSummary()
         for start in range(0, len(found.pending), batch):
             decoded = decode(found.pending[start : start + batch], writer.known)
-            total = plus(total, writer.write(decoded, *models_say(decoded, encoder, catalog)))
+            total = plus(total, writer.write(decoded, embed_images(decoded.views, encoder)))
         total = plus(total, writer.finish(found, prune=prune))
+        recaption(store=store, catalog=catalog, encoder=FakeEncoder(), captioner=FakeCaptioner())
         catalog.finish_run(run, total)
         return replace(total, errors=())
 
@@ -57,16 +59,6 @@ def decode(files: Sequence[FoundFile], known: set[str]) -> DecodedBatch:
         except ImageError as error:
             failed.append(FailedFile(file, error.reason))
     return DecodedBatch(tuple(read.values()), tuple(failed))
-
-
-def models_say(
-    batch: DecodedBatch, encoder: FakeEncoder, catalog: Catalog
-) -> tuple[dict[str, FloatArray], dict[str, Captions]]:
-    """The image vectors and the captions of a batch's pictures; the captions are kept, as an ingest keeps them."""
-    pictures = {picture.image_id: picture.image for picture in batch.pictures}
-    texts = dict(zip(pictures, FakeCaptioner().caption(list(pictures.values()), list(pictures)), strict=True))
-    catalog.keep_captions(FakeCaptioner().name, texts)
-    return embed_images(pictures, encoder), embed_captions(texts, FakeEncoder())
 
 
 def plus(total: IngestSummary, part: IngestSummary) -> IngestSummary:
@@ -220,7 +212,7 @@ def test_a_content_decoded_twice_gets_one_row(
     for path in paths:
         (file,) = scan([path], {}, ()).pending
         batch = DecodedBatch((ReadFile(file, read_picture(path).image_id, read_picture(path)),), ())
-        outcomes.append(writer.write(batch, *models_say(batch, encoder, catalog)))
+        outcomes.append(writer.write(batch, embed_images(batch.views, encoder)))
     assert [(each.new, each.duplicates) for each in outcomes] == [(1, 0), (0, 1)]
     assert row_of(store, paths[0]).paths == tuple(map(str, paths))
     assert is_sound(store, catalog)
@@ -348,7 +340,7 @@ def test_a_new_row_has_place_and_keywords(store: Store, catalog: Catalog, encode
     (file,) = scan([photos / "red.png"], {}, ()).pending
     picture: Any = replace(read_picture(file.path), latitude=-33.8568, longitude=151.2153, tags=("Harbour", "opera"))
     batch = DecodedBatch((ReadFile(file, picture.image_id, picture),), ())
-    Writer(store, catalog, tags=("opera", "trip")).write(batch, *models_say(batch, encoder, catalog))
+    Writer(store, catalog, tags=("opera", "trip")).write(batch, embed_images(batch.views, encoder))
     row = row_of(store, photos / "red.png")
     assert (row.latitude, row.longitude, row.tags) == (-33.8568, 151.2153, ("Harbour", "opera", "trip"))
     assert store.count("latitude < -33 AND longitude > 151") == 1

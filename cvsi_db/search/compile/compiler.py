@@ -266,9 +266,8 @@ def _warnings(parts: Parts, preset: Preset, context: SearchContext) -> Iterator[
     # An image without captions lacks the γ share of its score, which those with captions have.
     missing = context.store.count_uncaptioned() if preset.gamma and context.models.captioner else 0
     if missing:
-        have, them = ("1 image has", "it") if missing == 1 else (f"{missing:,} images have", "them")
-        yield f"{have} no captions yet, which sets {them} back: run `cvsi-db caption`"
-
+        images = context.resident.rows(context.store, context.store.version)
+        yield f"{missing:,} of {images:,} images have no captions yet, which sets them back: run `cvsi-db caption`"
 
 @contextmanager
 def _caused_by(position: int) -> Iterator[None]:

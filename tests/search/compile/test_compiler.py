@@ -202,7 +202,7 @@ def test_images_without_captions_are_told_where_captions_count(context: SearchCo
     context.store.upsert([bare], [])
     query = ComposedQuery(edit_text="a red cat")
     assert compile_query(query, context).warnings == (
-        "1 image has no captions yet, which sets it back: run `cvsi-db caption`",
+        "1 of 1 images have no captions yet, which sets them back: run `cvsi-db caption`",
     )
     blind = Preset("blind", PRESETS["cirr"].weights, gamma=0.0)
     assert list(_warnings(Parts(), blind, context)) == []
