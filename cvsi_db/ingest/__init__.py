@@ -25,7 +25,7 @@ from cvsi_db.ingest.recaption import RecaptionProgress, recaption
 from cvsi_db.ingest.scan import scan
 from cvsi_db.interrupt import stop_between_steps
 from cvsi_db.models.protocols import Captioner, Encoder
-from cvsi_db.records import IngestProgress, IngestSummary
+from cvsi_db.records import IngestFailure, IngestProgress, IngestSummary
 from cvsi_db.records.tags import normalise_tags
 
 if TYPE_CHECKING:
@@ -131,7 +131,8 @@ def dry_run(paths: Sequence[Path], store: Store | None = None, catalog: Catalog 
     return IngestSummary(
         new=len(found.pending),
         unchanged=len(found.unchanged),
-        skipped=found.skipped,
+        skipped=len(found.skipped),
+        skipped_files=tuple(IngestFailure(file.path, file.error or "") for file in found.skipped),
         removed=sum(file.state != "missing" for file in found.gone),
         seconds=time.monotonic() - started,
         lost=found.lost,

@@ -7,8 +7,8 @@ still exist.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from unicodedata import normalize
@@ -18,10 +18,11 @@ import numpy as np
 from cvsi_db.ingest.scan import is_gone
 from cvsi_db.ingest.walk import seen
 from cvsi_db.models.unit_vectors import normalise
-from cvsi_db.records import FloatArray, FoundFile, ImageRow, Picture
+from cvsi_db.records import FloatArray, FoundFile, ImageRow, Metadata, Picture
 
 _LAST_MOMENT = 253402300799 * 10**9
 """The end of the year 9999 in nanoseconds, the last time that Python can represent; file systems have later ones."""
+_METADATA = tuple(field.name for field in fields(Metadata) if field.name != "tags")
 
 
 def new_row(file: FoundFile, picture: Picture, embedding: FloatArray) -> ImageRow:
@@ -29,7 +30,7 @@ def new_row(file: FoundFile, picture: Picture, embedding: FloatArray) -> ImageRo
 
     `embedding` (dim,) is not normalised.
     """
-    return ImageRow(
+    row = ImageRow(
         image_id=picture.image_id,
         path="",
         paths=(),
@@ -40,16 +41,15 @@ def new_row(file: FoundFile, picture: Picture, embedding: FloatArray) -> ImageRo
         height=picture.height,
         size_bytes=file.size_bytes,
         modified_at=_moment(file.mtime_ns),
-        taken_at=picture.taken_at,
-        camera=picture.camera,
+        taken_at=None,
+        camera=None,
         captions=(),
-        tags=picture.tags,
+        tags=picture.metadata.tags,
         image_vector=normalise(embedding[None], 1)[0],
         caption_vector=np.zeros_like(embedding),
-        latitude=picture.latitude,
-        longitude=picture.longitude,
         image_norm=float(np.linalg.norm(embedding)),
     )
+    return with_metadata(row, picture.metadata)
 
 
 def placed(row: ImageRow, paths: tuple[str, ...]) -> ImageRow:
@@ -58,14 +58,21 @@ def placed(row: ImageRow, paths: tuple[str, ...]) -> ImageRow:
     if (primary, paths) == (row.path, row.paths):
         return row
     where = Path(primary)
-    _, size, changed = seen(primary)
+    _, size, changed, _ = seen(primary)
     modified_at = row.modified_at if size < 0 else _moment(changed)
     return replace(row, path=primary, paths=paths, folder=where.parent.name, name=where.name, modified_at=modified_at)
 
 
-def with_tags(row: ImageRow, tags: Sequence[str]) -> ImageRow:
-    """The row with these tags added, each once."""
-    return row if frozenset(row.tags).issuperset(tags) else replace(row, tags=tuple(dict.fromkeys((*row.tags, *tags))))
+def with_metadata(row: ImageRow, metadata: Metadata) -> ImageRow:
+    """The row with this metadata in place of its own, but for the tags."""
+    columns = {name: getattr(metadata, name) for name in _METADATA}
+    return row if columns == {name: getattr(row, name) for name in _METADATA} else replace(row, **columns)
+
+
+def with_tags(row: ImageRow, tags: Iterable[str], without: Collection[str] = ()) -> ImageRow:
+    """The row with these tags added, each once, and others removed."""
+    wanted = tuple(dict.fromkeys((*(tag for tag in row.tags if tag not in without), *tags)))
+    return row if wanted == row.tags else replace(row, tags=wanted)
 
 
 def is_respelt(old: str, new: str) -> bool:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 
 from cvsi_db.errors import ImageError
-from cvsi_db.ingest.decode import decode_bytes
+from cvsi_db.ingest.decode import decode_bytes, metadata_in
+from cvsi_db.ingest.iptc_xmp import Xmp, read_xmp
+from cvsi_db.ingest.metadata import with_surroundings
 from cvsi_db.ingest.read_bytes import Content, DecodedBatch, FailedFile, ReadFile, printable, read_file
 from cvsi_db.models.protocols import Encoder
-from cvsi_db.records import FoundFile, Picture
+from cvsi_db.records import FoundFile, Metadata, Picture
 
 
 class Loader:
@@ -40,7 +43,8 @@ class Loader:
         except ImageError as error:
             return FailedFile(file, error.reason)
         file = replace(file, size_bytes=content.size_bytes, mtime_ns=content.mtime_ns)
-        return ReadFile(file, content.image_id, found)
+        read = ReadFile(file, content.image_id, found)
+        return self._described(read, found.metadata if found else self._metadata_again(content, file))
 
     def gather(self, loaded: Sequence[ReadFile | FailedFile]) -> DecodedBatch:
         """The files as a batch, each without its picture unless it is the first with its content.
@@ -56,6 +60,24 @@ class Loader:
                     self._handed_on.add(read.image_id)
                     self._claims.pop(read.image_id, None)
         return DecodedBatch(tuple(files), tuple(failed for failed in loaded if isinstance(failed, FailedFile)))
+
+    def _metadata_again(self, content: Content, file: FoundFile) -> Metadata | None:
+        """The metadata of a known content, without a model; None where the file cannot be opened any more."""
+        with self._cores, suppress(ImageError):
+            return metadata_in(content.data, printable(file.path))
+        return None
+
+    def _described(self, read: ReadFile, metadata: Metadata | None) -> ReadFile:
+        """The file with what its content, its sidecars and its name say."""
+        sidecars, unread = list[Xmp](), list[FailedFile]()
+        for sidecar in read.file.sidecars:
+            try:
+                sidecars.append(read_xmp(read_file(sidecar.path).data))
+            except (ImageError, ValueError) as error:
+                reason = error.reason if isinstance(error, ImageError) else str(error)
+                unread.append(FailedFile(sidecar, f"an XMP sidecar that cannot be read: {reason}"))
+        full = metadata and with_surroundings(metadata, read.file.path.name, sidecars)
+        return replace(read, metadata=full, unread=tuple(unread))
 
     def _decode_once(self, content: Content, where: str) -> Picture:
         with self._claiming:

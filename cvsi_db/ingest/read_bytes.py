@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from cvsi_db.errors import ImageError
 from cvsi_db.ingest.pillow_guard import MAX_BYTES
-from cvsi_db.records import FoundFile, Picture
+from cvsi_db.records import FoundFile, Metadata, Picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -47,12 +47,15 @@ class Content:
 class ReadFile:
     """A file that was read: its content's id, and the picture unless that content needs no model.
 
-    The picture's pixels are what the image tower sees of it (Encoder.prepare).
+    The picture's pixels are what the image tower sees of it (Encoder.prepare). `metadata` is what the file, its
+    sidecars and its name say; None where that could not be read. `unread` are the sidecars that could not be.
     """
 
     file: FoundFile
     image_id: str
     picture: Picture | None
+    metadata: Metadata | None = None
+    unread: tuple[FailedFile, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,17 @@ and every step may be repeated.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from cvsi_db.ingest.image_row import is_respelt, new_row, placed, with_tags
+from cvsi_db.ingest.image_row import is_respelt, new_row, placed, with_metadata, with_tags
 from cvsi_db.ingest.read_bytes import DecodedBatch, FailedFile, ReadFile, printable
-from cvsi_db.ingest.scan import Scan, is_gone, is_settled
+from cvsi_db.ingest.scan import Scan, is_gone, is_settled, signature
 from cvsi_db.records import FloatArray, FoundFile, ImageRow, IngestFailure, IngestSummary
-from cvsi_db.store.catalog import SourceFile
+from cvsi_db.store.catalog import FileState, SourceFile
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
@@ -65,8 +66,8 @@ class Writer:
         paths = {image_id: row.paths for image_id, row in rows.items()}
         records: dict[str, SourceFile] = {}
         outcomes = Counter(self._place(read, paths, records) for read in batch.files)
-        self._write_rows(rows, paths, tagged={read.image_id for read in batch.files})
-        self._record(records | self._failed(batch.failures))
+        self._write_rows(rows, paths, batch.files, records)
+        self._record(records | self._failed(batch.failures) | self._sidecars(batch.files))
         return _summary(batch, outcomes)
 
     def finish(self, found: Scan, *, prune: bool = False) -> IngestSummary:
@@ -79,9 +80,12 @@ class Writer:
             for chunk in _chunks(sorted({file.image_id for file in found.unchanged if file.image_id is not None})):
                 rows = self._rows(chunk)
                 self._write_rows(rows, {image_id: row.paths for image_id, row in rows.items()}, tagged=rows)
+        self._record({file.path: file for file in found.skipped if self.files.get(file.path) != file})
+        self._forget(found.forgotten)
         return IngestSummary(
             unchanged=len(found.unchanged),
-            skipped=found.skipped,
+            skipped=len(found.skipped),
+            skipped_files=tuple(IngestFailure(file.path, file.error or "") for file in found.skipped),
             removed=self.mark_missing(found.gone),
             pruned=self.prune(found.covers) if prune else 0,
             lost=found.lost,
@@ -115,6 +119,8 @@ class Writer:
         if before is not None and before.image_id in paths and before.image_id != image_id:
             paths[before.image_id] = tuple(other for other in paths[before.image_id] if other != path)
         records[path] = _source_file(read.file, image_id)
+        if read.metadata is not None:
+            records[path] = replace(records[path], keywords="\n".join(read.metadata.tags))
         held = paths[image_id]
         if path in held:  # touched but the same, or written by an ingest that died before it was recorded
             return "unchanged" if before is not None and before.image_id == image_id else "new"
@@ -129,6 +135,27 @@ class Writer:
         if gone in self.files:
             records[gone] = _missing(self.files[gone])
         return "moved"
+
+    def _keywords(self, paths: Sequence[str], files: Mapping[str, SourceFile]) -> dict[str, None]:
+        """The keywords that these files gave their image, in their order."""
+        known = (files.get(path) for path in paths)
+        return dict.fromkeys(word for file in known if file and file.keywords for word in file.keywords.split("\n"))
+
+    def _sidecars(self, reads: Sequence[ReadFile]) -> dict[str, SourceFile]:
+        """Records of the sidecars that could not be read; those that now could be are forgotten."""
+        unread = {str(failed.file.path): failed for read in reads for failed in read.unread}
+        seen = {str(sidecar.path) for read in reads for sidecar in read.file.sidecars}
+        self._forget([path for path in seen - unread.keys() if path in self.files])
+        return {
+            path: replace(_source_file(failed.file, None, failed.reason), state="skipped")
+            for path, failed in unread.items()
+            if path == printable(failed.file.path)
+        }
+
+    def _forget(self, paths: Sequence[str]) -> None:
+        self._catalog.forget_files(paths)
+        for path in paths:
+            del self.files[path]
 
     def _failed(self, failures: Sequence[FailedFile]) -> dict[str, SourceFile]:
         """Records of the failures, with the image_id they had: the row stays until its path holds another content."""
@@ -152,10 +179,24 @@ class Writer:
         self,
         rows: Mapping[str, ImageRow],
         paths: Mapping[str, tuple[str, ...]],
+        reads: Sequence[ReadFile] = (),
+        records: Mapping[str, SourceFile] = MappingProxyType({}),
+        *,
         tagged: Collection[str] = (),
     ) -> None:
-        """Write new rows, then rows with other paths, and last move rows without any: no path is ever in no row."""
+        """Write new rows, then rows with other paths, and last move rows without any: no path is ever in no row.
+
+        A row gets the metadata of its primary file, if that is among `reads`, and the keywords that its files have by
+        `records` in place of those they had; all images of `reads` are tagged.
+        """
+        metadata = {str(read.file.path): read.metadata for read in reads}
         placed_rows = {image_id: placed(row, paths[image_id]) for image_id, row in rows.items() if paths[image_id]}
+        for image_id, row in placed_rows.items():
+            had = self._keywords(rows[image_id].paths or (rows[image_id].path,), self.files)
+            has = self._keywords(row.paths, ChainMap(dict(records), self.files))
+            described = with_metadata(row, found) if (found := metadata.get(row.path)) else row
+            placed_rows[image_id] = with_tags(described, [each for each in has if each not in had], had.keys() - has)
+        tagged = {*tagged, *(read.image_id for read in reads)}
         placed_rows |= {
             image_id: with_tags(row, self._tags) for image_id, row in placed_rows.items() if image_id in tagged
         }
@@ -193,7 +234,8 @@ def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 def _source_file(file: FoundFile, image_id: str | None, error: str | None = None) -> SourceFile:
-    return SourceFile(str(file.path), file.size_bytes, file.mtime_ns, image_id, "failed" if error else "ok", error)
+    state: FileState = "failed" if error else "ok"
+    return SourceFile(str(file.path), file.size_bytes, file.mtime_ns, image_id, state, error, signature(file.sidecars))
 
 
 def _missing(file: SourceFile) -> SourceFile:
@@ -201,12 +243,15 @@ def _missing(file: SourceFile) -> SourceFile:
 
 
 def _summary(batch: DecodedBatch, outcomes: Counter[Outcome]) -> IngestSummary:
+    unread = [failed for read in batch.files for failed in read.unread]
     return IngestSummary(
         new=outcomes["new"],
         unchanged=outcomes["unchanged"],
         moved=outcomes["moved"],
         duplicates=outcomes["duplicates"],
         failed=len(batch.failures),
+        skipped=len(unread),
         embedded=len(batch.pictures),
         errors=tuple(IngestFailure(printable(failed.file.path), failed.reason) for failed in batch.failures),
+        skipped_files=tuple(IngestFailure(printable(failed.file.path), failed.reason) for failed in unread),
     )

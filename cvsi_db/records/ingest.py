@@ -14,11 +14,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file that may be an image, as the scan saw it. `path` is absolute."""
+    """A file that may be an image, as the scan saw it. `path` is absolute.
+
+    `sidecars` are the XMP sidecars beside it, the first of which comes first.
+    """
 
     path: Path
     size_bytes: int
     mtime_ns: int
+    sidecars: tuple[FoundFile, ...] = ()
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file, its name and its XMP sidecars say about its image; None where nothing does.
+
+    `taken_at` is ISO 8601 by the clock of the place, without a zone; `utc_offset` that clock's offset from UTC, as
+    +02:00; `date_source` what the date was read from. `latitude` and `longitude` are degrees (WGS 84), both or neither;
+    `rating` is 1 to 5, or -1 for rejected; `orientation` EXIF's, 1 to 8; `tags` are the keywords.
+    """
+
+    taken_at: str | None = None
+    utc_offset: str | None = None
+    date_source: str | None = None
+    camera: str | None = None
+    lens: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    rating: int | None = None
+    orientation: int | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -26,8 +51,7 @@ class Picture:
     """A decoded image: upright (EXIF orientation applied), RGB, alpha flattened on white.
 
     `image` holds the pixels, which may be fewer than the file's; `image_id` is the sha256 (hex) of the file's bytes;
-    `width` and `height` are the file's, upright; `latitude` and `longitude` where it was taken, in degrees (WGS 84);
-    `tags` the file's keywords.
+    `width` and `height` are the file's, upright; `metadata` is what the file says of itself.
     """
 
     image_id: str
@@ -35,11 +59,7 @@ class Picture:
     format: str
     width: int
     height: int
-    taken_at: str | None = None
-    camera: str | None = None
-    latitude: float | None = None
-    longitude: float | None = None
-    tags: tuple[str, ...] = ()
+    metadata: Metadata = Metadata()
 
 
 @dataclass(frozen=True)
@@ -47,9 +67,9 @@ class ImageRow:
     """One row of the `images` table: one distinct content, however many paths hold it.
 
     Vectors: `image_vector` (dim,) is the L2-normalised image embedding; `caption_vector` (dim,) the mean of the
-    L2-normalised embeddings of `captions`, not normalised again. `modified_at` and `taken_at` are ISO 8601 or None;
-    `latitude` and `longitude` are degrees (WGS 84) or None; `tags` the file's keywords and those that people added.
-    `image_norm` is the length of the embedding that image_vector was normalised from, where it is known.
+    L2-normalised embeddings of `captions`, not normalised again. `modified_at` is ISO 8601; `tags` are the file's
+    keywords and those that people added. `image_norm` is the length of the embedding that image_vector was normalised
+    from, where it is known. Metadata says what the other fields are.
     """
 
     image_id: str
@@ -71,6 +91,11 @@ class ImageRow:
     latitude: float | None = None
     longitude: float | None = None
     image_norm: float | None = None
+    rating: int | None = None
+    lens: str | None = None
+    orientation: int | None = None
+    date_source: str | None = None
+    utc_offset: str | None = None
 
 
 @dataclass(frozen=True)
@@ -117,11 +142,12 @@ class IngestSummary:
     got captions; `errors` ends with the images that could not be read again for that.
 
     `unchanged` files were known and the same; `moved` ones have a known content under a new path whose old file is
-    gone; `duplicates` have the content of another file that still exists; `skipped` ones are in the ingested folders
-    and not images; `removed` ones were known under the ingested folders and no longer exist: no search finds an image
-    without another file, until its content turns up again. `pruned` counts the contents, not the files, that were
-    deleted for good. `lost` are the named paths where known files were and nothing is now, as where a disk is not
-    mounted, each with its reason: nothing below them counts as removed.
+    gone; `duplicates` have the content of another file that still exists; `skipped` counts the files in the ingested
+    folders that are not taken, and the folders that are not entered: `skipped_files` has their reasons; `removed` ones
+    were known under the ingested folders and no longer exist: no search finds an image without another file, until its
+    content turns up again. `pruned` counts the contents, not the files, that were deleted for good. `lost` are the
+    named paths where known files were and nothing is now, as where a disk is not mounted, each with its reason: nothing
+    below them counts as removed.
     """
 
     new: int = 0
@@ -136,4 +162,5 @@ class IngestSummary:
     captioned: int = 0
     seconds: float = 0.0
     errors: tuple[IngestFailure, ...] = ()
+    skipped_files: tuple[IngestFailure, ...] = ()
     lost: tuple[IngestFailure, ...] = ()

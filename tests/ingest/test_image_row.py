@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cvsi_db.ingest.image_row import is_respelt, new_row, placed, with_tags
-from cvsi_db.records import FoundFile, ImageRow, Picture
+from cvsi_db.records import FoundFile, ImageRow, Metadata, Picture
 from tests.disks import also_called
 from tests.fakes import make_picture, save_picture
 
@@ -69,8 +69,9 @@ def test_is_respelt_is_true_for_one_file_under_two_spellings(tmp_path: Path) -> 
 
 
 def test_a_new_row_keeps_the_direction_of_its_embedding_and_its_length_apart() -> None:
-    picture = Picture("ab", make_picture(), "png", 64, 48, None, None, 1.5, -2.5, ("sea",))
+    said = Metadata(latitude=1.5, longitude=-2.5, rating=4, tags=("sea",))
+    picture = Picture("ab", make_picture(), "png", 64, 48, said)
     row = new_row(FoundFile(Path("/x.png"), 10, 0), picture, np.array([3, 4], np.float32))
     assert (row.image_vector.tolist(), row.image_norm) == (pytest.approx([0.6, 0.8]), 5.0)
-    assert (row.latitude, row.longitude, row.tags) == (1.5, -2.5, ("sea",))
+    assert (row.latitude, row.longitude, row.rating, row.tags) == (1.5, -2.5, 4, ("sea",))
     assert (row.captions, row.caption_vector.tolist()) == ((), [0, 0])

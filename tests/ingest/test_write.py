@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,16 +15,19 @@ import pytest
 from cvsi_db.errors import ImageError
 from cvsi_db.ingest.decode import read_picture
 from cvsi_db.ingest.embed import embed_images
+from cvsi_db.ingest.iptc_xmp import read_xmp
+from cvsi_db.ingest.metadata import with_surroundings
 from cvsi_db.ingest.read_bytes import DecodedBatch, FailedFile, ReadFile
 from cvsi_db.ingest.recaption import recaption
 from cvsi_db.ingest.scan import scan
 from cvsi_db.ingest.write import Writer
 from cvsi_db.manage.check import find_problems
-from cvsi_db.records import FoundFile, ImageRow, IngestSummary
+from cvsi_db.records import FoundFile, ImageRow, IngestSummary, Metadata
 from cvsi_db.store.catalog import Catalog, SourceFile
 from cvsi_db.store.images import Store
 from tests.disks import letters_alike
 from tests.fakes import FakeCaptioner, FakeEncoder, save_picture
+from tests.ingest.test_metadata import xmp_of
 
 Sync = Callable[..., IngestSummary]
 
@@ -55,7 +58,11 @@ def decode(files: Sequence[FoundFile], known: set[str]) -> DecodedBatch:
         try:
             image_id = hashlib.sha256(file.path.read_bytes()).hexdigest()
             seen = known | {other.image_id for other in read.values()}
-            read[file.path] = ReadFile(file, image_id, None if image_id in seen else read_picture(file.path))
+            picture = read_picture(file.path)
+            said = with_surroundings(
+                picture.metadata, file.path.name, [read_xmp(each.path.read_bytes()) for each in file.sidecars]
+            )
+            read[file.path] = ReadFile(file, image_id, None if image_id in seen else picture, said)
         except ImageError as error:
             failed.append(FailedFile(file, error.reason))
     return DecodedBatch(tuple(read.values()), tuple(failed))
@@ -338,12 +345,107 @@ def test_a_returning_file_keeps_its_tags_and_gets_new_ones(sync: Sync, store: St
 
 def test_a_new_row_has_place_and_keywords(store: Store, catalog: Catalog, encoder: FakeEncoder, photos: Path) -> None:
     (file,) = scan([photos / "red.png"], {}, ()).pending
-    picture: Any = replace(read_picture(file.path), latitude=-33.8568, longitude=151.2153, tags=("Harbour", "opera"))
+    said = Metadata(latitude=-33.8568, longitude=151.2153, tags=("Harbour", "opera"))
+    picture = replace(read_picture(file.path), metadata=said)
     batch = DecodedBatch((ReadFile(file, picture.image_id, picture),), ())
     Writer(store, catalog, tags=("opera", "trip")).write(batch, embed_images(batch.views, encoder))
     row = row_of(store, photos / "red.png")
     assert (row.latitude, row.longitude, row.tags) == (-33.8568, 151.2153, ("Harbour", "opera", "trip"))
     assert store.count("latitude < -33 AND longitude > 151") == 1
+
+
+def sidecar_of(path: Path, *keywords: str, rating: int = 0) -> None:
+    path.with_name(f"{path.name}.xmp").write_bytes(xmp_of(keywords, attributes=f'xmp:Rating="{rating}"'))
+
+
+def test_a_changed_sidecar_changes_the_row_without_a_model(
+    sync: Sync, store: Store, catalog: Catalog, encoder: FakeEncoder, photos: Path
+) -> None:
+    sidecar_of(photos / "red.png", "sea", "sun", rating=3)
+    assert sync(photos, tags=("trip",)) == IngestSummary(new=5, embedded=5)
+    row = row_of(store, photos / "red.png")
+    assert (row.rating, row.tags) == (3, ("sea", "sun", "trip"))
+    store.update([replace(row, tags=("sea", "trip", "mine"))])  # as `cvsi-db tag` does
+    sidecar_of(photos / "red.png", "sun", "moon", rating=5)
+    assert sync(photos) == IngestSummary(unchanged=5)
+    row = row_of(store, photos / "red.png")
+    assert (row.rating, row.tags) == (5, ("trip", "mine", "moon"))  # "sun" was removed by a person
+    (photos / "red.png.xmp").unlink()
+    assert sync(photos) == IngestSummary(unchanged=5)
+    row = row_of(store, photos / "red.png")
+    assert (row.rating, row.tags) == (None, ("trip", "mine"))
+    assert encoder.image_batches == [5]
+    assert is_sound(store, catalog)
+
+
+def test_the_primary_file_describes_its_image_and_every_file_gives_keywords(
+    sync: Sync, store: Store, photos: Path
+) -> None:
+    twin = photos / "zz_20240506_070809.png"
+    twin.write_bytes((photos / "red.png").read_bytes())
+    sidecar_of(photos / "red.png", "sea", "both", rating=3)
+    sidecar_of(twin, "sun", "both", rating=5)
+    sync(photos)
+    row = row_of(store, twin)
+    assert (row.path, row.rating, row.taken_at, row.tags) == (
+        str(photos / "red.png"), 3, None, ("sea", "both", "sun")
+    )  # fmt: skip
+    (photos / "red.png").unlink()
+    (photos / "red.png.xmp").unlink()
+    sync(photos)
+    assert row_of(store, twin).tags == ("both", "sun")
+
+
+def test_a_moved_file_is_described_anew_and_keeps_what_people_said(
+    sync: Sync, store: Store, encoder: FakeEncoder, photos: Path
+) -> None:
+    sidecar_of(photos / "red.png", "sea", rating=3)
+    sync(photos)
+    store.update([replace(row_of(store, photos / "red.png"), tags=("mine",))])
+    moved = photos / "IMG_20240506_070809.png"
+    (photos / "red.png").rename(moved)
+    (photos / "red.png.xmp").unlink()
+    assert sync(photos) == IngestSummary(unchanged=4, moved=1)
+    row = row_of(store, moved)
+    assert (row.rating, row.tags) == (None, ("mine",))
+    assert (row.taken_at, row.date_source) == ("2024-05-06T07:08:09", "name")
+    assert encoder.image_batches == [5]
+
+
+def test_a_gallery_of_an_older_version_is_described_at_its_next_ingest(
+    sync: Sync, store: Store, catalog: Catalog, encoder: FakeEncoder, photos: Path
+) -> None:
+    (photos / "red.png").rename(photos / "IMG_20240506_070809.png")
+    sync(photos)
+    rows = store.rows(store.ids()).values()
+    store.update([replace(row, taken_at=None, date_source=None) for row in rows])
+    catalog.record_files([replace(file, sidecars=None, keywords=None) for file in catalog.source_files().values()])
+    assert sync(photos) == IngestSummary(unchanged=5)
+    assert row_of(store, photos / "IMG_20240506_070809.png").date_source == "name"
+    assert encoder.image_batches == [5]
+
+
+def test_what_is_not_taken_is_recorded_until_it_is_gone_or_taken(
+    sync: Sync, store: Store, catalog: Catalog, photos: Path
+) -> None:
+    (photos / "notes.txt").write_text("x")
+    (photos / "later.dat").write_text("x")
+    (photos / "@eaDir").mkdir()
+    summary = sync(photos)
+    assert (summary.skipped, [Path(file.path).name for file in summary.skipped_files]) == (
+        3, ["@eaDir", "later.dat", "notes.txt"]
+    )  # fmt: skip
+    skipped = {Path(file.path).name: file.error for file in catalog.each_file() if file.state == "skipped"}
+    assert skipped == {
+        "@eaDir": "a folder of thumbnails that a Synology NAS keeps",
+        "later.dat": "not an image",
+        "notes.txt": "not an image (text/plain)",
+    }
+    (photos / "notes.txt").unlink()
+    save_picture(photos / "later.dat", "orange")
+    summary = sync(photos)
+    assert (summary.new, summary.skipped, summary.removed) == (1, 1, 0)
+    assert Counter(file.state for file in catalog.each_file()) == {"ok": 6, "skipped": 1}
 
 
 # --- what a killed writer left ----------------------------------------------------------------------------------
