@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from .common import common_options, emit, format_options, settings_for
 from .output import as_csv, as_json, as_json_lines, as_table, shortest
+from .query import filter_options
 
 _SHOWN = ("format", "size", "taken_at", "camera", "tags", "path")
 _FAILED = ("path", "error", "size_bytes")
 
 
 @click.command("list")
-@click.option("--where", metavar="SQL", help="Only images that satisfy this condition.")
+@filter_options
 @click.option("-n", "--limit", type=click.IntRange(min=0), metavar="N", help="At most N images.")
 @click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Leave out the first N.")
 @click.option("--removed", is_flag=True, help="Images whose files are gone: no search finds them.")
-@click.option("--failed", is_flag=True, help="List the files that could not be read, with the reasons.")
+@click.option("--failed", is_flag=True, help="List the files that are not in the gallery, with the reasons.")
 @click.option("-0", "--null", is_flag=True, help="End each path with a NUL, for names with newlines (xargs -0).")
 @format_options("paths", "table", "json", "jsonl", "csv", default="paths")
 @common_options
@@ -32,17 +34,19 @@ def command(
     form: str,
     db: Path | None,
     quiet: bool,
+    **filters: Any,
 ) -> None:
     """List the images in the gallery, in the order of their paths.
 
     \b
     cvsi-db list --where "array_has(tags, 'sea') AND width > 1000" --format table
+    cvsi-db list --after 2024-06 --near 48.858,2.294,5 --camera canon --rating 4
     cvsi-db list -0 --where "folder = 'trip'" | xargs -0 ls -l
     """
     from cvsi_db.gallery import Gallery
 
-    if failed and (removed or where is not None):
-        raise click.UsageError("--failed lists files that could not be read: leave out --removed and --where")
+    if failed and (removed or where is not None or any(filters.values())):
+        raise click.UsageError("--failed lists files that are no images: leave out --removed, --where and the filters")
     if null and form != "paths":
         raise click.UsageError(f"-0 is for paths: leave out --format {form}")
     with Gallery.open(settings_for(db).db) as gallery:
@@ -50,7 +54,7 @@ def command(
             found = gallery.failed()[offset : None if limit is None else offset + limit]
         else:
             wanted = ("path",) if form == "paths" else ()
-            found = gallery.images(where, limit=limit, offset=offset, removed=removed, columns=wanted)
+            found = gallery.images(where, limit=limit, offset=offset, removed=removed, columns=wanted, **filters)
     if form == "paths":
         end = "\0" if null else "\n"
         emit("".join(f"{row['path']}{end}" for row in found), end=end)

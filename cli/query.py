@@ -17,37 +17,16 @@ from .common import Command
 
 if TYPE_CHECKING:
     from cvsi_db.gallery import Gallery
+    from cvsi_db.query.options import Option
     from cvsi_db.records import ComposedQuery
     from cvsi_db.search import SearchResult
 
 
 def query_options(command: Command) -> Command:
     """REF and EDIT, and the options that shape a query."""
-    from cvsi_db.query.options import COUNT, NUMBER, OPTIONS, POSITIVE, SWITCH
+    from cvsi_db.query.options import OPTIONS
 
-    types = {COUNT.takes: int, POSITIVE.takes: int, NUMBER.takes: float}
-    made: list[Any] = []
-    for option in OPTIONS:
-        if option.flag is None:
-            continue
-        if not option.flag.startswith("-"):
-            made.append(click.argument(option.field, required=False, metavar=f"[{option.metavar}]"))
-        elif option.kind is SWITCH:
-            made.append(click.option(option.flag, option.field, is_flag=True, help=option.help))
-        else:
-            made.append(
-                click.option(
-                    option.flag,
-                    *option.aliases,
-                    option.field,
-                    type=types.get(option.kind.takes, str),
-                    multiple=option.kind.many,
-                    metavar=option.metavar,
-                    help=option.help,
-                    default=option.default,
-                    show_default=bool(option.default),
-                )
-            )
+    made = [_made(option) for option in OPTIONS if option.flag]
     made.append(click.option("--text", metavar="EDIT", help="The text half alone: an image described in words."))
     made.append(
         click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules.")
@@ -55,6 +34,37 @@ def query_options(command: Command) -> Command:
     for option in reversed(made):
         command = option(command)
     return command
+
+
+def filter_options(command: Command) -> Command:
+    """The options that say which images count: --where and those of cvsi_db.query.options.FILTERS."""
+    from cvsi_db.query.options import BY_FIELD, FILTERS
+
+    for option in reversed((BY_FIELD["where"], *FILTERS)):
+        command = _made(option)(command)
+    return command
+
+
+def _made(option: Option) -> Any:
+    """The option as click has it."""
+    from cvsi_db.query.options import COUNT, NUMBER, POSITIVE, RATING, SWITCH
+
+    if option.flag is None or not option.flag.startswith("-"):
+        return click.argument(option.field, required=False, metavar=f"[{option.metavar}]")
+    if option.kind is SWITCH:
+        return click.option(option.flag, option.field, is_flag=True, help=option.help)
+    types: dict[str, Any] = {each.takes: int for each in (COUNT, POSITIVE, RATING)} | {NUMBER.takes: float}
+    return click.option(
+        option.flag,
+        *option.aliases,
+        option.field,
+        type=types.get(option.kind.takes, str),
+        multiple=option.kind.many,
+        metavar=option.metavar,
+        help=option.help,
+        default=option.default,
+        show_default=bool(option.default),
+    )
 
 
 def compose(given: dict[str, Any]) -> ComposedQuery:

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from cvsi_db.errors import BundleError, GalleryError, IngestError, ModelError
 from cvsi_db.records import ComposedQuery, IngestProgress, IngestSummary, Reference, Usage, Weights
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cvsi_db.manage.tags import TagSummary
     from cvsi_db.models.bundle import Bundle
     from cvsi_db.models.protocols import Rewriter
+    from cvsi_db.query.filters import Filters
     from cvsi_db.search import SearchContext, SearchResult
     from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store
@@ -200,6 +201,13 @@ class Gallery:
         negative: str | Sequence[str] = (),
         pool: int = 0,
         exact: bool = False,
+        after: str | date | None = None,
+        before: str | date | None = None,
+        near: str | Sequence[float] | None = None,
+        folder: PathLike | None = None,
+        camera: str | None = None,
+        tag: str | Sequence[str] = (),
+        rating: int | None = None,
     ) -> SearchResult:
         """Find the images that look like `reference` changed as `edit_text` says; either may be missing, not both.
 
@@ -214,6 +222,7 @@ class Gallery:
         query = ComposedQuery(
             reference, edit_text, k, where, rank, preset, exclude_reference, strict, offset, min_score, auto_cut,
             _several(liked), _several(unliked), _several(negative), pool, exact,
+            after, before, near, folder, camera, _several(tag), rating,
         )  # fmt: skip
         return search(query, self._context)
 
@@ -374,8 +383,9 @@ class Gallery:
         offset: int = 0,
         removed: bool = False,
         columns: Sequence[str] = (),
+        **filters: Unpack[Filters],
     ) -> list[dict[str, Any]]:
-        """The metadata of all images, or of those that satisfy `where`, in the order of their paths.
+        """The metadata of all images, or of those that satisfy `where` and the filters, in the order of their paths.
 
         At most `limit` of them, after the first `offset`; their `columns`, by default all but the vectors. With
         `removed` those whose files are all gone: searches do not find them, and they come back with their files.
@@ -383,10 +393,14 @@ class Gallery:
         """
         from cvsi_db.manage.listing import list_images
 
-        return list_images(self._store, where, limit, offset, removed, columns)
+        return list_images(self._store, where, limit, offset, removed, columns, filters)
 
     def failed(self) -> list[dict[str, Any]]:
-        """The files that could not be read when they were last seen, by path: path, error, size_bytes."""
+        """The files that were seen and are not in the gallery, by path: path, error, size_bytes and state.
+
+        The state is "failed" for a file that could not be read, "skipped" for one that is no image and for a folder
+        that is not entered.
+        """
         from cvsi_db.manage.listing import list_failed
 
         return list_failed(self._catalog)

@@ -5,11 +5,12 @@ Takes the store or the catalog; returns lists in the order of paths.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cvsi_db.errors import QueryError
-from cvsi_db.query.where import check_where
+from cvsi_db.query.options import condition
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,33 +30,39 @@ def list_images(
     offset: int = 0,
     removed: bool = False,
     columns: Sequence[str] = (),
+    filters: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
-    """A mapping per image that satisfies `where`: its `columns`, by default all but the vectors, ordered by path.
+    """A mapping per image that satisfies `where` and the filters (query/filters.py), ordered by path.
 
-    At most `limit`, after the first `offset`; with `removed` the images whose files are all gone. Raises FilterError
-    for a condition that cannot be used, QueryError for a negative number.
+    It has the `columns`, by default all but the vectors. At most `limit`, after the first `offset`; with `removed` the
+    images whose files are all gone. Raises FilterError for a condition that cannot be used, QueryError for a negative
+    number or a filter that cannot be used.
     """
     from cvsi_db.store.images import any_of
 
     if offset < 0 or (limit is not None and limit < 0):
         raise QueryError(f"cannot list {limit!r} images after {offset!r}: neither may be negative")
-    condition: str | None = None if where is None else check_where(where, store.columns)
+    wanted_rows: str | None = condition(where, store.columns, filters)
     wanted = list(columns or store.columns)
     table: TableName = "removed" if removed else "images"
     if limit is not None and limit <= _FEW:
-        listed = _sorted(store.scan(_ORDER, condition, table=table)).slice(offset, limit)
-        condition, offset = any_of(listed["image_id"].to_pylist()), 0
-    found = _sorted(store.scan([*wanted, *(name for name in _ORDER if name not in wanted)], condition, table=table))
+        listed = _sorted(store.scan(_ORDER, wanted_rows, table=table)).slice(offset, limit)
+        wanted_rows, offset = any_of(listed["image_id"].to_pylist()), 0
+    found = _sorted(store.scan([*wanted, *(name for name in _ORDER if name not in wanted)], wanted_rows, table=table))
     rows: list[dict[str, Any]] = found.select(wanted).slice(offset, limit).to_pylist()
     return rows
 
 
 def list_failed(catalog: Catalog) -> list[dict[str, Any]]:
-    """A mapping per file that could not be read when last seen: path, error and size_bytes, ordered by path."""
+    """A mapping per file that is not in the gallery: path, error, size_bytes and state, ordered by path.
+
+    The state is "failed" for one that could not be read when last seen, and "skipped" for a file that is no image or a
+    folder that is not entered.
+    """
     return [
-        {"path": file.path, "error": file.error, "size_bytes": file.size_bytes}
+        {"path": file.path, "error": file.error, "size_bytes": file.size_bytes, "state": file.state}
         for file in catalog.each_file()
-        if file.state == "failed"
+        if file.state in ("failed", "skipped")
     ]
 
 

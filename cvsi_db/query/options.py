@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from cvsi_db.errors import QueryError
+from cvsi_db.query.filters import Filters, is_date, is_folder, is_place, with_filters
 from cvsi_db.query.sql_errors import is_text
 from cvsi_db.query.weights import find_preset, weights_of
-from cvsi_db.query.where import Condition, check_where
+from cvsi_db.query.where import Condition
 from cvsi_db.records import CheckedQuery, ComposedQuery
 
 
@@ -65,6 +66,10 @@ COUNT = Kind("a whole number, 0 or more", _is_count)
 POSITIVE = Kind("a whole number, 1 or more", lambda value: _is_count(value) and value > 0)
 NUMBER = Kind("a number", _is_number)
 SWITCH = Kind("true or false", lambda value: isinstance(value, bool))
+DATE = Kind("a date such as 2024, 2024-10 or 2024-10-31", is_date)
+PLACE = Kind("latitude, longitude and kilometres, such as 48.858,2.294,5", is_place)
+FOLDER = Kind("a folder's path or name", is_folder)
+RATING = Kind("a whole number from 1 to 5", lambda value: _is_count(value) and 1 <= value <= 5)
 WEIGHTS = Kind("an expression or a weight per term", lambda value: isinstance(value, Mapping) or _is_text(value))
 
 
@@ -133,8 +138,18 @@ OPTIONS: tuple[Option, ...] = (
     Option("negative", TEXTS, "Not what it says; repeatable.", "--not", "TEXT", "negative"),
     Option("pool", COUNT, "Keep the N best images, to be reranked with other weights."),
     Option("exact", SWITCH, "Compare every image, also where an index could be asked.", "--exact", argument="exact"),
+    Option("after", DATE, "Taken on that day (or in that month or year) or later.", "--after", "DATE", "after"),
+    Option("before", DATE, "Taken before that day, month or year.", "--before", "DATE", "before"),
+    Option("near", PLACE, "Taken within KM kilometres of a place.", "--near", "LAT,LON,KM", "near"),
+    Option("folder", FOLDER, "In that folder or below; a bare name is any folder of it.", "--folder", "DIR", "folder"),
+    Option("camera", TEXT, "With these letters in the camera's name.", "--camera", "NAME", "camera"),
+    Option("tag", TEXTS, "With this tag; repeatable: with all of them.", "--tag", "NAME", "tag"),
+    Option("rating", RATING, "Rated so many stars or more.", "--rating", "N", "rating"),
 )
 """In the order of ComposedQuery's fields."""
+
+FILTERS: tuple[Option, ...] = tuple(option for option in OPTIONS if option.field in Filters.__annotations__)
+"""The options that say which images count, as a listing takes them too."""
 
 BY_FIELD: Mapping[str, Option] = {option.field: option for option in OPTIONS}
 BY_ARGUMENT: Mapping[str, Option] = {option.argument: option for option in OPTIONS if option.argument}
@@ -167,10 +182,22 @@ def check_query(query: ComposedQuery, columns: Mapping[str, object]) -> CheckedQ
             raise QueryError(f"the negative text {text!r} says nothing: leave it out")
     preset = None if query.preset is None else find_preset(query.preset)
     rank = None if query.rank is None else weights_of(query.rank)
-    where = query.where
-    if where is not None and not isinstance(where, Condition):
-        where = check_where(where, columns)
-    return CheckedQuery(query, preset, rank, where)
+    filters: Any = {option.field: getattr(query, option.field) for option in FILTERS}
+    return CheckedQuery(query, preset, rank, with_filters(query.where, columns, filters))
+
+
+def condition(where: str | None, columns: Mapping[str, object], filters: Mapping[str, Any]) -> Condition | None:
+    """The condition that `where` and the filters make, by their names; None where nothing is asked.
+
+    Raises QueryError for a value of the wrong kind or an unknown filter, FilterError as check_where does.
+    """
+    values: Any = {}
+    for name, given in filters.items():
+        if name not in Filters.__annotations__:
+            raise QueryError(f"unknown filter {name!r}: the filters are {', '.join(Filters.__annotations__)}")
+        values[name] = BY_FIELD[name].value(given)
+        BY_FIELD[name].check(values[name])
+    return with_filters(where, columns, values)
 
 
 def _shown(value: Any) -> str:

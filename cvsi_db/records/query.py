@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from os import PathLike
 
 from cvsi_db.records.models import Rewrite
 from cvsi_db.records.names import TERM_NAMES, BranchName, ColumnName, FloatArray, Reference, TermName, Weights
@@ -34,6 +37,11 @@ class ComposedQuery:
     `auto_cut`, those after the first clear gap in the scores. `liked` and `unliked` are further images to draw near
     and to keep away from, `negative` texts that say what is not wanted. `exclude_reference` leaves the reference and
     these images out of the hits. The result keeps the `pool` best images, if it shows fewer, to be reranked.
+
+    Only images count that were taken on the day `after` or later and earlier than `before` (a year, a month, a day or a
+    time), `near` a latitude, longitude and distance in kilometres, that have a file in `folder` or below (a path, or
+    the name of folders anywhere), whose camera's name has the letters of `camera`, with every `tag`, and with that
+    `rating` or more.
     """
 
     reference: Reference | None = None
@@ -52,6 +60,13 @@ class ComposedQuery:
     negative: tuple[str, ...] = ()
     pool: int = 0
     exact: bool = False
+    after: str | date | None = None
+    before: str | date | None = None
+    near: str | Sequence[float] | None = None
+    folder: str | PathLike[str] | None = None
+    camera: str | None = None
+    tag: tuple[str, ...] = ()
+    rating: int | None = None
 
 
 @dataclass(frozen=True)
