@@ -40,12 +40,14 @@ def command(
     \b
     SELECT path, score FROM compose('ref.jpg', 'with a hat')
       WHERE width > 1000 ORDER BY 0.6*edited_captions + 0.4*image LIMIT 20
-    SELECT name, taken_at FROM images WHERE camera IS NOT NULL ORDER BY taken_at DESC
-    SELECT count(*) FROM images
+    SELECT camera, count(*) FROM images WHERE taken_at >= '2024' GROUP BY camera
+    SELECT i.path, c.text FROM images i JOIN captions c USING (image_id) LIMIT 20
 
-    Columns: those of the images, and of hits: rank, score, each term (what it adds to the score) and similarity_TERM.
-    compose(reference, edit) also takes preset, keep_reference, strict, min_score, auto_cut, liked, unliked, negative
-    and exact by name, as in preset => 'circo'. 10 rows unless there is a LIMIT.
+    Tables: images, captions, and compose(reference, edit), whose rows are hits: rank, score, each term (what it adds to
+    the score), similarity_TERM and the image's columns. It also takes preset, k, keep_reference, strict, min_score,
+    auto_cut, liked, unliked, negative, exact, after, before, near, folder, camera, tag and rating by name, as in
+    k => 50. A plain list of rows ends after 10 unless
+    there is a LIMIT. Grouping, joins, subqueries and windows are as in DuckDB; docs/sql.md has every column.
     """
     from cvsi_db.gallery import Gallery
     from cvsi_db.search.present.arrow import warnings_of

@@ -1,7 +1,7 @@
 """The arguments of compose(…) in a statement, as the fields of a ComposedQuery.
 
 compose('ref.jpg', 'with a hat')        compose(:image, :edit)        compose(NULL, 'a cat')
-compose('ref.jpg', edit => 'with a hat', preset => 'circo', keep_reference => TRUE, strict => TRUE)
+compose('ref.jpg', edit => 'with a hat', preset => 'circo', k => 50, keep_reference => TRUE, strict => TRUE)
 compose('ref.jpg', liked => 'more.jpg', unliked => :images, negative => 'a dog', min_score => 0.3)
 """
 
@@ -61,7 +61,7 @@ def _literal(node: exp.Expr) -> Any:
         case exp.Boolean():
             return bool(node.this)
         case exp.Literal():
-            return str(node.this) if node.is_string else float(node.this)
+            return str(node.this) if node.is_string else int(node.this) if node.is_int else float(node.this)
         case exp.Neg(this=exp.Literal(is_string=False) as number):
             return -float(number.this)
     return node

@@ -115,7 +115,7 @@ class Option:
 OPTIONS: tuple[Option, ...] = (
     Option("reference", IMAGE, "The image to start from.", "reference", "REF", "reference"),
     Option("edit_text", TEXT, "What is different in the image looked for.", "edit_text", "EDIT", "edit"),
-    Option("k", POSITIVE, "How many hits.", "-k", aliases=("-n", "--limit")),
+    Option("k", POSITIVE, "How many hits.", "-k", argument="k", aliases=("-n", "--limit")),
     Option("where", TEXT, """A condition, e.g. "width > 1000 AND folder = 'trip'".""", "--where", "SQL"),
     Option("rank", WEIGHTS, 'Weights, e.g. "0.6*edited_captions + 0.4*pseudo_token".', "--rank", "EXPR"),
     Option("preset", TEXT, "default, cirr, circo or fashioniq; else the bundle's own.", "--preset", "NAME", "preset"),
@@ -224,7 +224,8 @@ def as_markdown() -> str:
             flag = f"`{option.flag} {option.metavar}`" if option.metavar else f"`{option.flag}`"
         else:
             flag = f"`{option.metavar}`"
-        argument = f"`{option.argument}`" if option.argument else clauses.get(option.field, "—")
+        said = [f"`{option.argument}`" if option.argument else "", clauses.get(option.field, "")]
+        argument = " or ".join(filter(None, said)) or "—"
         default = json.dumps(option.default) if not isinstance(option.default, tuple) else "none"
         what = f"The opposite of: {option.help[0].lower()}{option.help[1:]}" if option.negated else option.help
         rows.append(f"| `{option.field}` | {option.kind.takes} | {default} | {flag} | {argument} | {what} |")

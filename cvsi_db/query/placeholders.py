@@ -7,15 +7,15 @@ their place.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
-from sqlglot import exp
+import sqlglot
+from sqlglot import TokenType, exp
 
 from cvsi_db.errors import SqlError
-from cvsi_db.query.sql_errors import is_text, place_of, pointed
+from cvsi_db.query.sql_errors import DIALECT, is_text, place_of, pointed
 
-_CLAUSES = ("expressions", "from_", "where", "order", "limit", "offset")
 _LARGEST = 2**63 - 1
 
 
@@ -29,7 +29,7 @@ class Placeholders:
         """
         self._text = text
         self._values: dict[int, object] = {}
-        nodes = list(_placeholders(tree))
+        nodes = sorted(tree.find_all(exp.Placeholder), key=lambda node: node.meta.get("start", 0))
         marks = [node for node in nodes if _name(node) is None]
         if len(values) != len(marks):
             problem = "too many" if len(values) > len(marks) else "too few"
@@ -73,13 +73,20 @@ class Placeholders:
                 raise pointed(SqlError, message, self._text, place_of(node, self._text))
 
 
-def _placeholders(tree: exp.Expr) -> Iterator[exp.Placeholder]:
-    """All of them, in the order of the text: the tree keeps its clauses in another."""
-    for clause in _CLAUSES:
-        found = tree.args.get(clause)
-        for part in found if isinstance(found, list) else [found]:
-            if isinstance(part, exp.Expr):
-                yield from part.find_all(exp.Placeholder, bfs=False)
+def marked(read: Callable[..., exp.Expr], text: str) -> exp.Expr:
+    """The tree that `read`, sqlglot's, makes of `text`, in which each `?` knows its place, as a column does."""
+    mark = next(letter for letter in map(chr, range(0xE000, 0xF900)) if letter not in text)
+    spelled = list(text)
+    for token in sqlglot.tokenize(text, dialect=DIALECT):
+        if token.token_type == TokenType.PLACEHOLDER and token.text == "?":
+            spelled[token.start] = mark
+    tree = read("".join(spelled), dialect=DIALECT)
+    for column in list(tree.find_all(exp.Column)):
+        if column.name == mark:
+            placeholder = exp.Placeholder()
+            placeholder.meta.update(column.this.meta)
+            column.replace(placeholder)
+    return tree
 
 
 def _name(node: exp.Placeholder) -> str | None:

@@ -15,6 +15,9 @@ from sqlglot.errors import ParseError, SqlglotError
 
 from cvsi_db.errors import UsageError
 
+DIALECT = "duckdb"
+"""The SQL that is read, here and in the engine that answers statements."""
+
 MAX_LENGTH = 10_000
 """Characters of one text; a longer one is an accident, and deep ones exhaust the parsers' stacks."""
 
@@ -46,18 +49,18 @@ def parse(text: str, kind: str, error: type[UsageError]) -> exp.Expr:
     """The tree of exactly one expression. Raises `error`."""
     with sql_errors(text, kind, error):
         words(text, kind, error, "an expression")
-        return sqlglot.parse_one(text, into=exp.Condition)
+        return sqlglot.parse_one(text, into=exp.Condition, dialect=DIALECT)
 
 
 def words(text: str, kind: str, error: type[UsageError], what: str) -> list[Token]:
     """The words of `text`; raises `error` when it is not one `what`: empty, endless, or more than one."""
     if not text.strip():
-        raise error(f"the {kind} is empty: leave it out, or write {what}")
+        raise error(f"the {kind} is empty: write {what}")
     if len(text) > MAX_LENGTH:
         raise error(f"the {kind} is {len(text):,} characters long: keep it under {MAX_LENGTH:,}")
     if not is_text(text):
         raise error(f"the {kind} {clipped(text)!r} holds a NUL or half a character: leave it out")
-    tokens, depth = sqlglot.tokenize(text), 0
+    tokens, depth = sqlglot.tokenize(text, dialect=DIALECT), 0
     if not tokens:
         raise error(f"the {kind} {clipped(text)!r} is a comment: write {what}")
     for token in tokens:

@@ -1,87 +1,78 @@
-"""The statement form of a query: one SELECT from compose(…) or from images, and nothing else.
+"""The statement form of a query: one SELECT over images, captions and compose(…), as an engine of SQL answers it.
 
-Takes the text, the columns of the images table and the values of placeholders; returns what it asks for, or raises an
-error that points at the place. Everything is on a short list: no other table, no function, no join, no sub-query and
-no write gets through.
+Takes the text, the columns of the images table and the values of placeholders; returns the statement for the engine
+with the rows that it reads: of the gallery's tables only the columns that it names, by the conditions that the store
+can apply, and of compose(…) the hits of a composed query. Errors point at the place.
 
     SELECT path, score FROM compose('ref.jpg', 'with a hat') WHERE width > 1000 ORDER BY 0.6*image + 0.4*pseudo_token
-    SELECT name, taken_at FROM images WHERE camera IS NOT NULL ORDER BY taken_at DESC LIMIT 20 OFFSET 40
-    SELECT count(*) FROM images WHERE folder = 'trip'
+    SELECT camera, count(*) FROM images WHERE taken_at >= '2024' GROUP BY camera ORDER BY 2 DESC
+    SELECT h.path, c.text FROM compose('ref.jpg', 'with a hat', k => 50) h JOIN captions c USING (image_id)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import sqlglot
 from sqlglot import TokenType, exp
 
 from cvsi_db.errors import SqlError
 from cvsi_db.query.compose_call import compose_fields
-from cvsi_db.query.placeholders import Placeholders
-from cvsi_db.query.sql_errors import clipped, place_of, pointed, sql_errors, words
+from cvsi_db.query.engine import MAX_ROWS
+from cvsi_db.query.functions import AGGREGATES
+from cvsi_db.query.placeholders import Placeholders, marked
+from cvsi_db.query.sql_errors import DIALECT, clipped, place_of, pointed, sql_errors, words
 from cvsi_db.query.weights import linear_weights
-from cvsi_db.query.where import Condition, condition_of
+from cvsi_db.query.where import Condition, condition_of, is_condition, with_periods
 from cvsi_db.records import EXAMPLE_TERMS, METHOD_TERMS, TERM_NAMES, ComposedQuery, Weights
 
-FORM = "SELECT columns FROM compose(…) or images, then WHERE, ORDER BY, LIMIT and OFFSET"
+FORM = "one SELECT over images, captions and compose(reference, edit)"
 """What errors say a statement is."""
 
-_CLAUSES = frozenset({"expressions", "from_", "where", "order", "limit", "offset"})
-_REFUSED = frozenset(
-    {
-        TokenType.ALL, TokenType.CASE, TokenType.DISTINCT, TokenType.EXCEPT, TokenType.FETCH, TokenType.FOR,
-        TokenType.GROUP_BY, TokenType.HAVING, TokenType.HINT, TokenType.INTERSECT, TokenType.INTO, TokenType.JOIN,
-        TokenType.LATERAL, TokenType.OVER, TokenType.PIVOT, TokenType.QUALIFY, TokenType.SELECT,
-        TokenType.TABLE_SAMPLE, TokenType.UNION, TokenType.UNPIVOT, TokenType.USING, TokenType.VALUES, TokenType.WINDOW,
-        TokenType.WITH,
-    }
-)  # fmt: skip
+CAPTIONS: Mapping[str, str] = {"image_id": "string", "ordinal": "int32", "text": "string"}
+"""The columns of captions."""
 
 DEFAULT_LIMIT = 10
-MAX_ROWS = 100_000
-"""The most that LIMIT and OFFSET may add up to."""
+"""The rows of a statement that lists images, captions or hits as they are, without a LIMIT."""
+
+DEFAULT_HITS = 100
+"""The hits of a compose(…) that is joined, grouped or inside another SELECT, without a LIMIT or k."""
 
 SIMILARITY = "similarity_"
 """Before a term's name: its similarity; the name alone is its contribution, so that they add up to the score."""
 
-COUNT = "count(*)"
-
 _OF_HITS = ("rank", "score", *TERM_NAMES)
+_LISTING = frozenset({"expressions", "from_", "where", "order", "limit", "offset", "with_"})
+"""The clauses of a SELECT whose rows are those of its table."""
 
 
 @dataclass(frozen=True)
-class Output:
-    """A column of the answer: what it holds (`source`) and what it is called (`name`)."""
+class Rows:
+    """The `columns` of the rows of a table that meet `where`."""
 
-    source: str
-    name: str
+    table: Literal["images", "captions"]
+    columns: tuple[str, ...]
+    where: Condition | None
 
 
 @dataclass(frozen=True)
-class HitsStatement:
-    """A composed query, and how many of its hits to show: none is a number here, but not to a query."""
+class Hits:
+    """The `columns` of a composed query's hits, at most `limit`: none is a number here, but not to a query."""
 
-    outputs: tuple[Output, ...]
+    columns: tuple[str, ...]
     query: ComposedQuery
     limit: int
 
 
 @dataclass(frozen=True)
-class ImagesStatement:
-    """The images that meet `where` in the order of one metadata column, or their number when the output is COUNT."""
+class Statement:
+    """`sql` for the engine, the rows behind each name in it, and the text that it was read from."""
 
-    outputs: tuple[Output, ...]
-    where: Condition | None
-    order_by: str
-    descending: bool
-    limit: int
-    offset: int
-
-
-Statement: TypeAlias = HitsStatement | ImagesStatement
+    sql: str
+    sources: Mapping[str, Rows | Hits]
+    text: str
 
 
 def parse_statement(
@@ -90,197 +81,303 @@ def parse_statement(
     """What a statement asks for; `columns` maps the columns of the images table to their Arrow types.
 
     `values` fill its `?` and `named` its `:name`. Raises SqlError for what is no statement of this form, FilterError
-    for its WHERE and RankError for its ORDER BY. Whether the query makes sense is checked when it is run.
+    for the WHERE and RankError for the ORDER BY of a compose(…). What the engine cannot answer, and whether a query
+    makes sense, shows when it is run.
     """
+    text = text.rstrip().removesuffix(";")
     with sql_errors(text, "statement", SqlError):
         return _Reader(text, columns, values, named or {}).statement()
 
 
 class _Reader:
-    """One statement's text and tree."""
+    """One statement's text and tree, which becomes that of the engine."""
 
     def __init__(
         self, text: str, columns: Mapping[str, object], values: Sequence[object], named: Mapping[str, object]
     ) -> None:
         self._text = text
         self._columns = columns
-        self._tree = _read_select(text)
+        self._tree = _read(text)
         self._placeholders = Placeholders(self._tree, text, values, named)
+        self._sources: dict[str, Rows | Hits] = {}
 
     def statement(self) -> Statement:
-        call = _call_of_compose(self._tree, self._text)
-        return self._images() if call is None else self._hits(call)
-
-    def _hits(self, call: exp.Expr) -> HitsStatement:
-        limit, offset = self._page()
-        query = ComposedQuery(
-            **compose_fields(call, self._text, self._placeholders),
-            k=max(limit, 1),
-            offset=offset,
-            where=self._where(),
-            rank=self._rank(),
-        )
-        similarities = tuple(SIMILARITY + name for name in TERM_NAMES)
-        outputs = self._outputs({*_OF_HITS, *similarities, *self._columns}, _star(query))
-        return HitsStatement(outputs, query, limit)
-
-    def _images(self) -> ImagesStatement:
-        if any(isinstance(column.unalias(), exp.Count) for column in self._tree.expressions):
-            return self._count()
-        limit, offset = self._page()
-        outputs = self._outputs(set(self._columns), tuple(self._columns))
-        return ImagesStatement(outputs, self._where(), *self._order(), limit, offset)
-
-    def _count(self) -> ImagesStatement:
-        first, *more = self._tree.expressions
-        for extra in (*more, *(self._tree.args.get(name) for name in ("order", "limit", "offset"))):
-            if extra is not None:
-                raise self._wrong("count(*) stands alone: leave this out", extra)
-        count = first.unalias()
-        if not isinstance(count.this, exp.Star) or count.expressions:
-            raise self._wrong("only count(*) can be counted", count)
-        return ImagesStatement((Output(COUNT, _name(first, "count", self._text)),), self._where(), "path", False, 1, 0)
-
-    def _outputs(self, known: set[str], star: Sequence[str]) -> tuple[Output, ...]:
-        outputs: list[Output] = []
-        for column in self._tree.expressions:
-            if isinstance(column, exp.Star) and not any(column.args.values()):
-                outputs += [Output(name, name) for name in star]
+        ctes = {cte.alias.lower() for cte in self._tree.find_all(exp.CTE)}
+        tables = [table for table in self._tree.find_all(exp.Table) if table.name.lower() not in ctes]
+        sources = {self._source_of(table) for table in tables}
+        calls = {id(table): self._compose_fields(table) for table in tables if self._source_of(table) == "compose"}
+        self._placeholders.put_into(self._tree)
+        self._name_columns()
+        with_periods(self._tree, self._text, self._columns)
+        for table in tables:
+            if id(table) in calls:
+                self._read_hits(table, calls[id(table)])
             else:
-                outputs.append(self._output(column, known))
-            names = [output.name for output in outputs]
-            if len(set(names)) < len(names):
-                raise self._wrong(f"two columns are called {names[-1]!r}: name one of them with AS", column)
-        return tuple(outputs)
+                self._read_rows(table)
+        self._check_columns(sources)
+        self._limit_rows()
+        self._choose_columns(tables)
+        for name in [
+            name for name, source in self._sources.items() if isinstance(source, Rows) and source.table == "captions"
+        ]:
+            self._drop_captions_without_image(name)
+        return Statement(self._tree.sql(DIALECT), self._sources, self._text)
 
-    def _output(self, node: exp.Expr, known: set[str]) -> Output:
-        column = node.unalias()
-        if not isinstance(column, exp.Column) or not isinstance(column.this, exp.Identifier) or column.table:
-            raise self._wrong(f"cannot select {clipped(column.sql())!r}: only columns by their name, and *", column)
-        name = column.name.lower()
-        if name not in known:
-            listed = ", ".join([*(each for each in _OF_HITS if each in known), *self._columns])
-            raise self._wrong(f"unknown column {clipped(column.sql())!r}: the columns are {listed}", column)
-        return Output(name, _name(node, name, self._text))
+    # --- where rows come from -----------------------------------------------------------------------------------
 
-    def _where(self) -> Condition | None:
-        where = self._tree.args.get("where")
+    def _source_of(self, table: exp.Table) -> str:
+        """images, captions or compose. Raises SqlError for anything else."""
+        source, name = table.this, str(table.this.name).lower()
+        known = ("compose",) if isinstance(source, exp.Anonymous) else ("images", "captions")
+        if not isinstance(source, exp.Anonymous | exp.Identifier) or name not in known or table.db:
+            raise self._wrong(f"a statement is {FORM}: it reads from nothing else", table)
+        extra = [value for key, value in table.args.items() if value and key not in ("this", "alias", "joins")]
+        if extra or table.alias_column_names:
+            raise self._wrong(f"{name} takes no options and no other column names", table)
+        return name
+
+    def _compose_fields(self, table: exp.Table) -> dict[str, Any]:
+        fields = compose_fields(table.this, self._text, self._placeholders)
+        table.this.set("expressions", [])
+        return fields
+
+    def _read_hits(self, table: exp.Table, fields: dict[str, Any]) -> None:
+        """Put the hits of a composed query in place of compose(…).
+
+        In a SELECT from it alone WHERE is the query's; unless rows are grouped, so are ORDER BY, LIMIT and OFFSET.
+        """
+        select, alias = _alone(table), table.alias or "compose"
+        query = ComposedQuery(**{"k": DEFAULT_HITS, **fields})
+        limit = query.k
+        if select is not None:
+            self._expand_stars(select, _star(query))
+            query = replace(query, where=self._search_where(select, alias))
+            if _is_listing(select):
+                default = query.k if "k" in fields or select is not self._tree else DEFAULT_LIMIT
+                limit, offset = self._page(select, default)
+                limit = min(limit, fields.get("k", limit))
+                query = replace(query, k=max(limit, 1), offset=offset, rank=self._rank(select, alias))
+                select.set("order", None)
+                select.set("offset", None)
+        self._put(table, "compose", Hits((), query, limit))
+
+    def _read_rows(self, table: exp.Table) -> None:
+        """Put the rows of images or captions in place of the table; conditions that the store applies leave WHERE."""
+        name: Any = table.name.lower()
+        columns = self._columns if name == "images" else CAPTIONS
+        select = _alone(table)
+        if select is not None:
+            self._expand_stars(select, columns)
+            if select is self._tree and _is_listing(select):
+                order = select.args.get("order") or exp.Order(expressions=[])
+                last = ("path", "image_id") if name == "images" else ("image_id", "ordinal")
+                keys = last if not order.expressions else last[-1:] if name == "images" else last
+                order.set("expressions", [*order.expressions, *(exp.column(key, table.alias_or_name) for key in keys)])
+                select.set("order", order)
+                self._page(select, DEFAULT_LIMIT)
+        self._put(table, name, Rows(name, (), self._store_where(table, columns)))
+
+    def _put(self, table: exp.Table, name: str, source: Rows | Hits) -> None:
+        number = 1 + sum(each.startswith(f"{name}_") for each in self._sources)
+        alias = table.alias or name
+        table.set("this", exp.to_identifier(f"{name}_{number}"))
+        table.set("alias", exp.TableAlias(this=exp.to_identifier(alias)))
+        self._sources[f"{name}_{number}"] = source
+
+    # --- clauses ------------------------------------------------------------------------------------------------
+
+    def _search_where(self, select: exp.Select, alias: str) -> Condition | None:
+        """The WHERE of a SELECT from compose(…) alone, taken out: it says which images are searched."""
+        where = select.args.get("where")
         if where is None:
             return None
         for column in where.find_all(exp.Column):
             if column.name.lower() in _OF_HITS:
                 raise self._wrong("WHERE is about images, not scores: say min_score => 0.5 in compose(…)", column)
-        self._placeholders.put_into(where)
+        _unqualify(where, alias)
+        select.set("where", None)
         return condition_of(where.this, self._text, self._columns)
 
-    def _rank(self) -> Weights | None:
+    def _store_where(self, table: exp.Table, columns: Mapping[str, object]) -> Condition | None:
+        """The parts of WHERE that speak of this table alone and that the store can apply, taken out."""
+        select, alias = table.find_ancestor(exp.Select), table.alias_or_name
+        where = select.args.get("where") if select else None
+        if select is None or where is None:
+            return None
+        joins = select.args.get("joins") or []
+        listed = table is select.args["from_"].this or table.parent in joins
+        if not listed or any(join.side or join.kind not in ("", "INNER", "CROSS") for join in joins):
+            return None
+        kept: list[exp.Expr] = []
+        applied: list[exp.Expr] = []
+        for part in list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]:
+            lone = part.copy()
+            qualified = _unqualify(lone, alias)
+            fits = (_alone(table) is not None or qualified) and is_condition(lone, columns)
+            (applied if fits else kept).append(lone if fits else part)
+        select.set("where", exp.Where(this=exp.and_(*kept, copy=False)) if kept else None)
+        return condition_of(exp.and_(*applied, copy=False), self._text, columns) if applied else None
+
+    def _rank(self, select: exp.Select, alias: str) -> Weights | None:
         """The rank expression; None for the preset's own, which goes by the name of score."""
-        ordered = self._ordered()
-        if ordered is None:
-            return None
-        if ordered.args.get("desc") is False:
-            place = self._text.lower().rfind("asc")
-            raise pointed(SqlError, "hits come best first: leave out ASC, or negate the rank", self._text, place)
-        if isinstance(ordered.this, exp.Column) and ordered.this.sql().lower() == "score":
-            return None
-        return linear_weights(ordered.this, self._text)
-
-    def _order(self) -> tuple[str, bool]:
-        """The column that images are ordered by, and whether the greatest comes first."""
-        ordered = self._ordered()
-        if ordered is None:
-            return "path", False
-        name = self._output(ordered.this, set(self._columns)).source
-        if str(self._columns[name]).startswith("list"):
-            raise self._wrong(f"cannot order by {name}: it holds lists", ordered)
-        return name, bool(ordered.args.get("desc"))
-
-    def _ordered(self) -> exp.Expr | None:
-        order = self._tree.args.get("order")
+        order = select.args.get("order")
         if order is None:
             return None
+        _unqualify(order, alias)
         first, *more = order.expressions
         if more:
             raise self._wrong("a statement has one order: add the terms up with weights, as in 0.6*image + …", more[0])
-        if first.args.get("with_fill") or order.args.get("siblings"):
-            raise self._wrong(f"a statement is {FORM}, and no more", first)
-        return first if isinstance(first, exp.Expr) else None
+        if first.args.get("desc") is False:
+            place = self._text.lower().rfind("asc")
+            raise pointed(SqlError, "hits come best first: leave out ASC, or negate the rank", self._text, place)
+        if isinstance(first.this, exp.Column) and first.this.name.lower() == "score":
+            return None
+        return linear_weights(first.this, self._text)
 
-    def _page(self) -> tuple[int, int]:
-        """LIMIT and OFFSET."""
-        limit, offset = self._number("limit", DEFAULT_LIMIT), self._number("offset", 0)
+    def _page(self, select: exp.Expr, default: int) -> tuple[int, int]:
+        """LIMIT, which is set when it is missing, and OFFSET."""
+        limit, offset = self._number(select, "limit", default), self._number(select, "offset", 0)
         if limit + offset > MAX_ROWS:
-            raise self._wrong(f"LIMIT and OFFSET add up to at most {MAX_ROWS:,}", self._tree.args["offset"])
+            raise self._wrong(f"LIMIT and OFFSET add up to at most {MAX_ROWS:,}", select.args["offset"])
+        select.set("limit", exp.Limit(expression=exp.Literal.number(limit)))
         return limit, offset
 
-    def _number(self, clause: str, default: int) -> int:
-        node = self._tree.args.get(clause)
+    def _number(self, select: exp.Expr, clause: str, default: int) -> int:
+        node = select.args.get(clause)
         if node is None:
             return default
-        plain = not any(value for name, value in node.args.items() if name not in ("this", "expression"))
         number = node.args.get("expression")
-        given = self._placeholders[number] if isinstance(number, exp.Placeholder) else _whole(number)
-        if not plain or isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= MAX_ROWS:
+        digits = number.name if isinstance(number, exp.Literal) and not number.is_string else ""
+        plain = not any(value for name, value in node.args.items() if name not in ("this", "expression"))
+        if not (plain and digits.isascii() and digits.isdigit() and len(digits) < 20 and int(digits) <= MAX_ROWS):
             raise self._wrong(f"{clause.upper()} takes a whole number from 0 to {MAX_ROWS:,}", node)
-        return given
+        return int(digits)
+
+    def _limit_rows(self) -> None:
+        """See to it that the whole answer has a LIMIT: where none is said, one more than it may have."""
+        if self._tree.args.get("limit") is None:
+            self._tree.set("limit", exp.Limit(expression=exp.Literal.number(MAX_ROWS + 1)))
+        else:
+            self._page(self._tree, MAX_ROWS)
+
+    # --- columns ------------------------------------------------------------------------------------------------
+
+    def _check_columns(self, sources: Collection[str]) -> None:
+        """Point at the first column that neither a source has nor the statement makes."""
+        known = [*_OF_HITS] if "compose" in sources else []
+        known += self._columns if {"images", "compose"} & {*sources} else ()
+        known += (name for name in CAPTIONS if "captions" in sources and name not in known)
+        made = {alias.alias.lower() for alias in self._tree.find_all(exp.Alias)}
+        names = (alias.find_all(exp.Identifier) for alias in self._tree.find_all(exp.TableAlias))
+        made |= {name.name.lower() for each in names for name in each}
+        made |= {*known, *(SIMILARITY + term for term in TERM_NAMES if "compose" in sources), *sources}
+        for column in self._tree.find_all(exp.Column):
+            if isinstance(column.this, exp.Identifier) and column.name.lower() not in made:
+                quotes = "; a string takes single quotes" if column.this.quoted else ""
+                message = f"unknown column {clipped(column.name)!r}: the columns are {', '.join(known)}{quotes}"
+                raise self._wrong(message, column)
+
+    def _name_columns(self) -> None:
+        """A column without a name is called by what it holds, count(*) just count; a name is to be printable."""
+        for column in self._tree.selects:
+            if not isinstance(column, exp.Alias | exp.Column | exp.Columns | exp.Star):
+                held = column.sql(DIALECT, normalize_functions="lower")
+                name = "count" if held == "count(*)" else held
+                column.replace(exp.alias_(column.copy(), name, quoted=True))
+        for alias in self._tree.find_all(exp.Alias):
+            if not alias.alias.strip() or not alias.alias.isprintable():
+                raise self._wrong("a column's name takes letters that can be printed", alias)
+
+    def _expand_stars(self, select: exp.Select, names: Collection[str]) -> None:
+        """Put the columns in place of each plain *."""
+        columns: list[exp.Expr] = []
+        for each in select.expressions:
+            star = each.this if isinstance(each, exp.Column) else each
+            plain = isinstance(star, exp.Star) and not any(star.args.values())
+            columns += [exp.column(name) for name in names] if plain else [each]
+        select.set("expressions", columns)
+
+    def _choose_columns(self, tables: Sequence[exp.Table]) -> None:
+        """Give every source the columns that the statement names, or all where it may mean them."""
+        named = {identifier.name.lower() for identifier in self._tree.find_all(exp.Identifier)}
+        aliases = {table.alias_or_name.lower() for table in tables}
+        everything = any(
+            (isinstance(node, exp.Star) and not isinstance(node.parent, exp.Count))
+            or isinstance(node, exp.Columns)
+            or (isinstance(node, exp.Join) and node.method)
+            or (isinstance(node, exp.Column) and not node.table and node.name.lower() in aliases)
+            for node in self._tree.walk()
+        )
+        for name, source in self._sources.items():
+            if isinstance(source, Hits):
+                star = _star(source.query) if everything else ("rank",)
+                known = (*_OF_HITS, *(SIMILARITY + term for term in TERM_NAMES), *self._columns)
+                chosen = [*star, *(column for column in known if column in named and column not in star)]
+            else:
+                known = tuple(self._columns if source.table == "images" else CAPTIONS)
+                chosen = [column for column in known if everything or column in named]
+            narrow = "width" if name.startswith("images") else "ordinal"  # to count rows by
+            self._sources[name] = replace(source, columns=tuple(chosen) or (narrow,))
+
+    def _drop_captions_without_image(self, name: str) -> None:
+        """Leave out the captions of images that are not in the gallery: those are kept until their files come back."""
+        captions = self._sources[name]
+        self._sources[name] = replace(captions, columns=tuple(dict.fromkeys((*captions.columns, "image_id"))))
+        self._sources[f"{name}_images"] = Rows("images", ("image_id",), None)
+        table = next(table for table in self._tree.find_all(exp.Table) if table.name == name)
+        joined = sqlglot.parse_one(f"FROM {name} SEMI JOIN {name}_images USING (image_id)", dialect=DIALECT)
+        table.replace(exp.Subquery(this=joined, alias=table.args["alias"], joins=table.args.get("joins")))
 
     def _wrong(self, message: str, node: exp.Expr) -> Exception:
         return pointed(SqlError, message, self._text, place_of(node, self._text))
+
+
+def _read(text: str) -> exp.Query:
+    """The tree of a statement. Raises SqlError, or what sqlglot raises when it does not parse."""
+    first, *_ = words(text, "statement", SqlError, "one SELECT")
+    if first.token_type not in (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN):
+        raise pointed(SqlError, f"a statement only reads: it is {FORM}", text, first.start)
+    tree = marked(sqlglot.parse_one, text)
+    if not isinstance(tree, exp.Select | exp.SetOperation):
+        raise SqlError(f"cannot use the statement {clipped(text)!r}: it is {FORM}")
+    if not all(select.expressions for select in tree.find_all(exp.Select)):
+        raise SqlError(f"the statement {clipped(text)!r} is not whole: a SELECT names columns")
+    for cte in tree.find_all(exp.CTE):
+        if cte.alias.lower() in ("images", "captions", "compose"):
+            raise pointed(SqlError, f"{cte.alias} is a table: call this one differently", text, place_of(cte, text))
+    return tree
+
+
+def _alone(table: exp.Table) -> exp.Select | None:
+    """The SELECT that reads from this table and no other."""
+    select = table.parent.parent if isinstance(table.parent, exp.From) else None
+    if not isinstance(select, exp.Select) or table.args.get("joins"):
+        return None
+    return None if select.args.get("joins") or select.args.get("laterals") else select
+
+
+def _is_listing(select: exp.Select) -> bool:
+    """Whether the SELECT has a row for each row of its table: it neither groups them nor looks at several at once."""
+    if any(value and clause not in _LISTING for clause, value in select.args.items()):
+        return False
+    order = select.args.get("order")
+    return not any(
+        isinstance(node, exp.AggFunc | exp.Window) or (node.name.lower() in AGGREGATES and isinstance(node, exp.Func))
+        for part in (*select.expressions, *([order] if order else []))
+        for node in part.walk(prune=lambda node: isinstance(node, exp.Query))
+    )
+
+
+def _unqualify(tree: exp.Expr, alias: str) -> bool:
+    """Take the table's name off its columns; whether every column had it."""
+    columns = list(tree.find_all(exp.Column))
+    own = [column for column in columns if column.table.lower() == alias.lower() and not column.args.get("db")]
+    for column in own:
+        column.set("table", None)
+    return bool(columns) and len(own) == len(columns)
 
 
 def _star(query: ComposedQuery) -> tuple[str, ...]:
     """What * selects of hits."""
     asked = [name for name in EXAMPLE_TERMS if getattr(query, name)]
     return ("rank", "score", *METHOD_TERMS, *asked, "path", "width", "height", "taken_at")
-
-
-def _name(node: exp.Expr, name: str, text: str) -> str:
-    if not isinstance(node, exp.Alias):
-        return name
-    if not node.alias.strip() or not node.alias.isprintable():
-        raise pointed(SqlError, "a column's name takes letters that can be printed", text, place_of(node, text))
-    return node.alias
-
-
-def _whole(node: exp.Expr | None) -> int | None:
-    digits = node.name if isinstance(node, exp.Literal) and not node.is_string else ""
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 20 else None
-
-
-def _read_select(text: str) -> exp.Select:
-    """The tree of a statement, its clauses checked. Raises SqlError, or what sqlglot raises when it does not parse."""
-    _check_words(text)
-    tree = sqlglot.parse_one(text)
-    if not isinstance(tree, exp.Select):
-        raise SqlError(f"cannot use the statement {clipped(text)!r}: it is {FORM}")
-    for clause, value in tree.args.items():
-        if value and clause not in _CLAUSES:
-            extra = value[0] if isinstance(value, list) else value
-            raise pointed(SqlError, f"a statement is {FORM}, and no more", text, place_of(extra, text))
-    if not tree.expressions or not tree.args.get("from_"):
-        raise SqlError(f"the statement {clipped(text)!r} is not whole: write {FORM}")
-    return tree
-
-
-def _call_of_compose(tree: exp.Select, text: str) -> exp.Anonymous | None:
-    """The call that a statement reads from; None when it reads from images. Raises SqlError for anything else."""
-    table = tree.args["from_"].this
-    source = table.this if isinstance(table, exp.Table) else None
-    known = "compose" if isinstance(source, exp.Anonymous) else "images"
-    if not isinstance(source, exp.Anonymous | exp.Identifier) or source.name.lower() != known:
-        message = "a statement reads from compose(reference, edit) or from images, and nothing else"
-        raise pointed(SqlError, message, text, place_of(table, text))
-    for extra in (value for name, value in table.args.items() if name != "this" and value):
-        message = "the table takes no other name and no options"
-        raise pointed(SqlError, message, text, place_of(extra[0] if isinstance(extra, list) else extra, text))
-    return source if isinstance(source, exp.Anonymous) else None
-
-
-def _check_words(text: str) -> None:
-    """Point at the first word that no statement of this form holds, before a parser makes something else of it."""
-    first, *rest = words(text, "statement", SqlError, "one SELECT")
-    if first.token_type != TokenType.SELECT:
-        raise pointed(SqlError, f"a statement only reads: {FORM}", text, first.start)
-    for token in rest:
-        if token.token_type in _REFUSED or token.text.lower() == "nulls":
-            raise pointed(SqlError, f"cannot use {token.text.upper()}: a statement is {FORM}", text, token.start)

@@ -14,7 +14,7 @@ from functools import reduce
 from sqlglot import exp
 
 from cvsi_db.errors import FilterError
-from cvsi_db.query.sql_errors import parse, place_of, pointed, sql_errors
+from cvsi_db.query.sql_errors import DIALECT, parse, place_of, pointed, sql_errors
 
 MAX_NESTING = 100
 """Parts inside parts of a condition, AND and OR apart: 1+1+… of 1,200 numbers overflows LanceDB's stack, and that ends
@@ -31,7 +31,7 @@ FUNCTIONS: Mapping[type[exp.Expr], str] = {
 }
 """The functions a condition may call."""
 
-TYPES = frozenset({"BIGINT", "DATE", "DOUBLE", "FLOAT", "INT", "SMALLINT", "TIMESTAMP"})
+TYPES = frozenset({"BIGINT", "DATE", "DOUBLE", "FLOAT", "INT", "REAL", "SMALLINT", "TIMESTAMP"})
 """What a condition may cast to."""
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between)
@@ -77,11 +77,27 @@ def condition_of(tree: exp.Expr, text: str, columns: Mapping[str, object]) -> Co
         _check_nesting(tree, text)
         for node in list(tree.walk()):
             _check_node(node, text, columns)
-        for node in reversed(list(tree.find_all(*_COMPARISONS))):  # what is inside another comes first
-            mended = _with_periods(node, text, columns)
-            tree = mended if node is tree else tree
-            node.replace(mended)
-        return Condition(tree.sql())
+        return Condition(with_periods(tree, text, columns).sql(DIALECT))
+
+
+def is_condition(tree: exp.Expr, columns: Mapping[str, object]) -> bool:
+    """Whether `condition_of` takes all parts of the tree, be it that it names dates that are none."""
+    try:
+        _check_nesting(tree, "")
+        for node in list(tree.walk()):
+            _check_node(node, "", columns)
+    except FilterError:
+        return False
+    return True
+
+
+def with_periods(tree: exp.Expr, text: str, columns: Mapping[str, object]) -> exp.Expr:
+    """The tree, in which dates compared with timestamp columns are the periods they name; see `condition_of`."""
+    for node in reversed(list(tree.find_all(*_COMPARISONS))):  # what is inside another comes first
+        mended = _with_periods(node, text, columns)
+        tree = mended if node is tree else tree
+        node.replace(mended)
+    return tree
 
 
 def _check_nesting(tree: exp.Expr, text: str) -> None:
@@ -101,7 +117,7 @@ def _check_node(node: exp.Expr, text: str, columns: Mapping[str, object]) -> Non
     elif type(node) not in _ALLOWED or (isinstance(node, exp.In) and not node.expressions):
         usable = f"comparisons, AND, OR, NOT, IN, BETWEEN, LIKE, IS NULL, and {', '.join(FUNCTIONS.values())}"
         raise pointed(FilterError, f"a filter cannot use {node.sql()!r}: it takes {usable}", text, place_of(node, text))
-    elif isinstance(node, exp.DataType) and node.sql() not in TYPES:
+    elif isinstance(node, exp.DataType) and node.sql(DIALECT) not in TYPES:
         raise pointed(FilterError, f"a filter cannot cast to {node.sql()}: only to {', '.join(sorted(TYPES))}", text, 0)
 
 
@@ -117,7 +133,9 @@ def _check_column(node: exp.Column, text: str, columns: Mapping[str, object]) ->
 def _with_periods(node: exp.Expr, text: str, columns: Mapping[str, object]) -> exp.Expr:
     """The comparison, where a date beside a timestamp column is the period it names: `= '2024-10-31'` is that day,
     `> '2024'` after that year, `<= '2024-10'` until the end of that month."""
-    if not any(isinstance(each, exp.Column) and _is_time(columns[each.name]) for each in node.iter_expressions()):
+    if not any(
+        isinstance(each, exp.Column) and _is_time(columns.get(each.name.lower())) for each in node.iter_expressions()
+    ):
         return node
 
     def compared(kind: type[exp.Expr], left: exp.Expr, right: exp.Expr) -> exp.Expr:

@@ -201,6 +201,18 @@ class Store:
         """`columns` of every row of `table` that meets `where`, in no particular order."""
         return self._read(self._tables[table].search().select(list(columns)), where)
 
+    def stream(
+        self, columns: Sequence[str], where: str | None = None, table: TableName = "images"
+    ) -> Iterator[pa.RecordBatch]:
+        """`columns`, none of them a vector, of every row of `table` that meets `where`, as they are read."""
+        query = self._tables[table].search().select(list(columns))
+        with _lance_errors(self._folder, where):
+            yield from (query.where(where) if where else query).to_batches()
+
+    def schema(self, columns: Sequence[str], table: TableName = "images") -> pa.Schema:
+        """The schema of `columns` of `table`, as stored."""
+        return pa.schema([self._tables[table].schema.field(name) for name in columns])
+
     def ids(self, table: TableName = "images") -> set[str]:
         """The image_ids in `table`."""
         return set(self.scan(["image_id"], table=table)["image_id"].unique().to_pylist())

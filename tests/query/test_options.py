@@ -15,7 +15,7 @@ from cvsi_db.errors import QueryError
 from cvsi_db.gallery import Gallery
 from cvsi_db.query.json_lines import read_queries
 from cvsi_db.query.options import BY_ARGUMENT, BY_FIELD, OPTIONS
-from cvsi_db.query.statement import HitsStatement, parse_statement
+from cvsi_db.query.statement import Hits, parse_statement
 from cvsi_db.records import ComposedQuery
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def test_the_command_line_has_every_flag_and_no_other() -> None:
     assert set(made) == declared | {"text", "rewriter"}
     for option in OPTIONS:
         if option.flag and option.flag.startswith("-"):
-            assert (made[option.field].opts, made[option.field].help) == ([option.flag], option.help)
+            assert (made[option.field].opts, made[option.field].help) == ([option.flag, *option.aliases], option.help)
 
 
 def test_options_that_are_not_given_make_the_default_query() -> None:
@@ -61,7 +61,7 @@ def test_options_that_are_not_given_make_the_default_query() -> None:
     assert command.main([], standalone_mode=False) == ComposedQuery()
     asked = ["ref.jpg", "red", "-k", "3", "--keep-reference", "--like", "a.jpg", "--not", "snow", "--min-score", "0.5"]
     assert command.main(asked, standalone_mode=False) == ComposedQuery(
-        Path("ref.jpg"), "red", 3, exclude_reference=False, liked=(Path("a.jpg"),), negative=("snow",), min_score=0.5
+        "ref.jpg", "red", 3, exclude_reference=False, liked=("a.jpg",), negative=("snow",), min_score=0.5
     )
 
 
@@ -73,11 +73,12 @@ def test_a_json_line_takes_every_field() -> None:
 def test_a_statement_says_every_field_by_an_argument_or_a_clause() -> None:
     by_argument = {option.field for option in OPTIONS if option.argument}
     assert by_argument | BY_CLAUSE | {"pool"} == {option.field for option in OPTIONS}
-    assert not by_argument & BY_CLAUSE
+    assert by_argument & BY_CLAUSE == {"k"}
     nulls = ", ".join(f"{name} => NULL" for name in BY_ARGUMENT)
     parsed = parse_statement(f"SELECT path FROM compose({nulls})", {"path": "string"})
-    assert isinstance(parsed, HitsStatement)
-    assert parsed.query == ComposedQuery()
+    hits = parsed.sources["compose_1"]
+    assert isinstance(hits, Hits)
+    assert hits.query == ComposedQuery()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from cvsi_db.errors import CvsiError, FilterError, SqlError
-from cvsi_db.query.statement import HitsStatement, ImagesStatement, parse_statement
+from cvsi_db.query.statement import Hits, Rows, Statement, parse_statement
+from cvsi_db.query.where import Condition
 from cvsi_db.records import METHOD_TERMS, TERM_NAMES, ComposedQuery
 from cvsi_db.search import SearchContext, search
 from cvsi_db.search.present.arrow import answer, warnings_of
@@ -30,15 +31,24 @@ EXAMPLE = (
 
 
 def composed(text: str, *values: object, **named: object) -> ComposedQuery:
-    statement = parse_statement(f"SELECT path FROM {text}", COLUMNS, values, named)
-    assert isinstance(statement, HitsStatement)
-    return statement.query
+    return hits_of(parse_statement(f"SELECT path FROM {text}", COLUMNS, values, named)).query
+
+
+def hits_of(statement: Statement) -> Hits:
+    source = statement.sources["compose_1"]
+    assert isinstance(source, Hits)
+    return source
+
+
+def rows_of(text: str, name: str = "images_1") -> Rows:
+    source = parse_statement(text, COLUMNS).sources[name]
+    assert isinstance(source, Rows)
+    return source
 
 
 def test_a_statement_becomes_a_composed_query() -> None:
-    statement = parse_statement(EXAMPLE, COLUMNS)
-    assert isinstance(statement, HitsStatement)
-    assert statement.query == ComposedQuery(
+    hits = hits_of(parse_statement(EXAMPLE, COLUMNS))
+    assert hits.query == ComposedQuery(
         "ref.jpg",
         "with a hat",
         k=20,
@@ -46,7 +56,7 @@ def test_a_statement_becomes_a_composed_query() -> None:
         where="taken_at >= CAST('2024-01-01 00:00:00' AS TIMESTAMP)",
         rank={"edited_captions": 0.6, "pseudo_token": 0.4, "image": 0.1},
     )
-    assert [output.name for output in statement.outputs] == ["path", "score"]
+    assert (hits.limit, hits.columns) == (20, ("rank", "score", "path"))
 
 
 @pytest.mark.parametrize(
@@ -67,6 +77,12 @@ def test_a_statement_becomes_a_composed_query() -> None:
         ("compose('a.jpg') ORDER BY score DESC LIMIT 3", ComposedQuery("a.jpg", k=3)),
         ("compose('a.jpg') ORDER BY -image DESC", ComposedQuery("a.jpg", rank={"image": -1.0})),
         ("compose('a.jpg') OFFSET 2", ComposedQuery("a.jpg", offset=2)),
+        ("compose('a.jpg', k => 50)", ComposedQuery("a.jpg", k=50)),
+        ("compose('a.jpg', k => 50) LIMIT 3", ComposedQuery("a.jpg", k=3)),
+        ("compose('a.jpg') h WHERE h.width > 3", ComposedQuery("a.jpg", where="width > 3")),
+        ("compose('a.jpg') h ORDER BY h.image", ComposedQuery("a.jpg", rank={"image": 1.0})),
+        ("compose('a.jpg') WHERE width > 3 GROUP BY path", ComposedQuery("a.jpg", k=100, where="width > 3")),
+        ("compose('a.jpg') h JOIN images i USING (image_id) WHERE i.width > 3", ComposedQuery("a.jpg", k=100)),
     ],
 )  # fmt: skip
 def test_compose_and_its_clauses(text: str, query: ComposedQuery) -> None:
@@ -85,7 +101,7 @@ def test_placeholders_of_a_condition_become_literals() -> None:
     text = "compose('a') WHERE path = :p AND width > ? AND taken_at > :day AND (width = ? OR name = :none) LIMIT :n"
     query = composed(text, -3, 1.5, p="it's", day=date(2024, 1, 31), none=None, n=7)
     assert query.where == (
-        "path = 'it''s' AND width > -3 AND taken_at > CAST('2024-01-31 00:00:00' AS TIMESTAMP) "
+        "path = 'it''s' AND width > -3 AND taken_at >= CAST('2024-02-01 00:00:00' AS TIMESTAMP) "
         "AND (width = 1.5 OR name = NULL)"
     )
     assert query.k == 7
@@ -106,8 +122,8 @@ def test_placeholders_of_a_condition_become_literals() -> None:
         ("compose('a') WHERE width > :a", (), {"a": b"1"}, "cannot hold this bytes"),
         ("compose('a') LIMIT :a", (), {"a": True}, "LIMIT takes a whole number"),
         ("compose('a') LIMIT :a", (), {"a": "3"}, "LIMIT takes a whole number"),
-        ("compose('a') ORDER BY :a", (), {"a": "image"}, "the rank cannot use ':a'"),
-        (":a", (), {"a": "images"}, "reads from compose"),
+        ("compose('a') ORDER BY :a", (), {"a": "image"}, "the rank cannot use"),
+        (":a", (), {"a": "images"}, "reads from nothing else"),
     ],
 )
 def test_values_that_fit_no_placeholder(text: str, values: tuple[object], named: dict[str, Any], reason: str) -> None:
@@ -116,29 +132,35 @@ def test_values_that_fit_no_placeholder(text: str, values: tuple[object], named:
     assert reason in str(caught.value)
 
 
-def test_images_alone() -> None:
-    statement = parse_statement("SELECT width w, name FROM images WHERE width > 3 ORDER BY name DESC LIMIT 2", COLUMNS)
-    assert isinstance(statement, ImagesStatement)
-    assert [(output.source, output.name) for output in statement.outputs] == [("width", "w"), ("name", "name")]
-    assert (statement.where, statement.order_by, statement.descending) == ("width > 3", "name", True)
-    assert (statement.limit, statement.offset) == (2, 0)
+def test_conditions_and_columns_of_one_table_are_left_to_the_store() -> None:
+    rows = rows_of("SELECT name FROM images WHERE width > 3 AND length(path) = width + 1 AND year(taken_at) = 2023")
+    assert rows == Rows(
+        "images", ("image_id", "path", "name", "taken_at"), Condition("width > 3 AND LENGTH(path) = width + 1")
+    )
+    tables = "images i JOIN captions c USING (image_id)"
+    joined = f"SELECT i.path FROM {tables} WHERE i.width > 3 AND c.ordinal = 0 AND text > 'a'"
+    assert rows_of(joined) == Rows("images", ("image_id", "path"), Condition("width > 3"))
+    assert rows_of(joined, "captions_1") == Rows("captions", ("image_id", "text"), Condition("ordinal = 0"))
+    assert rows_of("SELECT i.path FROM images i LEFT JOIN images j USING (image_id) WHERE i.width > 3").where is None
+    assert rows_of("SELECT count(*) FROM images WHERE width > 3 OR year(taken_at) = 2023").where is None
+    assert rows_of("SELECT count(*) FROM images") == Rows("images", ("width",), None)
 
 
 def test_a_star_is_hits_with_their_terms_or_every_column_of_images() -> None:
-    hits = parse_statement("SELECT * FROM compose('a')", COLUMNS)
-    assert [output.name for output in hits.outputs] == [
-        "rank", "score", *METHOD_TERMS, "path", "width", "height", "taken_at",
-    ]  # fmt: skip
-    negative = parse_statement("SELECT * FROM compose('a', negative => 'b')", COLUMNS)
-    assert [output.name for output in negative.outputs if output not in hits.outputs] == ["negative"]
-    assert [output.name for output in parse_statement("SELECT * FROM images", COLUMNS).outputs] == list(COLUMNS)
+    star = ("rank", "score", *METHOD_TERMS, "path", "width", "height", "taken_at")
+    columns = {**COLUMNS, "height": pa.int32()}
+    assert set(hits_of(parse_statement("SELECT * FROM compose('a')", columns)).columns) == set(star)
+    negative = hits_of(parse_statement("SELECT * FROM compose('a', negative => 'b')", columns))
+    assert "negative" in negative.columns
+    assert rows_of("SELECT * FROM images").columns == tuple(COLUMNS)
+    assert rows_of("SELECT i FROM images i JOIN captions USING (image_id)").columns == tuple(COLUMNS)
 
 
 def test_every_term_can_be_selected_and_ranked_by() -> None:
     selected = ", ".join(f"{name}, similarity_{name}" for name in TERM_NAMES)
     ranked = " + ".join(TERM_NAMES)
-    statement = parse_statement(f"SELECT {selected} FROM compose('a', 'b') ORDER BY {ranked}", COLUMNS)
-    assert len(statement.outputs) == 2 * len(TERM_NAMES)
+    hits = hits_of(parse_statement(f"SELECT {selected} FROM compose('a', 'b') ORDER BY {ranked}", COLUMNS))
+    assert len(hits.columns) == 1 + 2 * len(TERM_NAMES)
 
 
 def errors() -> Iterator[Any]:
@@ -225,7 +247,11 @@ def test_images_are_filtered_ordered_and_paged(full: SearchContext) -> None:
     by_path = ask(full, "SELECT name FROM images")["name"].to_pylist()
     assert by_path == [f"{number}.png" for number in (0, 1, 10, 11, 12, 13, 14, 15, 16, 17)]
     assert ask(full, "SELECT count(*) AS n FROM images WHERE width >= 110").to_pylist() == [{"n": 20}]
-    assert ask(full, "SELECT COUNT(*) FROM images").column_names == ["count"]
+    assert ask(full, "SELECT COUNT(*), max(width), width // 2 FROM images GROUP BY width").column_names == [
+        "count",
+        "max(width)",
+        "width // 2",
+    ]
     assert len(ask(full, "SELECT path FROM images LIMIT 5 OFFSET 99")) == 0
     times = ask(full, "SELECT taken_at FROM images ORDER BY taken_at LIMIT 16")["taken_at"]
     assert times.null_count == 1

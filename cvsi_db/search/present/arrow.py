@@ -1,17 +1,19 @@
 """Answering a statement: an Arrow table with the columns that it selects.
 
-Takes a parsed statement, the store, and the search to run it with; returns the table, whose schema carries the search's
-warnings.
+Takes a parsed statement, the store, and the search to run it with; returns the table, whose schema carries the
+warnings of the searches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 
-from cvsi_db.query.statement import COUNT, SIMILARITY, HitsStatement, ImagesStatement, Output, Statement
+from cvsi_db.errors import CvsiError
+from cvsi_db.query.engine import run
+from cvsi_db.query.statement import SIMILARITY, Hits, Rows, Statement
 from cvsi_db.records import ComposedQuery, TermName
 from cvsi_db.search.result import Hit, SearchResult, TermScore
 
@@ -19,16 +21,31 @@ if TYPE_CHECKING:
     from cvsi_db.store.images import Store
 
 WARNINGS = b"warnings"
-"""The key of the schema's metadata that holds the search's warnings, one a line."""
+"""The key of the schema's metadata that holds the searches' warnings, one a line."""
 
 
 def answer(statement: Statement, store: Store, search: Callable[[ComposedQuery], SearchResult]) -> pa.Table:
     """The rows of a statement. `rank` is int64, `score` and what belongs to a term float32, null for a term that the
-    query does not have; the images' columns have the store's types. Raises what `search` and the store raise.
+    query does not have; the images' columns have the store's types. Raises what `search`, the store and the engine
+    raise.
     """
-    if isinstance(statement, HitsStatement):
-        return _hits(statement, store, search(statement.query))
-    return _images(statement, store)
+    warnings: list[str] = []
+    relations: dict[str, Any] = {}
+    for name, source in statement.sources.items():
+        if isinstance(source, Hits):
+            result = search(source.query)
+            warnings += result.warnings
+            relations[name] = _hits(source.columns, result[: source.limit], store)
+        else:
+            relations[name] = _Stream(source, store)
+    try:
+        table = run(statement.sql, relations, statement.text)
+    except CvsiError:
+        for relation in relations.values():
+            if isinstance(relation, _Stream) and relation.error:
+                raise relation.error from None
+        raise
+    return table.replace_schema_metadata({WARNINGS: "\n".join(dict.fromkeys(warnings))}) if warnings else table
 
 
 def warnings_of(table: pa.Table) -> tuple[str, ...]:
@@ -36,41 +53,43 @@ def warnings_of(table: pa.Table) -> tuple[str, ...]:
     return tuple((table.schema.metadata or {}).get(WARNINGS, b"").decode().splitlines())
 
 
-def _hits(statement: HitsStatement, store: Store, result: SearchResult) -> pa.Table:
-    hits = result[: statement.limit]
-    columns = list(dict.fromkeys(output.source for output in statement.outputs if output.source in store.columns))
-    metadata: Any = store.take([hit.image_id for hit in hits], columns) if columns else {}
-    arrays = [
-        metadata[output.source] if output.source in columns else _of_hits(output.source, hits)
-        for output in statement.outputs
-    ]
-    table = _named(arrays, statement.outputs)
-    return table.replace_schema_metadata({WARNINGS: "\n".join(result.warnings)}) if result.warnings else table
+class _Stream:
+    """Rows of the store as an Arrow stream, read when the engine asks for them, and anew each time that it does."""
+
+    def __init__(self, rows: Rows, store: Store) -> None:
+        self._rows = rows
+        self._store = store
+        self._schema = store.schema(rows.columns, rows.table)
+        self.error: CvsiError | None = None
+
+    def __arrow_c_schema__(self) -> object:
+        return self._schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return pa.RecordBatchReader.from_batches(self._schema, self._batches()).__arrow_c_stream__(requested_schema)
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self._store.stream(self._rows.columns, self._rows.where, self._rows.table)
+        except CvsiError as error:
+            self.error = error
+            raise
 
 
-def _of_hits(source: str, hits: Sequence[Hit]) -> pa.Array:
-    if source == "rank":
+def _hits(columns: Sequence[str], hits: Sequence[Hit], store: Store) -> pa.Table:
+    stored = [name for name in columns if name in store.columns]
+    metadata: Any = store.take([hit.image_id for hit in hits], stored) if stored else {}
+    return pa.table({name: metadata[name] if name in stored else _of_hits(name, hits) for name in columns})
+
+
+def _of_hits(column: str, hits: Sequence[Hit]) -> pa.Array:
+    if column == "rank":
         return pa.array([hit.rank for hit in hits], pa.int64())
-    if source == "score":
+    if column == "score":
         return pa.array([hit.score for hit in hits], pa.float32())
-    name, similar = cast(TermName, source.removeprefix(SIMILARITY)), source.startswith(SIMILARITY)
+    name, similar = cast(TermName, column.removeprefix(SIMILARITY)), column.startswith(SIMILARITY)
 
     def value(term: TermScore | None) -> float | None:
         return None if term is None else term.similarity if similar else term.contribution
 
     return pa.array([value(hit.terms.get(name)) for hit in hits], pa.float32())
-
-
-def _images(statement: ImagesStatement, store: Store) -> pa.Table:
-    if statement.outputs[0].source == COUNT:
-        return _named([pa.array([store.count(statement.where)], pa.int64())], statement.outputs)
-    keys = list(dict.fromkeys(["image_id", statement.order_by]))
-    direction = "descending" if statement.descending else "ascending"
-    found = store.scan(keys, statement.where).sort_by([(statement.order_by, direction), ("image_id", "ascending")])
-    page = found["image_id"].slice(statement.offset, statement.limit).to_pylist()
-    taken = store.take(page, list(dict.fromkeys(output.source for output in statement.outputs)))
-    return _named([taken[output.source] for output in statement.outputs], statement.outputs)
-
-
-def _named(arrays: Sequence[pa.Array], outputs: Sequence[Output]) -> pa.Table:
-    return pa.table(list(arrays), names=[output.name for output in outputs])
