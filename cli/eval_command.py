@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from pathlib import Path
 
 import click
-from platformdirs import user_cache_path
+from platformdirs import user_cache_path, user_data_path
 
 from cvsi_db.settings import APP
 
@@ -23,6 +24,42 @@ def command() -> None:
 
 for _name in FIELD:
     command.add_command(field_command(_name))
+
+
+@command.command("photos")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    required=True,
+    metavar="DIR",
+    help="Images and captions.json.",
+)
+@format_options("table", "json")
+@model_options
+@common_options
+def photos(data: Path, form: str, model: str | None, device: str | None, db: Path | None, quiet: bool) -> None:
+    """Measure a model on photographs of your own that have captions.
+
+    DIR holds images and captions.json: {FILE NAME: [CAPTION, ...], ...}. Every caption is a query for its photo, and
+    composed queries are made from the captions by rule. The photos are ingested into the gallery --db (by default one
+    of their own in your data folder), which is kept: a second run with the same model takes seconds.
+    """
+    from cvsi_db.evaluation.photos import evaluate_photos, photo_tables, read_photos, take_in
+    from cvsi_db.gallery import Gallery
+    from cvsi_db.models.choice import choose_model
+
+    captioned = read_photos(data)
+    settings = settings_for(None, model, device)
+    chosen = settings.model or choose_model()
+    kept = hashlib.sha256(f"{data.resolve()} {chosen}".encode()).hexdigest()[:16]
+    folder = db or user_data_path(APP) / "benchmarks" / f"photos-{kept}"
+    with (
+        stage_progress(quiet) as on_progress,
+        Gallery.open_or_create(folder, model=chosen, device=settings.device, rewriter=settings.rewriter) as gallery,
+    ):
+        take_in(captioned, gallery, on_progress)
+        report = evaluate_photos(captioned, gallery, on_progress)
+    emit(json.dumps(report, indent=2) if form == "json" else photo_tables(report))
 
 
 @command.command("scenes")

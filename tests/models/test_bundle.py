@@ -25,7 +25,7 @@ def starter_with(folder: Path, **changed: str) -> Bundle:
 
 
 def test_the_declared_bundles() -> None:
-    assert list(BUNDLES) == ["starter", "clip-b32", "clip-l14", "clip-l14-datacomp", "clip-bigg14"]
+    assert list(BUNDLES) == ["starter", "photos-lite", "clip-b32", "clip-l14", "clip-l14-datacomp", "clip-bigg14"]
     assert (BUNDLES["clip-bigg14"].arch, BUNDLES["clip-bigg14"].weights) == ("ViT-bigG-14", "laion2b_s39b_b160k")
 
 
@@ -36,7 +36,7 @@ def test_the_declared_presets_and_rewriters_exist() -> None:
 
 
 def test_an_unknown_bundle_names_the_known_ones() -> None:
-    with pytest.raises(BundleError, match="unknown model 'clip-b23': choose one of starter, clip-b32") as caught:
+    with pytest.raises(BundleError, match="unknown model 'clip-b23': choose one of starter, photos-lite, clip-b32") as caught:
         load_bundle("clip-b23")
     assert caught.value.exit_code == 2
 
