@@ -127,6 +127,9 @@ class Bundle:
 
             return PhotosLiteCaptioner(self.device)
         sampling: dict[str, Any] = {"captions": spec.captions, "top_p": spec.top_p, "temperature": spec.temperature}
+        more = {"beams": spec.beams, "max_new_tokens": spec.max_tokens, "prompt": spec.prompt}
+        # Captions keep their name, and stay in use, where nothing is asked that could not be asked when they were made.
+        sampling |= more if (spec.beams, spec.max_tokens, spec.prompt) != (1, 60, None) else {}
         # The starter's captions are what they were before captions were detokenised: its old ones stay in use.
         cleaning = [] if Path(source) == STARTER / "captioner" else ["detokenised"]
         name = f"{Path(source).name}:{_digest(source, repr(sampling), *cleaning)}"

@@ -43,21 +43,31 @@ NOTHING_SAID = "a picture"
 
 @dataclass(frozen=True)
 class SamplingSettings:
-    """How captions are drawn: nucleus sampling (Holtzman et al., 2020) of at most `max_new_tokens` tokens."""
+    """How captions are drawn: nucleus sampling (Holtzman et al., 2020) of at most `max_new_tokens` tokens.
+
+    With `beams` above 1 it is beam search that samples, as LAVIS and with it CVSI's released code have it; the captions
+    of a picture are then its best beams. `prompt` is what every caption goes on from and is not part of it.
+    """
 
     captions: int = 5
     max_new_tokens: int = 60
     top_p: float = 0.9
     temperature: float = 0.7
+    beams: int = 1
+    prompt: str | None = None
 
     def __post_init__(self) -> None:
+        if 1 < self.beams < self.captions:
+            raise ModelError(f"{self.captions} captions need as many beams at least, or 1 beam, found {self.beams}")
         if self.captions < 1 or self.max_new_tokens < 1:
             raise ModelError(f"a captioner needs at least 1 caption and 1 token, found {self}")
         if not 0.0 < self.top_p <= 1.0 or self.temperature <= 0.0:
             raise ModelError(f"a captioner needs top_p above 0 and up to 1, and temperature above 0, found {self}")
 
     def __str__(self) -> str:
-        return f"n{self.captions}-m{self.max_new_tokens}-p{self.top_p:g}-t{self.temperature:g}"
+        beams = f"-b{self.beams}" if self.beams > 1 else ""
+        prompt = f"-{self.prompt!r}" if self.prompt else ""
+        return f"n{self.captions}-m{self.max_new_tokens}-p{self.top_p:g}-t{self.temperature:g}{beams}{prompt}"
 
 
 class TransformersCaptioner:
@@ -81,13 +91,15 @@ class TransformersCaptioner:
         max_new_tokens: int = 60,
         top_p: float = 0.9,
         temperature: float = 0.7,
+        beams: int = 1,
+        prompt: str | None = None,
     ) -> TransformersCaptioner:
         """The captioner in the folder `source`, or the one of that name in the local cache or on the hub.
 
         `name` identifies the weights (default: `source`); the captioner's own name adds the settings to it.
         Raises ModelError when the weights cannot be had or are not a captioner's, or a setting is out of range.
         """
-        settings = SamplingSettings(captions, max_new_tokens, top_p, temperature)
+        settings = SamplingSettings(captions, max_new_tokens, top_p, temperature, beams, prompt)
         model, processor, tokenizer = _load_parts(source, weights_dtype(device))
         model = model.to(device).eval()
         return cls(model, processor, tokenizer, name=f"{name or source}/{settings}", settings=settings)
@@ -113,15 +125,19 @@ class TransformersCaptioner:
     def _sample(self, pictures: Sequence[Image], seeds: Sequence[str]) -> torch.Tensor:
         """(pictures · captions, tokens) new token ids; each picture passes through the vision tower once.
 
-        Without a prompt: BLIP starts at its first token, BLIP-2 after the image tokens that its Q-Former fills.
+        Without a prompt BLIP starts at its first token, BLIP-2 after the image tokens that its Q-Former fills.
         """
         settings = self._settings
+        start = self._start()
         pixels = self._processor(images=list(pictures), return_tensors="pt")["pixel_values"]
+        if settings.beams > 1:
+            return self._sample_beams(pixels, seeds, start)
         rows = [f"{seed}/{ordinal}" for seed in seeds for ordinal in range(settings.captions)]
         uniforms = draw_uniforms(rows, settings.max_new_tokens).to(self._model.device)
         sampler = SeededNucleus(uniforms, settings.top_p, settings.temperature)
         tokens: torch.Tensor = self._model.generate(
             pixel_values=pixels.to(self._model.device, weights_dtype(self._model.device.type)),
+            **({"input_ids": start.repeat(len(pictures), 1)} if settings.prompt else {}),
             logits_processor=[sampler],
             num_return_sequences=settings.captions,
             max_new_tokens=settings.max_new_tokens,
@@ -135,6 +151,46 @@ class TransformersCaptioner:
             num_beams=1,
         )
         return tokens[:, tokens.shape[1] - sampler.steps :]  # what comes before is what the model began with
+
+    def _sample_beams(self, pixels: torch.Tensor, seeds: Sequence[str], start: torch.Tensor) -> torch.Tensor:
+        """The same by beam search, a picture at a time: its beams draw together, from a generator with its seed."""
+        settings, device = self._settings, self._model.device
+        found = []
+        for row, seed in zip(pixels, seeds, strict=True):
+            with torch.random.fork_rng([device] if device.type == "cuda" else []):
+                torch.manual_seed(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big"))
+                tokens = self._model.generate(
+                    pixel_values=row[None].to(device, weights_dtype(device.type)),
+                    **({"input_ids": start} if settings.prompt else {}),
+                    num_return_sequences=settings.captions,
+                    num_beams=settings.beams,
+                    max_new_tokens=settings.max_new_tokens,
+                    min_new_tokens=1,
+                    use_cache=True,
+                    do_sample=True,
+                    temperature=settings.temperature,
+                    top_k=50,
+                    top_p=settings.top_p,
+                )
+            begun = start.shape[1] - (self._model.config.model_type == "blip")  # whose last token it leaves out
+            found.append(tokens[:, begun:])
+        width = max(tokens.shape[1] for tokens in found)
+        pad = self._tokenizer.pad_token_id
+        return torch.cat([torch.nn.functional.pad(each, (0, width - each.shape[1]), value=pad) for each in found])
+
+    def _start(self) -> torch.Tensor:
+        """(1, tokens) what the language model goes on from: the prompt, and what stands before it."""
+        config, prompt = self._model.config, self._settings.prompt or ""
+        if config.model_type == "blip-2":
+            words = self._tokenizer(prompt, add_special_tokens=False).input_ids
+            start = [config.image_token_index] * config.num_query_tokens + [config.text_config.bos_token_id, *words]
+        elif config.model_type == "blip":
+            start = self._tokenizer(prompt).input_ids
+        elif prompt:
+            raise ModelError(f"the captioner {self._name!r} takes no prompt: leave it out of the bundle file")
+        else:
+            start = [0]
+        return torch.tensor([start], dtype=torch.long, device=self._model.device)
 
 
 class SeededNucleus(LogitsProcessor):  # type: ignore[misc]  # transformers is untyped

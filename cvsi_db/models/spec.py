@@ -51,12 +51,12 @@ class BundleSpec:
     """What a bundle is made of.
 
     `arch` and `weights` are open_clip's: a model name with a pretrained tag or a file, or `local-dir:FOLDER` or
-    `hf-hub:OWNER/NAME` and no weights. `phi` is a checkpoint file, the name of a
-    published one, or None (then there is no pseudo_token branch).
-    `captioner` is a transformers folder or hub name, which samples `captions` captions per image from the nucleus
-    `top_p` at `temperature`, or None: then images have no captions but imported ones. `preset` and `rewriter` are what
-    searches use unless they say otherwise; `circo` holds the paper's weights, while `default` was tuned on the starter.
-    `licence` is that of the parts that are files and folders: what the hub keeps has its own (inventory.py).
+    `hf-hub:OWNER/NAME` and no weights. `phi` is a checkpoint file, the name of a published one, or None (then there is no
+    pseudo_token branch). `captioner` is a transformers folder or hub name, which samples `captions` captions per image
+    from the nucleus `top_p` at `temperature`, of at most `max_tokens` tokens after `prompt`, with `beams` (see
+    captioner.SamplingSettings); or None: then images have no captions but imported ones. `preset` and `rewriter` are
+    what searches use unless they say otherwise; `circo` holds the paper's weights, while `default` was tuned on the
+    starter. `licence` is that of the parts that are files and folders: what the hub keeps has its own (inventory.py).
     """
 
     name: str
@@ -69,6 +69,9 @@ class BundleSpec:
     captions: int = 5
     top_p: float = 0.9
     temperature: float = 0.7
+    beams: int = 1
+    max_tokens: int = 60
+    prompt: str | None = None
     preprocess: Literal["clip", "targetpad"] = "clip"
     preset: str = "circo"
     rewriter: str = "rules"
@@ -156,7 +159,8 @@ def read_bundle(path: Path) -> BundleSpec:
         phi = "phi-l14.pt"                 # a file of SEARLE's, LinCIR's or CVSI's layout, or searle-b32, searle-l14 or
                                            # lincir-l14, which are pulled (CC BY-NC 4.0); without it, two branches
         captioner = "Salesforce/blip2-opt-6.7b"   # a transformers folder or hub name; without it images get no captions
-        captions = 15                      # per image, as in the paper; 5 by default
+        captions = 15                      # per image, as in the paper; 5 by default; also top_p, temperature, beams,
+                                           # max_tokens and prompt
         preprocess = "targetpad"           # or "clip"
         preset = "circo"                   # what searches use unless they name another
         rewriter = "openai,rules"          # likewise
@@ -186,10 +190,11 @@ def read_bundle(path: Path) -> BundleSpec:
 
 def _check_value(key: str, value: Any) -> None:
     """Raises ValueError or UsageError for a value of the wrong kind or out of range, or an unknown name."""
-    kinds: dict[str, Any] = {"captions": int, "top_p": (float, int), "temperature": (float, int)}
+    kinds: dict[str, Any] = dict.fromkeys(("captions", "beams", "max_tokens"), int)
+    kinds |= dict.fromkeys(("top_p", "temperature"), (float, int))
     if not isinstance(value, kinds.get(key, str)) or isinstance(value, bool) or value in (0, ""):
         raise ValueError(f"{key} cannot be {value!r}")
-    if key == "captions" and value < 1:
+    if key in ("captions", "beams", "max_tokens") and value < 1:
         raise ValueError(f"{key} is at least 1, not {value}")
     if (key == "top_p" and not 0 < value <= 1) or (key == "temperature" and value <= 0):
         raise ValueError(f"{key} cannot be {value}: it is above 0" + (" and up to 1" if key == "top_p" else ""))

@@ -112,6 +112,38 @@ def test_sentence_pieces_are_decoded_to_clean_text() -> None:
     assert clean_caption(decoded) == decoded == text
 
 
+def test_beams_sample_alike_alone_and_in_a_batch(source: str, pictures: list[Image.Image]) -> None:
+    settings = {"beams": 4, "temperature": 1.0}
+    together = load(source, **settings).caption(pictures, SEEDS)
+    assert [len(of_one) for of_one in together] == [3] * 5
+    alone = load(source, **settings).caption(pictures[2:3], SEEDS[2:3])
+    assert alone == together[2:3]
+    assert load(source, **settings).caption(pictures[2:3], ["another"]) != alone
+    assert not any("[" in text or "<" in text for of_one in together for text in of_one)
+
+
+@pytest.mark.parametrize("beams", [1, 4])
+def test_a_prompt_is_gone_on_from_and_is_not_part_of_the_captions(
+    blip: Path, blip2: Path, conv: Path, pictures: list[Image.Image], beams: int
+) -> None:
+    for folder in (blip, blip2):
+        plain = load(str(folder), beams=beams).caption(pictures, SEEDS)
+        prompted = TransformersCaptioner.load(
+            str(folder), captions=3, name="tiny", max_new_tokens=2, beams=beams, prompt="a dog on the moon"
+        )
+        captions = prompted.caption(pictures, SEEDS)
+        assert captions != plain
+        assert all(len(text.split()) <= 2 for of_one in captions for text in of_one)
+        assert "'a dog on the moon'" in prompted.name
+    with pytest.raises(ModelError, match="takes no prompt"):
+        TransformersCaptioner.load(str(conv), prompt="a photo of").caption(pictures, SEEDS)
+
+
+def test_more_captions_than_beams_are_refused(blip: Path) -> None:
+    with pytest.raises(ModelError, match="15 captions need as many beams at least, or 1 beam, found 5"):
+        TransformersCaptioner.load(str(blip), captions=15, beams=5)
+
+
 def test_captions_are_the_same_alone_and_in_a_batch(source: str, pictures: list[Image.Image]) -> None:
     captioner = load(source, temperature=1.0, top_p=1.0)
     together = captioner.caption(pictures, SEEDS)
