@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import common_options, emit, format_options, model_options, plural, settings_for
+from .common import (
+    common_options,
+    emit,
+    format_options,
+    max_pixels_option,
+    model_options,
+    plural,
+    settings_for,
+)
 from .progress import bar
 
 if TYPE_CHECKING:
@@ -26,6 +34,7 @@ OUT, IN = (click.Path(path_type=Path, dir_okay=False, allow_dash=dash) for dash 
 )
 @click.option("--import", "given", type=IN, metavar="FILE.jsonl", help="Replace captions by those in FILE instead.")
 @click.option("--strict", is_flag=True, help="Exit 1 when an image had to be skipped.")
+@max_pixels_option
 @format_options("table", "json")
 @model_options
 @common_options

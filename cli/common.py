@@ -83,6 +83,26 @@ def model_options(command: Command) -> Command:
     return cast(Command, made)
 
 
+def max_pixels_option(command: Command) -> Command:
+    """--max-pixels, which commands take that read the images of a gallery: it holds for the whole process."""
+    return click.option(
+        "--max-pixels",
+        type=click.IntRange(min=1),
+        metavar="N",
+        envvar="CVSI_MAX_PIXELS",
+        expose_value=False,
+        callback=_allow_pixels,
+        help="Read images of up to N pixels (some 10 bytes of memory each).  [default: 178000000]",
+    )(command)
+
+
+def _allow_pixels(_ctx: click.Context, _param: click.Parameter, value: int | None) -> None:
+    if value is not None:
+        from cvsi_db.ingest.pillow_guard import allow_pixels
+
+        allow_pixels(value)
+
+
 def format_options(*forms: str, default: str = "table", help: str | None = None) -> Callable[[Command], Command]:
     """--format, one of `forms`, and --json, which is short for --format json."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -15,14 +15,23 @@ import click
 from cvsi_db.atomic_file import replace_file
 from cvsi_db.errors import CvsiError
 
-from .common import common_options, emit, file_error, format_options, model_options, plural, settings_for
+from .common import (
+    common_options,
+    emit,
+    file_error,
+    format_options,
+    max_pixels_option,
+    model_options,
+    plural,
+    settings_for,
+)
 from .progress import bars
 
 if TYPE_CHECKING:
     from cvsi_db.records import IngestProgress, IngestSummary
     from cvsi_db.settings import Settings
 
-ERRORS_HELP = "Write the files that could not be read to FILE, a line of JSON each: path, reason."
+ERRORS_HELP = "Write the files that were not taken to FILE, a line of JSON each: path, reason."
 
 
 @click.command("ingest")
@@ -34,6 +43,7 @@ ERRORS_HELP = "Write the files that could not be read to FILE, a line of JSON ea
 @click.option("--no-captions", is_flag=True, help="Leave captioning to `cvsi-db caption`.")
 @click.option("--strict", is_flag=True, help="Exit 1 when a file could not be read.")
 @click.option("--errors", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help=ERRORS_HELP)
+@max_pixels_option
 @format_options("table", "json")
 @model_options
 @common_options
@@ -57,7 +67,8 @@ def command(
     All images are embedded first: from then on searches find them. Those without captions are captioned afterwards,
     which takes far longer; Ctrl-C ends that, and `cvsi-db caption` goes on with it.
 
-    Known files are skipped by size and time, then by content; images that cannot be read are listed and counted.
+    Known files are skipped by size and time, then by content. Files that cannot be read or are no images are counted,
+    and `cvsi-db list --failed` names each with the reason.
     Searches leave out images whose files are gone, until the files are back.
     """
     settings = settings_for(db, model, device)
@@ -70,11 +81,14 @@ def command(
         options = {"batch_size": batch_size, "caption": not no_captions, "prune": prune, "tags": tags}
         summary = _ingest(paths, settings, model, quiet, options)
     if errors is not None:
-        lines = (json.dumps(dataclasses.asdict(failure), ensure_ascii=False) + "\n" for failure in summary.errors)
+        left_out = (*summary.errors, *summary.skipped_files)
+        lines = (json.dumps(dataclasses.asdict(failure), ensure_ascii=False) + "\n" for failure in left_out)
         with file_error(errors), replace_file(errors) as part:
             part.write_text("".join(lines), "utf-8")
     for failure in summary.errors:
         click.echo(f"skipped {failure.path}: {failure.reason}", err=True)
+    for line in () if quiet else _not_taken(summary):
+        click.echo(line, err=True)
     for lost in summary.lost:
         click.echo(f"warning: {lost.path}: {lost.reason}", err=True)
     text = _as_plan(summary) if dry_run else _as_text(summary, settings.db)
@@ -131,6 +145,17 @@ def _ingest(
             raise
 
 
+def _not_taken(summary: IngestSummary) -> Iterator[str]:
+    """A line for each reason why files were not taken, the most frequent first; hidden ones are not worth a line."""
+    reasons: dict[str, list[str]] = {}
+    for skipped in summary.skipped_files:
+        if not skipped.reason.startswith("a hidden "):
+            reasons.setdefault(skipped.reason, []).append(skipped.path)
+    for reason, paths in sorted(reasons.items(), key=lambda item: -len(item[1])):
+        many = f"{len(paths)} files, as {paths[0]}" if len(paths) > 1 else paths[0]
+        yield f"not taken: {many}: {reason}"
+
+
 def _as_json(summary: IngestSummary) -> dict[str, object]:
     return {**dataclasses.asdict(summary), "seconds": round(summary.seconds, 3)}
 
@@ -150,7 +175,7 @@ def _as_plan(summary: IngestSummary) -> str:
 def _counts(summary: IngestSummary, names: Sequence[str]) -> str:
     counts = {name: getattr(summary, name) for name in names}
     shown = [name for name, count in counts.items() if count or name in ("new", "unchanged")]
-    return ", ".join(f"{counts[name]} {'not images' if name == 'skipped' else name}" for name in shown)
+    return ", ".join(f"{counts[name]} {'not taken' if name == 'skipped' else name}" for name in shown)
 
 
 def _remark(now: IngestProgress) -> str:

@@ -14,7 +14,7 @@ import click
 
 from cvsi_db.interrupt import stop_between_steps
 
-from .common import common_options, emit, format_options, model_options, settings_for
+from .common import common_options, emit, format_options, max_pixels_option, model_options, settings_for
 
 if TYPE_CHECKING:
     from cvsi_db.records import IngestSummary
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 )
 @click.option("--no-captions", is_flag=True, help="Leave captioning to `cvsi-db caption`.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images per batch.  [default: what suits the device]")
+@max_pixels_option
 @format_options("table", "json")
 @model_options
 @common_options

@@ -275,6 +275,7 @@ class Gallery:
         caption: bool = True,
         prune: bool = False,
         tags: Sequence[str] = (),
+        max_pixels: int | None = None,
         dry_run: bool = False,
     ) -> IngestSummary:
         """Take in files and folders: embed all, then caption those that have no captions, if the model has a captioner.
@@ -283,14 +284,18 @@ class Gallery:
         images can be searched, with the summary so far and the number of images to caption. Whatever interrupts the
         captions after that, the method `caption` goes on with them. Without `caption` they are left to it. An image
         whose last file is gone is kept out of searches until it is back; with `prune` it is forgotten for good. All
-        named images get the `tags`. With `dry_run` nothing is done but counting. Files that cannot be read are counted
-        and listed in the summary. Raises IngestError for a path that does not exist or holds no image, UsageError for a tag that
-        cannot be one.
+        named images get the `tags`. `max_pixels` lets larger images be read than MAX_PIXELS, from then on in the whole
+        process. With `dry_run` nothing is done but counting. Files that cannot be read, and those that are no images,
+        are counted and listed in the summary. Raises IngestError for a path that does not exist or holds no image,
+        UsageError for a tag that cannot be one.
         """
         from cvsi_db.ingest import dry_run as count
         from cvsi_db.ingest import ingest
+        from cvsi_db.ingest.pillow_guard import allow_pixels
         from cvsi_db.store.folder import write_lock
 
+        if max_pixels is not None:
+            allow_pixels(max_pixels)
         named = [Path(path) for path in paths]
         if dry_run:
             return count(named, self._store, self._catalog)
