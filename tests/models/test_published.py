@@ -9,13 +9,14 @@ import torch
 
 from cvsi_db.models.clip_weights import find_repo
 from cvsi_db.models.inventory import PUBLISHED
-from cvsi_db.models.spec import BLIP_BASE, BLIP_LARGE, BUNDLES
+from cvsi_db.models.phi import MappingNetwork
+from cvsi_db.models.spec import BLIP_BASE, BLIP_LARGE, BUNDLES, LINCIR_L14, SEARLE_B32, SEARLE_L14
 from cvsi_db.models.torchvision_shim import ensure_torchvision
 
 ensure_torchvision()
 import open_clip  # noqa: E402  # importable only after the line above
 
-TAGGED = [key for key in PUBLISHED if not key.startswith("Salesforce/")]
+TAGGED = [f"{spec.arch}/{spec.weights}" for spec in BUNDLES.values() if spec.weights]
 
 
 @pytest.mark.parametrize("key", TAGGED)
@@ -50,9 +51,24 @@ def test_a_blips_size_is_that_of_its_weights_in_float32(name: str, vision: dict[
     assert PUBLISHED[name].size_bytes == 4 * (sum(value.numel() for value in model.parameters()) + vocabulary)
 
 
+@pytest.mark.parametrize(
+    ("name", "arch"), [(SEARLE_B32, "ViT-B-32"), (SEARLE_L14, "ViT-L-14"), (LINCIR_L14, "ViT-L-14")]
+)
+def test_a_phis_size_is_that_of_a_mapping_network_of_its_clips_widths(name: str, arch: str) -> None:
+    config = open_clip.get_model_config(arch)
+    with torch.device("meta"):
+        network = MappingNetwork(config["embed_dim"], config["text_cfg"]["width"])
+    assert PUBLISHED[name].size_bytes == 4 * sum(value.numel() for value in network.parameters())
+    assert PUBLISHED[name].licence == "CC BY-NC 4.0"
+
+
 def test_every_real_bundle_is_published() -> None:
-    for spec in list(BUNDLES.values())[1:]:
-        assert f"{spec.arch}/{spec.weights}" in PUBLISHED
-        assert spec.captioner in PUBLISHED
-        assert spec.preset == "circo"
+    for spec in BUNDLES.values():
+        if spec.weights:
+            assert f"{spec.arch}/{spec.weights}" in PUBLISHED
+            assert spec.captioner in PUBLISHED
     assert BUNDLES["starter"].preset == "default"
+    assert {name: spec.phi for name, spec in BUNDLES.items() if spec.phi in PUBLISHED} == {
+        "clip-b32": SEARLE_B32,
+        "clip-l14": LINCIR_L14,
+    }
