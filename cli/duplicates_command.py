@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from .output import as_json, shortest, sized
 from .progress import bar
 
 if TYPE_CHECKING:
-    from cvsi_db.manage.duplicates import Duplicates, Lookalike
+    from cvsi_db.manage.duplicates import Duplicates, Lookalike, SameContent
 
 
 @click.command("duplicates")
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 @common_options
 def command(threshold: float, form: str, db: Path | None, quiet: bool) -> None:
     """Show files of the same content, and images that look alike.
+
+    A file under several paths, by links, is no duplicate of itself: it is shown as one file.
 
     Every image is compared with every other: some 15 seconds for 50,000 on two cores, and four times as long for twice
     as many. Images look alike when the gallery's model cannot tell them apart, so look before you delete.
@@ -44,14 +47,20 @@ def _plain(found: Duplicates) -> dict[str, object]:
 
 
 def _as_text(found: Duplicates) -> str:
-    groups = ["\n".join(["same content", *(f"  {shortest(path)}" for path in same.paths)]) for same in found.exact]
+    groups = ["\n".join(["same content", *_paths(same)]) for same in found.exact]
+    groups += ["\n".join(["one file", *_paths(same)]) for same in found.linked]
     groups += ["\n".join(["look alike", *map(_line, group)]) for group in found.near]
     alike = sum(len(group) for group in found.near)
     last = (
-        f"{plural(found.images, 'image')}: {len(found.exact)} with several files, "
+        f"{plural(found.images, 'image')}: {len(found.exact)} with several files, {len(found.linked)} with links, "
         f"{alike} alike in {plural(len(found.near), 'group')} (threshold {found.threshold:g}); {found.seconds:.1f} s"
     )
     return "\n\n".join([*groups, last])
+
+
+def _paths(same: SameContent) -> Iterator[str]:
+    yield from (f"  {shortest(path)}" for path in same.paths)
+    yield from (f"  {shortest(link.path)}  ({link.kind} to {shortest(link.of)})" for link in same.links)
 
 
 def _line(one: Lookalike) -> str:

@@ -1,4 +1,4 @@
-"""Duplicates: the images of a gallery that have several files, and those that look alike to its model.
+"""Duplicates: the images of a gallery that have several files or links, and those that look alike to its model.
 
 Takes the store; returns groups. Every embedding is compared with every other, block by block, so that nothing is missed
 and memory stays bounded: the embeddings are in a temporary file, and only two blocks and the images' names in memory.
@@ -6,8 +6,9 @@ and memory stays bounded: the embeddings are in a temporary file, and only two b
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
@@ -32,11 +33,22 @@ _COLUMNS = ("image_id", "path", "paths", "width", "height", "size_bytes")
 
 
 @dataclass(frozen=True)
+class Link:
+    """A further path of a file, which deleting the file takes with it or leaves dangling: its kind is "symbolic link"
+    (of the file or of a folder above) or "hard link", and `of` the file's other path."""
+
+    path: str
+    kind: str
+    of: str
+
+
+@dataclass(frozen=True)
 class SameContent:
-    """An image with several files: their paths, the primary one first."""
+    """An image under several paths: `paths` are files of their own, the primary one first, `links` lead to those."""
 
     image_id: str
     paths: tuple[str, ...]
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,12 +65,14 @@ class Lookalike:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """What was found among `images`: `exact` in the order of paths; `near`, groups of two or more with the largest
-    image first, in the order of its path."""
+    """What was found among `images`: `exact`, images with several files, and `linked`, those of which one file has
+    several paths, in the order of paths; `near`, groups of two or more with the largest image first, in the order of
+    its path."""
 
     threshold: float
     images: int
     exact: tuple[SameContent, ...]
+    linked: tuple[SameContent, ...]
     near: tuple[tuple[Lookalike, ...], ...]
     seconds: float
 
@@ -80,10 +94,12 @@ def find_duplicates(
         vectors = np.memmap(scratch, np.float16, "r", shape=shape) if len(images) else np.zeros(shape, np.float16)
         groups, nearest = _compare(vectors, threshold, on_progress)
     near = [_lookalikes(images, members, nearest) for members in groups.members()]
+    same = _same_contents(images)
     return Duplicates(
         threshold=threshold,
         images=len(images),
-        exact=_same_contents(images),
+        exact=tuple(each for each in same if len(each.paths) > 1),
+        linked=tuple(each for each in same if len(each.paths) == 1),
         near=tuple(sorted(near, key=lambda group: group[0].path)),
         seconds=time.monotonic() - started,
     )
@@ -159,12 +175,32 @@ def _unit(vectors: npt.NDArray[np.float16]) -> FloatArray:
 
 def _same_contents(images: pa.Table) -> tuple[SameContent, ...]:
     several = (
-        SameContent(image_id, tuple(sorted(paths, key=lambda path: (path != primary, path))))
+        _told_apart(image_id, sorted(paths, key=lambda path: (path != primary, path)))
         for batch in images.to_batches()
         for image_id, primary, paths in zip(*(batch[name].to_pylist() for name in _COLUMNS[:3]), strict=True)
         if len(paths) > 1
     )
     return tuple(sorted(several, key=lambda same: same.paths))
+
+
+def _told_apart(image_id: str, paths: Sequence[str]) -> SameContent:
+    """The paths as files and links: of the paths of one file the first that is no symbolic link is the file's."""
+    files: dict[object, list[str]] = {}
+    for path in paths:
+        try:
+            status = os.stat(path)
+            files.setdefault((status.st_dev, status.st_ino), []).append(path)
+        except OSError:  # gone, or on a disk that is not there: nothing tells that it is a link
+            files[path] = [path]
+    own, links = [], []
+    for names in files.values():
+        real = {name: os.path.realpath(name) for name in names} if len(names) > 1 else {}
+        first = next((name for name in names if real.get(name) == os.path.abspath(name)), names[0])
+        own.append(first)
+        for name in names:
+            if name != first:
+                links.append(Link(name, "symbolic link" if real[name] == real[first] else "hard link", first))
+    return SameContent(image_id, tuple(own), tuple(links))
 
 
 def _lookalikes(images: pa.Table, members: npt.NDArray[np.int64], nearest: FloatArray) -> tuple[Lookalike, ...]:

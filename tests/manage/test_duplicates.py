@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,6 +107,34 @@ def test_files_with_one_content_are_exact_duplicates_only(store: Store) -> None:
     found = find_duplicates(store, 0.5)
     assert [one.paths for one in found.exact] == [("/p/0001.png", "/a.png", "/b.png")]
     assert found.near == ()
+
+
+def test_links_are_no_duplicates(
+    photos: Path, store: Store, catalog: Catalog, encoder: FakeEncoder, captioner: FakeCaptioner, tmp_path: Path
+) -> None:
+    content = (photos / "red.png").read_bytes()
+    (photos / "a copy.png").write_bytes(content)
+    (photos / "0 symbolic.png").symlink_to(photos / "red.png")
+    os.link(photos / "red.png", photos / "z hard.png")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "outside.png").write_bytes((photos / "blue.png").read_bytes())
+    (photos / "outside.png").symlink_to(tmp_path / "elsewhere" / "outside.png")  # the only path of its file here
+    (photos / "green link.png").symlink_to("green.png")
+    (photos / "trip link").symlink_to("trip")
+    ingest([photos, photos / "trip link"], store=store, catalog=catalog, encoder=encoder, captioner=captioner)
+    found = find_duplicates(store, 1.0)
+    (red,) = (same for same in found.exact if str(photos / "red.png") in same.paths)
+    assert set(red.paths) == {str(photos / "red.png"), str(photos / "a copy.png")}
+    assert {(Path(link.path).name, link.kind, Path(link.of).name) for link in red.links} == {
+        ("0 symbolic.png", "symbolic link", "red.png"),
+        ("z hard.png", "hard link", "red.png"),
+    }
+    assert [[Path(path).name for path in same.paths] for same in found.exact if same != red] == [
+        ["blue.png", "outside.png"]
+    ]
+    links = {Path(link.path).relative_to(photos).as_posix(): link.kind for same in found.linked for link in same.links}
+    assert links["green link.png"] == "symbolic link"
+    assert all(kind == "symbolic link" for kind in links.values())
 
 
 def test_duplicates_among_ingested_images(
