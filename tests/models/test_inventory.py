@@ -49,7 +49,7 @@ def test_a_real_bundle_with_nothing_cached() -> None:
     ]
     assert state_of(parts) == "not"
     assert size_of(parts) == 605_109_252 + 25_184_256 + 989_656_304
-    assert licence_of(parts) == "MIT (clip), BSD-3-Clause (captioner)"
+    assert licence_of(parts) == "MIT (clip), CC BY-NC 4.0 (phi), BSD-3-Clause (captioner)"
 
 
 def test_files_and_folders_have_the_bundles_own_licence(tmp_path: Path) -> None:
