@@ -62,5 +62,15 @@ def ingest(photos: int, rounds: int, small: str) -> None:
     run_small_files(few, many)
 
 
+@main.command()
+@click.option("--rows", default=1_000_000, show_default=True, help="Images of the gallery.")
+@click.option("--rounds", default=15, show_default=True, help="Rounds of the timing.")
+def sql(rows: int, rounds: int) -> None:
+    """SELECTs over a gallery on disk against plain DuckDB, and compose(…) against the search it is."""
+    from benchmarks.sql import run_sql
+
+    run_sql(rows, rounds)
+
+
 if __name__ == "__main__":
     main()
