@@ -75,11 +75,12 @@ def command(
     if errors is not None:  # before any work is done
         with file_error(errors):
             TemporaryFile(dir=errors.parent).close()
+    bundle = None
     if dry_run:
         summary = _dry_run(paths, settings, model)
     else:
         options = {"batch_size": batch_size, "caption": not no_captions, "prune": prune, "tags": tags}
-        summary = _ingest(paths, settings, model, quiet, options)
+        summary, bundle = _ingest(paths, settings, model, quiet, options)
     if errors is not None:
         left_out = (*summary.errors, *summary.skipped_files)
         lines = (json.dumps(dataclasses.asdict(failure), ensure_ascii=False) + "\n" for failure in left_out)
@@ -91,7 +92,7 @@ def command(
         click.echo(line, err=True)
     for lost in summary.lost:
         click.echo(f"warning: {lost.path}: {lost.reason}", err=True)
-    text = _as_plan(summary) if dry_run else _as_text(summary, settings.db)
+    text = _as_text(summary, settings.db, bundle) if bundle else _as_plan(summary)
     emit(json.dumps(_as_json(summary), indent=2) if form == "json" else text)
     return 1 if summary.lost or (strict and summary.failed) else 0
 
@@ -110,7 +111,8 @@ def _dry_run(paths: Sequence[Path], settings: Settings, model: str | None) -> In
 
 def _ingest(
     paths: Sequence[Path], settings: Settings, model: str | None, quiet: bool, options: dict[str, Any]
-) -> IngestSummary:
+) -> tuple[IngestSummary, str]:
+    """What was done, and the gallery's model."""
     from cvsi_db.gallery import Gallery
     from cvsi_db.ingest.scan import check_paths
     from cvsi_db.records.tags import normalise_tags
@@ -129,12 +131,13 @@ def _ingest(
                     assert shows is not None
                     shows[now.phase == "captioning"](now.done, now.total, _remark(now))
 
-                return gallery.ingest(
+                done = gallery.ingest(
                     *paths,
                     on_progress=show if shows else None,
                     on_searchable=lambda _summary, images: waiting.append(images),
                     **options,
                 )
+            return done, gallery.model
         except (KeyboardInterrupt, CvsiError) as error:
             if waiting:
                 db = shlex.quote(str(settings.db))
@@ -160,11 +163,11 @@ def _as_json(summary: IngestSummary) -> dict[str, object]:
     return {**dataclasses.asdict(summary), "seconds": round(summary.seconds, 3)}
 
 
-def _as_text(summary: IngestSummary, db: Path) -> str:
+def _as_text(summary: IngestSummary, db: Path, model: str) -> str:
     names = ("new", "unchanged", "moved", "duplicates", "failed", "skipped", "removed", "pruned")
     embedded = f"{plural(summary.embedded, 'image')} embedded" if summary.embedded else "nothing to embed"
     captioned = f", {summary.captioned} captioned" if summary.captioned else ""
-    return f"{_counts(summary, names)}; {embedded}{captioned} in {summary.seconds:.1f} s; gallery {db}"
+    return f"{_counts(summary, names)}; {embedded}{captioned} in {summary.seconds:.1f} s; gallery {db} ({model})"
 
 
 def _as_plan(summary: IngestSummary) -> str:

@@ -149,6 +149,11 @@ class Gallery:
         return cls.create(folder, model=chosen, device=device, rewriter=rewriter)
 
     @property
+    def model(self) -> str:
+        """The bundle it is opened with: a name, or a bundle file's path."""
+        return self._bundle.source
+
+    @property
     def usage(self) -> Usage | None:
         """What the rewriter has cost since the gallery was opened: requests and tokens; None when it asked nobody."""
         from cvsi_db.models.rewriters import usage_of
@@ -489,9 +494,7 @@ class Gallery:
         from cvsi_db.search import SearchContext
 
         bundle = self._bundle
-        return SearchContext(
-            self._store, self._catalog, bundle, self._rewriter, bundle.spec.preset, model=bundle.source
-        )
+        return SearchContext(self._store, self._catalog, bundle, self._rewriter, bundle.spec.preset, model=self.model)
 
 
 def _several(given: Any) -> tuple[Any, ...]:
