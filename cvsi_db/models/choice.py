@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from cvsi_db.models.hub import why_unreachable
+from cvsi_db.models.hub import why_not_served
 from cvsi_db.models.inventory import inventory, readable, size_of, state_of
 from cvsi_db.models.spec import BUNDLES
 
@@ -22,7 +22,7 @@ def choose_model() -> str:
     if state_of(parts) == "fully":
         _log.info("the new gallery takes the model %s, which is on this machine (--model takes another)", WANTED)
         return WANTED
-    if reason := why_unreachable():
+    if reason := why_not_served(next(part.repo for part in parts if part.repo)):
         _log.warning(
             "the new gallery takes the small model %s: the weights of %s are not on this machine and %s. To change: "
             "--model %s in a new gallery, or `cvsi-db reembed` later",

@@ -28,6 +28,14 @@ OPEN_CLIP_FILES: Group = (
 CLIP_FOLDER_FILES: tuple[Group, ...] = (("open_clip_config.json",), OPEN_CLIP_FILES)
 """What a repository must hold to be read by open_clip without a tag."""
 
+TRANSFORMERS_CLIP_FILES: tuple[Group, ...] = (
+    ("config.json",),
+    ("preprocessor_config.json",),
+    ("tokenizer.json", "vocab.json"),
+    ("model.safetensors", "model.safetensors.index.json"),
+)
+"""What a repository must hold to be read by transformers as a CLIP."""
+
 CAPTIONER_FILES: tuple[Group, ...] = (
     ("config.json",),
     ("preprocessor_config.json", "processor_config.json"),
@@ -190,6 +198,27 @@ def why_unreachable(server: str | None = None) -> str | None:
         return "HF_HUB_OFFLINE is set"
     server = server or constants.ENDPOINT
     return None if _answers(server) else f"{server} cannot be reached"
+
+
+def why_not_served(repo: str) -> str | None:
+    """Why the hub does not serve a repository, found out within seconds; None when it does."""
+    import urllib.error
+    import urllib.request
+
+    from huggingface_hub import constants
+
+    if reason := why_unreachable():
+        return reason
+    try:
+        with urllib.request.urlopen(f"{constants.ENDPOINT}/api/models/{repo}", timeout=PATIENCE_SECONDS) as answer:
+            json.load(answer)
+    except urllib.error.HTTPError as error:
+        return f"{constants.ENDPOINT} refuses them ({error.code})"
+    except ValueError:
+        return f"{constants.ENDPOINT} answers with a web page (a proxy or a login page stands between)"
+    except OSError:
+        return f"{constants.ENDPOINT} cannot be reached"
+    return None
 
 
 def _answers(url: str) -> bool:

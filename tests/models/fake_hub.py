@@ -95,7 +95,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         owner, name, rest = (self.path.split("?")[0].strip("/").removeprefix("api/models/") + "///").split("/", 2)
         files, rest = self.hub.repos.get(f"{owner}/{name}", {}), rest.strip("/")
         file = rest.split("/", 2)[-1]
-        if not owner:
+        if files and not rest:
+            self._send(json.dumps({"id": f"{owner}/{name}"}).encode(), {"Content-Type": "application/json"}, with_body)
+        elif not owner:
             self._send(b"", {}, with_body)
         elif rest.startswith("tree/") and files:
             listing = [{"type": "file", "path": n, "size": len(c), "oid": etag(n, c)} for n, c in files.items()]

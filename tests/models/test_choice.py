@@ -76,6 +76,15 @@ def test_without_a_network_the_small_model_is_taken_and_that_is_a_warning(
         assert said in record.getMessage()
 
 
+@pytest.mark.parametrize(("fault", "why"), [("html", "answers with a web page"), (403, r"refuses them (403)")])
+def test_a_hub_that_gives_something_else_counts_as_none(
+    hub: FakeHub, caplog: pytest.LogCaptureFixture, fault: int | str, why: str
+) -> None:
+    hub.fault = fault
+    assert choose_model() == "photos-lite"
+    assert f"{hub.url} {why}" in caplog.messages[0]
+
+
 def test_a_bundle_without_its_phi_is_named_so() -> None:
     assert complete_name(None, "clip-b32") == "clip-b32"
     assert complete_name("starter", "clip-b32") == "starter"
