@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-TABLES = ("real_edits", "fresh_edits", "fresh_edits_2")
-_TITLES = ("First table", "Fresh edits", "Fresh edits, second forty")
+TABLES = ("real_edits", "fresh_edits", "fresh_edits_2", "fresh_edits_3")
+_TITLES = ("First table", "Fresh edits", "Fresh edits, second forty", "Fresh edits, third forty")
 
 
 def rows_of(name: str) -> list[dict[str, Any]]:
@@ -28,7 +28,7 @@ def document() -> str:
     lines = ["## Figures", "", "| edits | rewriter | right | harmless | wrong |", "|---|---|---|---|---|"]
     for name, title in zip(TABLES, _TITLES, strict=True):
         for source, label in (("cirr", "CIRR"), ("fashioniq", "FashionIQ"), ("", "all")):
-            lines.append(f"| {title}, {label} | `rules-5` | {counts(name, source=source)} |")
+            lines.append(f"| {title}, {label} | `rules-6` | {counts(name, source=source)} |")
             if name == "real_edits":
                 lines.append(f"| {title}, {label} | `rules-4` | {counts(name, 'verdict_of_rules_4', source)} |")
     for name, title in zip(TABLES, _TITLES, strict=True):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cvsi_db.errors import RewriteError
 from cvsi_db.models.rewriters.offline import OfflineRewriter
-from cvsi_db.models.rewriters.offline.captions import article, plural, singular
+from cvsi_db.models.rewriters.offline.captions import article, counted, singular
 from tests.models.rewriters.table import TABLES, document, rows_of
 
 REWRITER = OfflineRewriter()
@@ -37,7 +37,6 @@ def answer(caption: str, edit_text: str) -> str:
     [
         ("replace the ball with a kite", "holding a kite", "ball"),  # replace
         ("a kite instead of the ball", "a kite", "ball"),
-        ("the ball makes room for a kite", "holding a kite", "ball"),
         ("as a dog", "a red dog", "cat"),
         ("with a hat", "wearing a hat", "cap"),
         ("remove the bird", "a red cat", "bird"),  # remove
@@ -124,7 +123,7 @@ def test_inflection() -> None:
     assert [singular(word) for word in words] == [
         "thief", "octopus", "glasses", "bus", "bus", "dress", "man", "woman",
     ]  # fmt: skip
-    assert [plural(word) for word in ("thief", "octopus", "glasses", "fox", "t-shirt")] == [
+    assert [counted([word], 2)[1] for word in ("thief", "octopus", "glasses", "fox", "t-shirt")] == [
         "thieves", "octopuses", "glasses", "foxes", "t-shirts",
     ]  # fmt: skip
     assert [article(word) for word in ("owl", "unicorn", "hour", "%")] == ["an", "a", "an", "a"]
