@@ -77,7 +77,12 @@ def condition_of(tree: exp.Expr, text: str, columns: Mapping[str, object]) -> Co
         _check_nesting(tree, text)
         for node in list(tree.walk()):
             _check_node(node, text, columns)
-        return Condition(with_periods(tree, text, columns).sql(DIALECT))
+        tree = with_periods(tree, text, columns)
+        for node in list(tree.find_all(exp.Length)):
+            if isinstance(node.this, exp.Column) and str(columns[node.this.name]).startswith("list"):
+                items = exp.func("array_length", node.this.copy())  # NULL for none
+                node.replace(exp.func("coalesce", items, exp.Literal.number(0)))
+        return Condition(tree.sql(DIALECT))
 
 
 def is_condition(tree: exp.Expr, columns: Mapping[str, object]) -> bool:
