@@ -50,26 +50,41 @@ class Features:
         return np.asarray((1 - gamma) * images + gamma * self.caption_means, dtype=np.float32)
 
 
-def compute_features(scenes: Sequence[Scene], models: Models, cache: Cache, on_progress: StageProgress) -> Features:
-    """Draws, embeds and captions the scenes, then embeds the captions."""
+def compute_features(
+    scenes: Sequence[Scene],
+    models: Models,
+    cache: Cache,
+    on_progress: StageProgress,
+    captioned: Sequence[int] | None = None,
+) -> Features:
+    """Draws, embeds and captions the scenes, then embeds the captions.
+
+    With `captioned` only the scenes of those indices get captions, which is enough for references where γ is 0.
+    """
     pictures = Pictures(scenes, on_progress)
     shown = (_renderer_source(), repr(scenes))
+    places = range(len(scenes)) if captioned is None else sorted(set(captioned))
 
     def embed() -> FloatArray:
         chunks = pictures.chunks("embedding", EMBEDDED_AT_ONCE)
         return np.concatenate([models.encoder.encode_images(chunk) for _, chunk in chunks])
 
     def caption() -> list[tuple[str, ...]]:
-        written: list[tuple[str, ...]] = []
+        written: list[tuple[str, ...]] = [()] * len(scenes)
         if models.captioner is None:
-            return [()] * len(scenes)
-        for start, chunk in pictures.chunks("captioning", CAPTIONED_AT_ONCE):
-            seeds = [f"scenes-cir/{start + offset}" for offset in range(len(chunk))]
-            written += models.captioner.caption(chunk, seeds)
+            return written
+        seen = pictures if captioned is None else Pictures([scenes[place] for place in places], on_progress)
+        for start, chunk in seen.chunks("captioning", CAPTIONED_AT_ONCE):
+            these = places[start : start + len(chunk)]
+            captions = models.captioner.caption(chunk, [f"scenes-cir/{place}" for place in these])
+            for place, of in zip(these, captions, strict=True):
+                written[place] = of
         return written
 
     embeddings = cache.array("images", (models.fingerprint, *shown), embed)
-    captions = cache.value("captions", (models.captioner.name if models.captioner else "none", *shown), caption)
+    captioner = models.captioner.name if models.captioner else "none"
+    key = (captioner, *shown) if captioned is None else (captioner, *shown, repr(places))
+    captions = cache.value("captions", key, caption)
     means = caption_means(captions, models, cache, on_progress)
     return Features(embeddings, tuple(map(tuple, captions)), means)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from cvsi_db.models.device import choose_device
 from cvsi_db.models.hashes import check_first_use
 from cvsi_db.models.inventory import captioner_part, clip_part, inventory, phi_part, pull, require
 from cvsi_db.models.protocols import Captioner, Encoder, Phi
-from cvsi_db.models.spec import LOCAL_DIR, PHOTOS_LITE, STARTER, BundleSpec, load_spec
+from cvsi_db.models.spec import LOCAL_DIR, PHOTOS_LITE, STARTER, TRANSFORMERS, BundleSpec, load_spec
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -65,9 +66,8 @@ class Bundle:
         A run that writes no captions passes captioner=False. Raises ModelError for a part that is missing, cannot be
         read or does not fit the others. `check_rewriter` does the same for a rewriter.
         """
-        for part in inventory(self.spec):
-            if captioner or part.name != "captioner":
-                require(part)
+        for part in inventory(self.spec if captioner else replace(self.spec, captioner=None)):
+            require(part)
         _ = self.phi, self.encoder
 
     @cached_property
@@ -81,13 +81,21 @@ class Bundle:
 
     @cached_property
     def clip(self) -> OpenClipEncoder:
-        """The towers of a bundle of open_clip's. Raises ModelError when it is of another kind, or as `encoder` does."""
+        """The towers of a bundle of open_clip's or in transformers' format.
+
+        Raises ModelError when it is of another kind, or as `encoder` does.
+        """
         if self.spec.arch == PHOTOS_LITE:
             raise ModelError(f"the model {self.spec.name} has no CLIP to train a phi for: name another")
         pull([clip_part(self.spec)])  # before torch and open_clip are imported: that takes seconds
+        spec = self.spec
+        if spec.arch.startswith(TRANSFORMERS):
+            from cvsi_db.models.transformers_clip import load_transformers_clip
+
+            place = spec.arch.removeprefix(TRANSFORMERS)
+            return load_transformers_clip(place, device=self.device, preprocess=spec.preprocess)
         from cvsi_db.models.clip import OpenClipEncoder
 
-        spec = self.spec
         return OpenClipEncoder.load(spec.arch, spec.weights, device=self.device, preprocess=spec.preprocess)
 
     @cached_property
@@ -180,7 +188,7 @@ def _digest(*parts: str | None) -> str:
     end = 1 << 20
     digest = hashlib.sha256()
     for part in parts:
-        path = Path((part or "").removeprefix(LOCAL_DIR))
+        path = Path((part or "").removeprefix(LOCAL_DIR).removeprefix(TRANSFORMERS)).expanduser()
         files = [path] if part else []
         if part and path.is_dir():
             files = sorted(path.rglob("*.safetensors")) or sorted(path.rglob("*.bin"))

@@ -61,7 +61,7 @@ class OpenClipEncoder:
                 model, tokenizer, transform = source.build()
             except Exception as error:  # open_clip raises whatever its readers and the hub's client stumble over
                 raise cannot_load(source, error) from error
-        return cls(model, tokenizer, _padded(transform) if preprocess == "targetpad" else transform, device)
+        return cls(model, tokenizer, padded(transform) if preprocess == "targetpad" else transform, device)
 
     @property
     def dim(self) -> int:
@@ -269,7 +269,7 @@ def pad_to_ratio(picture: Image.Image, ratio: float = TARGET_RATIO) -> Image.Ima
     return padded
 
 
-def _padded(transform: Any) -> Any:
+def padded(transform: Any) -> Any:
     """The transform, a torchvision Compose, with the padding before it."""
     return type(transform)([pad_to_ratio, *transform.transforms])
 

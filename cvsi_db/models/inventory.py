@@ -20,13 +20,23 @@ from cvsi_db.models.hub import (
     CAPTIONER_FILES,
     CLIP_FOLDER_FILES,
     OPEN_CLIP_FILES,
+    TRANSFORMERS_CLIP_FILES,
     cached_files,
     download,
     require_hub,
     why_unreachable,
 )
 from cvsi_db.models.release import fetch_release, release_file, server
-from cvsi_db.models.spec import HF_HUB, LINCIR_L14, LOCAL_DIR, PHOTOS_LITE, SEARLE_B32, SEARLE_L14, BundleSpec
+from cvsi_db.models.spec import (
+    HF_HUB,
+    LINCIR_L14,
+    LOCAL_DIR,
+    PHOTOS_LITE,
+    SEARLE_B32,
+    SEARLE_L14,
+    TRANSFORMERS,
+    BundleSpec,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +86,8 @@ PUBLISHED: Mapping[str, Published] = MappingProxyType(
                 ("Salesforce/blip2-opt-6.7b", "MIT", 7_750_000_000),
             )
         },
+        "BAAI/BGE-VL-base": Published("BAAI/BGE-VL-base", "MIT", 2 * 149_620_737),  # published in float16
+        "BAAI/BGE-VL-large": Published("BAAI/BGE-VL-large", "MIT", 2 * 427_616_513),
         SEARLE_B32: Published(
             "miccunifi/SEARLE", NON_COMMERCIAL, 4 * 6_296_064, file="SEARLE_ViT-B32.pt", tag="weights"
         ),
@@ -135,6 +147,11 @@ def clip_part(spec: BundleSpec) -> Part:
         return _local("clip", spec.arch.removeprefix(LOCAL_DIR), spec.licence)
     if spec.arch.startswith(HF_HUB):
         return _published("clip", spec.arch, spec.arch.removeprefix(HF_HUB), CLIP_FOLDER_FILES)
+    if spec.arch.startswith(TRANSFORMERS):
+        place = spec.arch.removeprefix(TRANSFORMERS)
+        if Path(place).expanduser().is_dir():
+            return _local("clip", place, spec.licence)
+        return _published("clip", place, place, TRANSFORMERS_CLIP_FILES)
     source = f"{spec.arch}/{spec.weights}"
     if source in PUBLISHED:
         return _published("clip", source, PUBLISHED[source].repo, (OPEN_CLIP_FILES,))

@@ -19,7 +19,9 @@ class Encoder(Protocol):
 
     `dim` is the width of the joint space. Embeddings are returned as the towers project them, un-normalised
     (phi reads un-normalised ones): callers normalise. It may also have a method `words_cut(texts)`: how many
-    words at the end of each text are beyond what the text tower reads.
+    words at the end of each text are beyond what the text tower reads. One that reads word by word may have
+    `word_warnings(text)`, a line for each word that is not taken as it stands, and `word_readings(text)`, a line for
+    what each was read as.
     """
 
     @property

@@ -36,6 +36,9 @@ PHOTOS_LITE = "photos-lite"
 HF_HUB = "hf-hub:"
 """open_clip's mark for a repository of the hub that holds the same."""
 
+TRANSFORMERS = "transformers:"
+"""Our mark for a CLIP in transformers' format: a folder, or a repository of the hub."""
+
 NO_PHI = ":no-phi"
 """Behind a bundle's name: the bundle without its phi."""
 
@@ -51,12 +54,13 @@ class BundleSpec:
     """What a bundle is made of.
 
     `arch` and `weights` are open_clip's: a model name with a pretrained tag or a file, or `local-dir:FOLDER` or
-    `hf-hub:OWNER/NAME` and no weights. `phi` is a checkpoint file, the name of a published one, or None (then there is no
-    pseudo_token branch). `captioner` is a transformers folder or hub name, which samples `captions` captions per image
-    from the nucleus `top_p` at `temperature`, of at most `max_tokens` tokens after `prompt`, with `beams` (see
-    captioner.SamplingSettings); or None: then images have no captions but imported ones. `preset` and `rewriter` are
-    what searches use unless they say otherwise; `circo` holds the paper's weights, while `default` was tuned on the
-    starter. `licence` is that of the parts that are files and folders: what the hub keeps has its own (inventory.py).
+    `hf-hub:OWNER/NAME` and no weights; or `transformers:FOLDER` or `transformers:OWNER/NAME`, a CLIPModel. `phi` is a
+    checkpoint file, the name of a published one, or None (then there is no pseudo_token branch). `captioner` is a
+    transformers folder or hub name, which samples `captions` captions per image from the nucleus `top_p` at
+    `temperature`, of at most `max_tokens` tokens after `prompt`, with `beams` (see captioner.SamplingSettings); or
+    None: then images have no captions but imported ones. `preset` and `rewriter` are what searches use unless they say
+    otherwise; `circo` holds the paper's weights, while `default` was tuned on the starter. `licence` is that of the
+    parts that are files and folders: what the hub keeps has its own (inventory.py).
     """
 
     name: str
@@ -107,6 +111,22 @@ BUNDLES: dict[str, BundleSpec] = {
             captioner=PHOTOS_LITE,
             preset="photos-lite",
         ),
+        *(
+            BundleSpec(
+                name=f"bge-vl-{size}",
+                summary=f"BGE-VL, a CLIP {tower} trained for composed queries, for photos; {needs}",
+                licence="",
+                arch=f"{TRANSFORMERS}BAAI/BGE-VL-{size}",
+                weights=None,
+                phi=None,
+                captioner=None,
+                preset="sum",
+            )
+            for size, tower, needs in (
+                ("base", "ViT-B/16", "needs no captions"),
+                ("large", "ViT-L/14", "needs no captions; better, and three times as slow"),
+            )
+        ),
         _real(
             "clip-b32",
             "OpenAI CLIP ViT-B/32 with BLIP base captions, for photos; the quickest without a GPU",
@@ -154,7 +174,8 @@ def complete_name(name: str | None, default: str) -> str:
 def read_bundle(path: Path) -> BundleSpec:
     """The bundle that a TOML file declares. It may set every field of BundleSpec; `arch` is required.
 
-        arch = "ViT-L-14-quickgelu"        # open_clip's name, local-dir:FOLDER, or hf-hub:OWNER/NAME; required
+        arch = "ViT-L-14-quickgelu"        # open_clip's name, local-dir:FOLDER, hf-hub:OWNER/NAME, or for a CLIP in
+                                           # transformers' format transformers:FOLDER or :OWNER/NAME; required
         weights = "openai"                 # a tag of open_clip's, or a file (.safetensors, or a .pt of plain weights)
         phi = "phi-l14.pt"                 # a file of SEARLE's, LinCIR's or CVSI's layout, or searle-b32, searle-l14 or
                                            # lincir-l14, which are pulled (CC BY-NC 4.0); without it, two branches
@@ -179,8 +200,8 @@ def read_bundle(path: Path) -> BundleSpec:
         for key, value in values.items():
             _check_value(key, value)
             if key in ("arch", "weights", "phi", "captioner"):
-                scheme = LOCAL_DIR if value.startswith(LOCAL_DIR) else ""
-                beside = (path.parent / Path(value.removeprefix(LOCAL_DIR)).expanduser()).resolve()
+                scheme = next((each for each in (LOCAL_DIR, TRANSFORMERS) if value.startswith(each)), "")
+                beside = (path.parent / Path(value.removeprefix(scheme)).expanduser()).resolve()
                 values[key] = f"{scheme}{beside}" if beside.exists() else value
     except (OSError, ValueError, UsageError) as error:
         raise BundleError(f"cannot use the bundle {str(path)!r}: {error}") from error

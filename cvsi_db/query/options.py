@@ -18,7 +18,7 @@ from typing import Any
 from cvsi_db.errors import QueryError
 from cvsi_db.query.filters import Filters, is_date, is_folder, is_place, with_filters
 from cvsi_db.query.sql_errors import is_text
-from cvsi_db.query.weights import find_preset, weights_of
+from cvsi_db.query.weights import PRESETS, find_preset, weights_of
 from cvsi_db.query.where import Condition
 from cvsi_db.records import CheckedQuery, ComposedQuery
 
@@ -118,7 +118,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("k", POSITIVE, "How many hits.", "-k", argument="k", aliases=("-n", "--limit")),
     Option("where", TEXT, """A condition, e.g. "width > 1000 AND folder = 'trip'".""", "--where", "SQL"),
     Option("rank", WEIGHTS, 'Weights, e.g. "0.6*edited_captions + 0.4*pseudo_token".', "--rank", "EXPR"),
-    Option("preset", TEXT, "default, cirr, circo or fashioniq; else the bundle's own.", "--preset", "NAME", "preset"),
+    Option("preset", TEXT, f"{', '.join(PRESETS)}; else the bundle's own.", "--preset", "NAME", "preset"),
     Option(
         "exclude_reference",
         SWITCH,

@@ -38,8 +38,10 @@ def _preset(
     image: float,
     *,
     direction: float = 0.0,
+    edit_text: float = 0.0,
     gamma: float,
     unit_captions: bool = False,
+    by_length: bool = False,
 ) -> Preset:
     weights: dict[TermName, float] = {
         "edited_captions": edited,
@@ -47,8 +49,9 @@ def _preset(
         "pseudo_token": pseudo,
         "image": image,
         "objects": 0.0,
+        **({"edit_text": edit_text} if edit_text else {}),
     }
-    return Preset(name, MappingProxyType(weights), gamma, unit_captions)
+    return Preset(name, MappingProxyType(weights), gamma, unit_captions, by_length)
 
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
@@ -58,14 +61,17 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             _preset("default", 0.15, 0.15, 0.4, direction=0.3, gamma=0.1),
             _preset("cirr", 0.6, 0.4, 0.0, gamma=0.2),
             _preset("circo", 0.6, 0.4, 0.0, gamma=0.2),
-            _preset("photos-lite", 0.0, 0.5, 0.0, direction=0.5, gamma=0.0),
+            _preset("photos-lite", 0.15, 0.7, 0.0, direction=0.15, gamma=0.0),
             _preset("fashioniq", 0.2, 0.6, 0.2, gamma=0.1, unit_captions=True),
+            _preset("sum", 0.0, 0.0, 0.5, edit_text=0.5, gamma=0.0, by_length=True),
         )
     }
 )
 """The named weights. `cirr`, `circo` and `fashioniq` are those of CVSI (Ye et al., ICDM 2025, arXiv 2601.14060);
 `default` was tuned on the val split of Scenes-CIR with the starter (docs/scenes-cir.md),
-`photos-lite` on photographs with the bundle of that name (its model card)."""
+`photos-lite` on photographs with the bundle of that name (its model card). `sum` is the composed query that MMRet and
+BGE-VL were trained with (Zhou et al., ACL 2025, arXiv 2412.14475): the sum i + t of the un-normalised embeddings of
+image and edit text, whose cosine with x is |i|·<î, x> + |t|·<t̂, x> up to a factor that is the same for every x."""
 
 EXAMPLE_WEIGHTS: Weights = MappingProxyType({"liked": 0.3, "unliked": -0.2, "negative": -0.5})
 """What further examples weigh, beside other weights that sum to 1, unless a rank says otherwise.
@@ -81,11 +87,13 @@ _PHI_REMEDY = "name a checkpoint as `phi` in a bundle file, or make one with `cv
 _MISSING: Mapping[TermName, str] = MappingProxyType(
     {"objects": "the edit text adds no objects", "edit_direction": "the edit changes nothing in the captions"}
 )
+_NO_CAPTIONS = "the reference image has no captions"
 _NEEDS: Mapping[TermName, str] = MappingProxyType(
     {
         "liked": "images to be near",
         "unliked": "images to keep away from",
         "negative": "texts of what to avoid",
+        "edit_text": "a reference image and an edit text, and for a rerank a search that gave it a weight, or a pool",
         "pseudo_token": f"a reference image, an edit text and a bundle with phi ({_PHI_REMEDY})",
     }
 )
@@ -101,7 +109,7 @@ def find_preset(name: str) -> Preset:
 def possible_terms(query: ComposedQuery, has_phi: bool) -> tuple[TermName, ...]:
     """The terms this kind of query can have; `objects` is among them even when the edit then adds none."""
     if query.reference is not None and query.edit_text is not None:
-        method = tuple(name for name in METHOD_TERMS if has_phi or name != "pseudo_token")
+        method = (*(name for name in METHOD_TERMS if has_phi or name != "pseudo_token"), "edit_text")
     elif query.reference is not None:
         method = ("image",)
     else:
@@ -109,9 +117,23 @@ def possible_terms(query: ComposedQuery, has_phi: bool) -> tuple[TermName, ...]:
     return (*method, *_example_terms(query))
 
 
-def missing_branches(query: ComposedQuery, has_phi: bool) -> tuple[BranchName, ...]:
-    """The branches this kind of query can have, but not with this bundle."""
-    return ("pseudo_token",) if not has_phi and "pseudo_token" in possible_terms(query, True) else ()
+def missing_branches(query: ComposedQuery, branches: Collection[BranchName]) -> tuple[BranchName, ...]:
+    """The branches that this kind of query can have, but that are not among its `branches`."""
+    if query.reference is None or query.edit_text is None:
+        return ()
+    method: tuple[BranchName, ...] = ("pseudo_token", "edited_captions")
+    return tuple(name for name in method if name not in branches)
+
+
+def preset_without_captions(preset: Preset, has_phi: bool) -> tuple[Preset, list[str]]:
+    """The preset for a reference image that has no captions, and what to say where that is another one.
+
+    With a pseudo-token the edit text stands for the edited captions. Without one there is nothing left of CVSI but the
+    reference and the edit as they were given, and `sum` is how those are put together.
+    """
+    if has_phi or preset.by_length:
+        return preset, []
+    return PRESETS["sum"], [f"there is no phi and {_NO_CAPTIONS}: the preset {preset.name} gives way to sum"]
 
 
 def choose_weights(
@@ -119,8 +141,8 @@ def choose_weights(
 ) -> tuple[Weights, list[str]]:
     """The weight of each term of the query, and the warnings that come with it; terms not named weigh 0.
 
-    The weights of a `rank` replace all others. A lone half of a query is one term of weight 1. Without phi the other
-    weights are scaled up to the preset's sum, unless the query is strict. Examples come on top, with EXAMPLE_WEIGHTS;
+    The weights of a `rank` replace all others. A lone half of a query is one term of weight 1. Without phi the preset's
+    weights are those of `_without_phi`, unless the query is strict. Examples come on top, with EXAMPLE_WEIGHTS;
     where a liked image is all there is to search for, it weighs 1. Raises RankError when `rank` names a term that the
     query cannot have, and for a strict query whose preset does.
     """
@@ -139,8 +161,18 @@ def choose_weights(
     return {**weights, **(added if weights else {**added, "liked": 1.0})}, warnings
 
 
-def check_weights(weights: Weights, available: Collection[TermName]) -> list[str]:
-    """Warnings about weights whose term the query turned out not to have.
+def weigh_by_length(weights: Weights, lengths: Mapping[TermName, float]) -> Weights:
+    """The weights of a preset `by_length`, of the `lengths` of single embeddings before they were normalised."""
+    lengthy: tuple[TermName, ...] = ("image", "edit_text")
+    names = [name for name in lengthy if weights.get(name) and name in lengths]
+    scale = sum(weights[name] for name in names) / (sum(weights[name] * lengths[name] for name in names) or 1.0)
+    return {**weights, **{name: weights[name] * lengths[name] * scale for name in names}}
+
+
+def check_weights(weights: Weights, available: Collection[TermName], *, captioned: bool = True) -> list[str]:
+    """Warnings about weights whose term the query turned out not to have, or to have but in name.
+
+    An edit text stands for the edited captions of a reference that is not `captioned`.
 
     Raises RankError when no term that it does have carries any weight.
     """
@@ -150,7 +182,11 @@ def check_weights(weights: Weights, available: Collection[TermName]) -> list[str
             f'as in --rank "1*{next(iter(available))}"'
         )
     missing = [name for name, weight in weights.items() if weight and name not in available]
-    return [f"{_MISSING.get(name, 'it is not there')}: the term {name} was left out" for name in missing]
+    reasons = _MISSING if captioned else {**_MISSING, "edit_direction": _NO_CAPTIONS}
+    warnings = [f"{reasons.get(name, 'it is not there')}: the term {name} was left out" for name in missing]
+    if not captioned and weights.get("edited_captions"):
+        warnings.append(f"{_NO_CAPTIONS}: the edit text stands for the edited captions")
+    return warnings
 
 
 def _example_terms(query: ComposedQuery) -> tuple[TermName, ...]:
@@ -170,10 +206,26 @@ def _method_weights(query: ComposedQuery, preset: Preset, possible: Collection[T
             f"the preset {preset.name} gives pseudo_token a weight, but this bundle has no phi: {_PHI_REMEDY}, "
             "or do without --strict"
         )
-    rest = {name: weight for name, weight in preset.weights.items() if name != "pseudo_token"}
-    scale = sum(preset.weights.values()) / sum(rest.values())
-    warning = f"this bundle has no phi: the preset {preset.name} runs without its pseudo_token term"
-    return {name: weight * scale for name, weight in rest.items()}, [warning]
+    warning = (
+        f"this bundle has no phi: the preset {preset.name} gives the weight of its pseudo_token to image and "
+        "edit_direction"
+    )
+    return _without_phi(preset.weights), [warning]
+
+
+def _without_phi(weights: Weights) -> Weights:
+    """A preset's weights for a bundle without phi: half of the pseudo-token's goes to image, half to edit_direction.
+
+    The pseudo-token's sentence says two things, what the reference looks like and what the edit asks for. Of the terms
+    that are left `image` says the first and `edit_direction` the second. Edited captions, to which scaling would give
+    all in the presets of CVSI's paper, know of the reference only what the captioner happened to mention. How little
+    that loses against tuned weights, with and without a gap between the modalities: docs/modality-gap.md.
+    """
+    half = weights["pseudo_token"] / 2
+    rest: dict[TermName, float] = {name: weight for name, weight in weights.items() if name != "pseudo_token"}
+    rest["image"] += half
+    rest["edit_direction"] += half
+    return rest
 
 
 def weights_of(rank: str | Mapping[TermName, float]) -> Weights:

@@ -16,20 +16,29 @@ FloatArray: TypeAlias = npt.NDArray[np.float32]
 """Float32 arrays; the docstring of whoever returns one gives its shape."""
 
 TermName = Literal[
-    "edited_captions", "edit_direction", "pseudo_token", "image", "objects", "liked", "unliked", "negative"
+    "edited_captions",
+    "edit_direction",
+    "pseudo_token",
+    "image",
+    "objects",
+    "edit_text",
+    "liked",
+    "unliked",
+    "negative",
 ]
 METHOD_TERMS: tuple[TermName, ...] = ("edited_captions", "edit_direction", "pseudo_token", "image", "objects")
-"""The terms that come of a reference image and an edit text."""
+"""CVSI's terms, which come of a reference image and an edit text. Of the same two comes `edit_text`, the edit as it was
+typed: a query has it where it weighs something, and where a pool is kept to be reranked."""
 
 EXAMPLE_TERMS: tuple[TermName, ...] = ("liked", "unliked", "negative")
 """The terms of further images and texts; only a query that gives some has them."""
 
-TERM_NAMES: tuple[TermName, ...] = (*METHOD_TERMS, *EXAMPLE_TERMS)
+TERM_NAMES: tuple[TermName, ...] = (*METHOD_TERMS, "edit_text", *EXAMPLE_TERMS)
 
 Weights: TypeAlias = Mapping[TermName, float]
 """What each term weighs in the score."""
 
-BranchName = Literal["pseudo_token", "edited_captions", "image_objects", "examples"]
+BranchName = Literal["pseudo_token", "edited_captions", "image_objects", "edit_text", "examples"]
 ColumnName = Literal["image_vector", "caption_vector"]
 
 Reference: TypeAlias = "str | Path | bytes | Image | BinaryIO | np.ndarray[Any, Any]"

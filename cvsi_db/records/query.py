@@ -15,13 +15,16 @@ from cvsi_db.records.names import TERM_NAMES, BranchName, ColumnName, FloatArray
 class Preset:
     """A named set of term weights and the gallery mix `gamma`: a row is scored against (1-γ)·image + γ·caption.
 
-    `unit_captions` makes the caption column's vectors, means of unit vectors, unit vectors themselves.
+    `unit_captions` makes the caption column's vectors, means of unit vectors, unit vectors themselves. `by_length`
+    multiplies the weights of image and edit_text with the lengths of their un-normalised embeddings, and scales them to
+    the same sum: with equal weights their sum points where that of the embeddings does.
     """
 
     name: str
     weights: Weights
     gamma: float
     unit_captions: bool = False
+    by_length: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class ComposedQuery:
     The answer is the hits of rank `offset` + 1 to `offset` + `k`, less those that score below `min_score` and, with
     `auto_cut`, those after the first clear gap in the scores. `liked` and `unliked` are further images to draw near
     and to keep away from, `negative` texts that say what is not wanted. `exclude_reference` leaves the reference and
-    these images out of the hits. The result keeps the `pool` best images, if it shows fewer, to be reranked.
+    these images out of the hits. The result keeps the `pool` best images, if it shows fewer, to be reranked; with a
+    pool the term edit_text is there to rerank by even where it has no weight.
 
     Only images count that were taken on the day `after` or later and earlier than `before` (a year, a month, a day or a
     time), `near` a latitude, longitude and distance in kilometres, that have a file in `folder` or below (a path, or
@@ -116,7 +120,7 @@ class LogicalQuery:
     """What to compute, not how: score(x) = Σ_branches Σ_terms Σ_columns w_term · w_column · <term, x[column]>.
 
     `where` is a condition already checked against the columns; `exclude` an image_id to leave out; `missing` names
-    the branches that such a query has with other bundles; an `exact` answer may not come from an index.
+    the branches that such a query has with other bundles or captions; an `exact` answer may not come from an index.
     """
 
     branches: tuple[Branch, ...]
@@ -138,7 +142,8 @@ class LogicalQuery:
 class CompiledQuery:
     """A composed query after its model calls: the logical query and the texts that went into it.
 
-    `model` is the bundle that made its vectors.
+    `model` is the bundle that made its vectors; `words` what each word of the typed texts was read as, where the bundle
+    reads word by word.
     """
 
     query: ComposedQuery
@@ -149,3 +154,4 @@ class CompiledQuery:
     preset: Preset
     warnings: tuple[str, ...] = ()
     model: str = ""
+    words: tuple[str, ...] = ()

@@ -181,7 +181,7 @@ def test_padding_is_black_and_centred() -> None:
 
 
 def test_targetpad_sees_what_a_crop_would_lose() -> None:
-    padded = clip._padded(Compose([lambda picture: picture.size]))
+    padded = clip.padded(Compose([lambda picture: picture.size]))
     assert padded(Image.new("RGB", (400, 100))) == (400, 320)
 
 
@@ -189,7 +189,7 @@ def test_targetpad_sees_what_a_crop_would_lose() -> None:
 def test_a_prepared_picture_embeds_to_the_same_bits(encoder: OpenClipEncoder, mode: str) -> None:
     padded = mode == "targetpad"
     transform = open_clip.image_transform(32, is_train=False, resize_mode="shortest" if padded else mode)
-    ours = OpenClipEncoder(encoder.model, encoder.tokenizer, clip._padded(transform) if padded else transform, "cpu")
+    ours = OpenClipEncoder(encoder.model, encoder.tokenizer, clip.padded(transform) if padded else transform, "cpu")
     noise = np.random.default_rng(3).integers(0, 256, (90, 130, 3), np.uint8)
     pictures = [Image.fromarray(noise), Image.fromarray(noise[:, :40]), Image.fromarray(noise[:20, :25])]
     prepared = [ours.prepare(picture) for picture in pictures]

@@ -10,14 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from cvsi_db.errors import CvsiError, RewriteError
 from cvsi_db.models.rewriters import cache_name, concurrency_of, rewrite_many
 from cvsi_db.query.options import check_query
-from cvsi_db.query.weights import check_weights, choose_weights, find_preset, missing_branches, possible_terms
+from cvsi_db.query.weights import (
+    check_weights,
+    choose_weights,
+    find_preset,
+    missing_branches,
+    possible_terms,
+    preset_without_captions,
+    weigh_by_length,
+)
 from cvsi_db.records import (
     EXAMPLE_TERMS,
     Branch,
@@ -34,6 +42,7 @@ from cvsi_db.records import (
     Weights,
 )
 from cvsi_db.search.compile.embed import Embedded, Parts, cut_warnings, embed
+from cvsi_db.search.compile.readings import word_lines
 from cvsi_db.search.compile.references import SeenImage, read_reference, recognised
 from cvsi_db.search.score_gap import CUT_WINDOW
 
@@ -45,9 +54,13 @@ BRANCHES: tuple[tuple[BranchName, tuple[TermName, ...]], ...] = (
     ("pseudo_token", ("pseudo_token",)),
     ("edited_captions", ("edited_captions", "edit_direction")),
     ("image_objects", ("image", "objects")),
+    ("edit_text", ("edit_text",)),
     ("examples", EXAMPLE_TERMS),
 )
-"""The branches of CVSI, each with its terms, and one for the further examples of a query."""
+"""The branches of CVSI, each with its terms, one for the edit text as it was typed, and one for further examples."""
+
+_REWRITTEN: tuple[TermName, ...] = ("edited_captions", "edit_direction", "pseudo_token", "objects")
+"""The terms that a rewrite goes into."""
 
 TOGETHER = 64
 """Queries that share a forward: more would not fit into memory, with their images and a large text tower."""
@@ -70,25 +83,59 @@ def compile_queries(queries: Sequence[ComposedQuery], context: SearchContext) ->
             checked.append(check_query(query, columns))
             if checked[-1].where is not None:
                 context.store.check_filter(checked[-1].where)
-    has_phi = context.models.phi is not None
-    weighted: list[tuple[CheckedQuery, Preset, Weights, list[str]]] = []
+    weighed = []
     for position, each in enumerate(checked):
         with _caused_by(position):
-            preset = each.preset or find_preset(context.preset)
-            weighted.append(
-                (each, preset, *choose_weights(each.query, each.rank, preset, possible_terms(each.query, has_phi)))
-            )
+            weighed.append(_weigh(each, context))
     parts: list[Parts] = []
     embedded: list[dict[TermName, Embedded]] = []
     for start in range(0, len(queries), TOGETHER):
-        some, terms = _rewritten(_parts(queries[start : start + TOGETHER], start, context), start, context)
+        read = _parts(queries[start : start + TOGETHER], start, context)
+        for place, of in enumerate(read, start):
+            if of.reference and of.edit_text is not None and not of.captions:
+                weighed[place] = _weigh(checked[place], context, captioned=False)
+        wanted = [_wanted(of, weighed[start + at], context) for at, of in enumerate(read)]
+        some, terms = _rewritten(wanted, start, context)
         parts += some
         embedded += terms
     compiled = []
-    for position, (each, preset, weights, warnings) in enumerate(weighted):
+    for position, of_query in enumerate(weighed):
         with _caused_by(position):
-            compiled.append(_compiled(each, preset, weights, warnings, parts[position], embedded[position], context))
+            compiled.append(_compiled(of_query, parts[position], embedded[position], context))
     return compiled
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """A checked query with its preset, the weights that it asks for, and the warnings that come with them."""
+
+    checked: CheckedQuery
+    preset: Preset
+    weights: Weights
+    warnings: list[str]
+
+
+def _weigh(checked: CheckedQuery, context: SearchContext, *, captioned: bool = True) -> _Weighed:
+    """The weights of a query, before anything is embedded; of one whose reference is not `captioned`, once that is
+    known."""
+    query, has_phi = checked.query, context.models.phi is not None
+    preset, told = checked.preset or find_preset(context.preset), list[str]()
+    if not captioned and checked.rank is None:
+        preset, told = preset_without_captions(preset, has_phi)
+    weights, warnings = choose_weights(query, checked.rank, preset, possible_terms(query, has_phi))
+    return _Weighed(checked, preset, weights, [*told, *warnings])
+
+
+def _wanted(parts: Parts, weighed: _Weighed, context: SearchContext) -> Parts:
+    """The parts of which all is computed but the edit text as it was typed, where neither a weight nor a pool asks for
+    it, and what would stand for edited captions where there are none and nothing uses it."""
+    if parts.reference is None or parts.edit_text is None:
+        return parts
+    return replace(
+        parts,
+        as_typed=bool(weighed.weights.get("edit_text") or weighed.checked.query.pool),
+        to_rewrite=bool(parts.captions or context.models.phi or weighed.weights.get("edited_captions")),
+    )
 
 
 def _parts(queries: Sequence[ComposedQuery], start: int, context: SearchContext) -> list[Parts]:
@@ -191,7 +238,7 @@ def _known_rewrites(
     whole = list(parts)
     waiting: dict[tuple[tuple[str, ...], str], list[int]] = {}
     for place, each in enumerate(parts):
-        if each.edit_text is None:
+        if each.edit_text is None or not each.to_rewrite:
             continue
         edit = " ".join(each.edit_text.split())
         known = catalog.rewrite(each.captions, edit, name) if each.captions else Rewrite((edit,), "", "none")
@@ -202,15 +249,13 @@ def _known_rewrites(
 
 
 def _compiled(
-    checked: CheckedQuery,
-    preset: Preset,
-    weights: Weights,
-    warnings: Sequence[str],
-    parts: Parts,
-    embedded: dict[TermName, Embedded],
-    context: SearchContext,
+    weighed: _Weighed, parts: Parts, embedded: dict[TermName, Embedded], context: SearchContext
 ) -> CompiledQuery:
-    query, where = checked.query, checked.where
+    query, where, preset, weights = weighed.checked.query, weighed.checked.where, weighed.preset, weighed.weights
+    if preset.by_length and weighed.checked.rank is None:
+        weights = weigh_by_length(weights, {name: each.length for name, each in embedded.items() if each.length})
+    used = [name for name, weight in weights.items() if weight]
+    captioned = bool(parts.captions or parts.reference is None or parts.edit_text is None)
     examples = sorted({image.image_id for image in (*parts.liked, *parts.unliked)})
     if examples and query.exclude_reference:
         others = f"image_id NOT IN ({', '.join(map(repr, examples))})"
@@ -224,7 +269,6 @@ def _compiled(
             if name in embedded
         )
         branches += [Branch(branch, terms)] if terms else []
-    has_phi = context.models.phi is not None
     return CompiledQuery(
         query=query,
         logical=LogicalQuery(
@@ -236,7 +280,7 @@ def _compiled(
             where=where,
             exclude=reference_id if query.exclude_reference else None,
             k=max(query.offset + query.k, query.pool, CUT_WINDOW if query.auto_cut else 0),
-            missing=missing_branches(query, has_phi),
+            missing=missing_branches(query, [branch.name for branch in branches]),
             exact=query.exact,
         ),
         reference_id=reference_id,
@@ -244,11 +288,12 @@ def _compiled(
         rewrite=parts.rewrite,
         preset=preset,
         model=context.model,
+        words=word_lines(parts, context.models.encoder, "word_readings"),
         warnings=(
-            *warnings,
-            *check_weights(weights, tuple(embedded)),
+            *weighed.warnings,
+            *check_weights(weights, tuple(embedded), captioned=captioned),
             *cut_warnings(parts, embedded, weights, context.models.encoder),
-            *_warnings(parts, preset, context),
+            *_warnings(parts if set(_REWRITTEN) & set(used) else replace(parts, rewrite=None), preset, context),
         ),
     )
 
@@ -256,6 +301,7 @@ def _compiled(
 def _warnings(parts: Parts, preset: Preset, context: SearchContext) -> Iterator[str]:
     """What made the texts of this answer less than was asked for."""
     rewrite = parts.rewrite
+    yield from word_lines(parts, context.models.encoder, "word_warnings")
     if rewrite and rewrite.note:
         yield f"the rewriter {rewrite.rewriter} stood in: {rewrite.note}"
     if rewrite and rewrite.fallback:
@@ -268,6 +314,7 @@ def _warnings(parts: Parts, preset: Preset, context: SearchContext) -> Iterator[
     if missing:
         images = context.resident.rows(context.store, context.store.version)
         yield f"{missing:,} of {images:,} images have no captions yet, which sets them back: run `cvsi-db caption`"
+
 
 @contextmanager
 def _caused_by(position: int) -> Iterator[None]:

@@ -1,8 +1,7 @@
 """Embed: the pictures and texts of queries become vectors, one for each term they have.
 
 One image forward and one text forward at most, whatever is asked for; a picture whose embedding is known needs none.
-Takes what the compiler has read, looked up
-and rewritten; returns unweighted vectors.
+Takes what the compiler has read, looked up and rewritten; returns unweighted vectors.
 """
 
 from __future__ import annotations
@@ -30,10 +29,15 @@ _NONE: FloatArray = np.zeros((0, 0), dtype=np.float32)
 
 @dataclass(frozen=True)
 class Parts:
-    """What there is to embed: the reference with its captions, the rewrite of the edit text, and further examples."""
+    """What there is to embed: the reference with its captions, the rewrite of the edit text, and further examples.
+
+    With `as_typed` the edit text is also embedded as it was typed. Parts that are not `to_rewrite` need no rewrite.
+    """
 
     reference: SeenImage | None = None
     edit_text: str | None = None
+    as_typed: bool = False
+    to_rewrite: bool = True
     captions: tuple[str, ...] = ()
     rewrite: Rewrite | None = None
     liked: tuple[SeenImage, ...] = ()
@@ -43,10 +47,16 @@ class Parts:
 
 @dataclass(frozen=True)
 class Embedded:
-    """A query vector (dim,) before it has a weight, and the text it came from."""
+    """A query vector (dim,) before it has a weight, the text it came from, and of one embedding alone its length before
+    it was normalised."""
 
     vector: FloatArray = field(repr=False)
     text: str | None = None
+    length: float | None = None
+
+
+_Rows = Iterator[tuple[FloatArray, float]]
+"""Unit vectors (dim,), each with the length that it had."""
 
 
 def embed(many: Sequence[Parts], encoder: Encoder, phi: Phi | None) -> list[dict[TermName, Embedded]]:
@@ -60,9 +70,8 @@ def embed(many: Sequence[Parts], encoder: Encoder, phi: Phi | None) -> list[dict
     # phi reads embeddings as the encoder gives them, before they are normalised.
     pseudos = [_pseudo_text(list(islice(raw, len(_pictures(parts)))), parts, encoder, phi) for parts in many]
     texts = [text for parts, pseudo in zip(many, pseudos, strict=True) for text in _texts(parts, pseudo)]
-    embedded = normalise(encoder.encode_texts(texts), len(texts)) if texts else _NONE
-    image_rows = iter(normalise(np.stack(images), len(pictures)) if pictures else _NONE)
-    text_rows = iter(embedded)
+    text_rows = _unit_rows(encoder.encode_texts(texts) if texts else _NONE, len(texts))
+    image_rows = _unit_rows(np.stack(images) if pictures else _NONE, len(pictures))
     return [
         _text_terms(parts, pseudo, text_rows) | _image_terms(parts, image_rows)
         for parts, pseudo in zip(many, pseudos, strict=True)
@@ -88,7 +97,10 @@ def cut_warnings(
 ) -> Iterator[str]:
     """A line for each kind of text in a term with a weight of which the text tower reads only the beginning."""
     rewrite, used = parts.rewrite, {name for name in embedded if weights.get(name)}
-    kinds: list[tuple[set[TermName], str, Sequence[str]]] = [({"negative"}, "a negative text", parts.negative)]
+    kinds: list[tuple[set[TermName], str, Sequence[str]]] = [
+        ({"negative"}, "a negative text", parts.negative),
+        ({"edit_text"}, "the edit text", [parts.edit_text or ""]),
+    ]
     if rewrite:
         kinds.append(({"edited_captions", "edit_direction"}, "an edited caption", rewrite.edited_captions))
         kinds.append(({"objects"}, "the added objects", [rewrite.added_objects]))
@@ -150,26 +162,33 @@ def _texts(parts: Parts, pseudo: PseudoText | None) -> list[str | PseudoText]:
     """What _text_terms takes a row for, in its order."""
     edited = parts.rewrite.edited_captions if parts.rewrite else ()
     objects = [parts.rewrite.added_objects] if parts.rewrite and parts.rewrite.added_objects else []
-    return [*edited, *parts.captions, *([pseudo] if pseudo else []), *objects, *parts.negative]
+    typed = [_typed(parts)] if parts.as_typed else []
+    return [*edited, *parts.captions, *([pseudo] if pseudo else []), *objects, *typed, *parts.negative]
 
 
-def _text_terms(parts: Parts, pseudo: PseudoText | None, rows: Iterator[FloatArray]) -> dict[TermName, Embedded]:
+def _typed(parts: Parts) -> str:
+    return " ".join((parts.edit_text or "").split())
+
+
+def _text_terms(parts: Parts, pseudo: PseudoText | None, rows: _Rows) -> dict[TermName, Embedded]:
     terms: dict[TermName, Embedded] = {}
     if parts.rewrite:
         terms |= _edited_terms(rows, parts.rewrite.edited_captions, parts.captions)
     if pseudo:
-        terms["pseudo_token"] = Embedded(next(rows), pseudo.text)
+        terms["pseudo_token"] = _single(rows, pseudo.text)
     if parts.rewrite and parts.rewrite.added_objects:
-        terms["objects"] = Embedded(next(rows), parts.rewrite.added_objects)
+        terms["objects"] = _single(rows, parts.rewrite.added_objects)
+    if parts.as_typed:
+        terms["edit_text"] = _single(rows, _typed(parts))
     if parts.negative:
         terms["negative"] = Embedded(_mean(rows, len(parts.negative)), " | ".join(parts.negative))
     return terms
 
 
-def _image_terms(parts: Parts, rows: Iterator[FloatArray]) -> dict[TermName, Embedded]:
+def _image_terms(parts: Parts, rows: _Rows) -> dict[TermName, Embedded]:
     terms: dict[TermName, Embedded] = {}
     if parts.reference:
-        terms["image"] = Embedded(next(rows))
+        terms["image"] = _single(rows)
     if parts.liked:
         terms["liked"] = Embedded(_mean(rows, len(parts.liked)), _count(parts.liked))
     if parts.unliked:
@@ -177,9 +196,7 @@ def _image_terms(parts: Parts, rows: Iterator[FloatArray]) -> dict[TermName, Emb
     return terms
 
 
-def _edited_terms(
-    rows: Iterator[FloatArray], edited: Sequence[str], captions: Sequence[str]
-) -> dict[TermName, Embedded]:
+def _edited_terms(rows: _Rows, edited: Sequence[str], captions: Sequence[str]) -> dict[TermName, Embedded]:
     # The mean of unit vectors is not normalised again: its length says how far the edited captions agree.
     mean = _mean(rows, len(edited))
     terms: dict[TermName, Embedded] = {"edited_captions": Embedded(mean, " | ".join(edited))}
@@ -189,9 +206,20 @@ def _edited_terms(
     return terms
 
 
-def _mean(rows: Iterator[FloatArray], count: int) -> FloatArray:
+def _unit_rows(embeddings: FloatArray, count: int) -> _Rows:
+    """`count` embeddings (count, dim) as rows. Raises ModelError as `normalise` does."""
+    units = normalise(embeddings, count) if count else _NONE
+    return iter(zip(units, np.linalg.norm(embeddings, axis=1).tolist(), strict=True))
+
+
+def _single(rows: _Rows, text: str | None = None) -> Embedded:
+    vector, length = next(rows)
+    return Embedded(vector, text, length)
+
+
+def _mean(rows: _Rows, count: int) -> FloatArray:
     """(dim,) the mean of the next `count` rows, not normalised again."""
-    return np.asarray(np.mean(list(islice(rows, count)), axis=0), dtype=np.float32)
+    return np.asarray(np.mean([row for row, _ in islice(rows, count)], axis=0), dtype=np.float32)
 
 
 def _count(pictures: Sequence[SeenImage]) -> str:

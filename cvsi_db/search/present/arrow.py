@@ -7,6 +7,7 @@ warnings of the searches.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
@@ -33,7 +34,8 @@ def answer(statement: Statement, store: Store, search: Callable[[ComposedQuery],
     relations: dict[str, Any] = {}
     for name, source in statement.sources.items():
         if isinstance(source, Hits):
-            result = search(source.query)
+            shows_edit = {"edit_text", f"{SIMILARITY}edit_text"} & {*source.columns}
+            result = search(replace(source.query, pool=max(source.query.pool, 1)) if shows_edit else source.query)
             warnings += result.warnings
             relations[name] = _hits(source.columns, result[: source.limit], store)
         else:

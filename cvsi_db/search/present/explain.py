@@ -29,9 +29,11 @@ def explain_text(result: SearchResult, *, analyzed: bool = False) -> str:
     halves += [f"{name} {', '.join(labels)}" for name, labels in examples(query).items()]
     ranked = f"{'' if query.rank is None else 'rank '}{ranked_by(compiled)}, γ {compiled.preset.gamma:g}"
     unit = ", captions at unit length" if compiled.preset.unit_captions else ""
+    unit += ", weighed by their embeddings' lengths" if compiled.preset.by_length and query.rank is None else ""
     lines = [f"{' + '.join(half for half in halves if half)}  ({ranked}{unit})"]
     lines += [f"model {compiled.model}", ""] if compiled.model else [""]
-    lines += [f"branch {missing} is missing: this bundle has no phi" for missing in compiled.logical.missing]
+    why = {"pseudo_token": "this bundle has no phi", "edited_captions": "the reference image has no captions"}
+    lines += [f"branch {missing} is missing: {why[missing]}" for missing in compiled.logical.missing]
     for branch in compiled.logical.branches:
         lines.append(f"branch {branch.name}")
         for term in branch.terms:
@@ -40,6 +42,7 @@ def explain_text(result: SearchResult, *, analyzed: bool = False) -> str:
             if term.name == "edited_captions":
                 texts = compiled.rewrite.edited_captions if compiled.rewrite else []
             lines += [f"      {text}" for text in texts]
+    lines += ["words", *(f"  {word}" for word in compiled.words)] if compiled.words else []
     lines += ["", analyzed_plan(result) if analyzed else format_plan(result.plan), ""]
     lines.append("time  " + " · ".join(f"{lap} {spent:.1f} ms" for lap, spent in result.timings_ms.items()))
     lines += [f"warning: {warning}" for warning in result.warnings]

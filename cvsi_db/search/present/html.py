@@ -36,6 +36,7 @@ LABELS: dict[TermName, str] = {
     "pseudo_token": "pseudo-token",
     "image": "reference image",
     "objects": "added objects",
+    "edit_text": "edit text",
     "liked": "liked images",
     "unliked": "unliked images",
     "negative": "negative text",

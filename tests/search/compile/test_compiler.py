@@ -11,6 +11,7 @@ import pytest
 
 from cvsi_db.errors import CvsiError, FilterError, QueryError, RankError, RewriteError
 from cvsi_db.models.rewriters import FirstAnswer
+from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.query.weights import EXAMPLE_WEIGHTS, PRESETS
 from cvsi_db.records import EXAMPLE_TERMS, METHOD_TERMS, TERM_NAMES, ComposedQuery, FloatArray, Preset, Rewrite
 from cvsi_db.search import SearchContext
@@ -142,15 +143,94 @@ def test_a_reference_alone_is_its_image(context: SearchContext, encoder: FakeEnc
     assert compiled.logical.exclude is None
 
 
-def test_without_phi_the_weights_keep_their_sum_and_a_warning_says_so(context: SearchContext) -> None:
-    query = ComposedQuery(make_picture(), "with a hat", preset="fashioniq")  # 0.2, 0.6, 0.2
+@pytest.mark.parametrize(
+    ("preset", "expected"),  # of edited_captions, edit_direction, image, objects
+    [
+        ("default", [0.15, 0.375, 0.475, 0.0]),
+        ("cirr", [0.6, 0.2, 0.2, 0.0]),
+        ("circo", [0.6, 0.2, 0.2, 0.0]),
+        ("fashioniq", [0.2, 0.3, 0.5, 0.0]),
+    ],
+)
+def test_without_phi_its_weight_goes_to_image_and_edit_direction_and_a_warning_says_so(
+    preset: str, expected: list[float], context: SearchContext
+) -> None:
+    query = ComposedQuery(make_picture(), "with a hat", preset=preset)
     compiled = compile_query(query, replace(context, models=replace(context.models, phi=None)))
-    assert [(term.name, term.weight) for term in compiled.logical.terms] == [
-        ("edited_captions", pytest.approx(0.5)), ("edit_direction", 0.0),
-        ("image", pytest.approx(0.5)), ("objects", 0.0),
-    ]  # fmt: skip
-    assert "no phi" in compiled.warnings[0]
+    assert [term.name for term in compiled.logical.terms] == ["edited_captions", "edit_direction", "image", "objects"]
+    assert [term.weight for term in compiled.logical.terms] == pytest.approx(expected)
+    assert compiled.warnings[0] == (
+        f"this bundle has no phi: the preset {preset} gives the weight of its pseudo_token to image and edit_direction"
+    )
     assert compiled.logical.missing == ("pseudo_token",)
+
+
+def test_the_edit_text_is_embedded_as_typed_where_a_weight_or_a_pool_asks_for_it(
+    context: SearchContext, encoder: FakeEncoder
+) -> None:
+    picture, typed = make_picture(), "with  a hat"
+    plain = compile_query(ComposedQuery(picture, typed), context)
+    assert [term.name for term in plain.logical.terms] == list(METHOD_TERMS)
+    for query in (ComposedQuery(picture, typed, pool=50), ComposedQuery(picture, typed, rank="image + edit_text")):
+        compiled = compile_query(query, context)
+        assert [term.name for term in compiled.logical.terms] == [*METHOD_TERMS, "edit_text"]
+        term = compiled.logical.terms[-1]
+        assert (term.text, term.weight) == ("with a hat", 1.0 if query.rank else 0.0)
+        assert term.vector == pytest.approx(normalise(encoder.encode_texts(["with a hat"]), 1)[0], abs=1e-6)
+    assert encoder.text_batches == [8, 9, 1, 9, 1]
+    for half in (ComposedQuery(picture, pool=50), ComposedQuery(edit_text=typed, pool=50)):
+        assert len(compile_query(half, context).logical.terms) == 1
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_the_preset_sum_weighs_by_the_lengths_of_the_embeddings(
+    bare: bool, context: SearchContext, encoder: FakeEncoder
+) -> None:
+    if bare:
+        context = replace(context, models=replace(context.models, phi=None, captioner=None))
+    query = ComposedQuery(make_picture("blue", dot="red"), "in a hat", preset="sum")
+    compiled = compile_query(query, context)
+    assert compiled.warnings == ()
+    image = encoder.encode_images([make_picture("blue", dot="red")])[0]
+    text = encoder.encode_texts(["in a hat"])[0]
+    weights = {term.name: term.weight for term in compiled.logical.terms if term.weight}
+    long, short = np.linalg.norm(image), np.linalg.norm(text)
+    assert weights == pytest.approx({"image": long / (long + short), "edit_text": short / (long + short)}, rel=1e-6)
+    assert sum(term.weight * term.vector for term in compiled.logical.terms) == pytest.approx(
+        (image + text) / (long + short), abs=1e-6
+    )
+    assert [column.weight for column in compiled.logical.columns] == [1.0, 0.0]
+    if bare:
+        assert [term.name for term in compiled.logical.terms] == ["image", "edit_text"]
+        assert (compiled.rewrite, compiled.logical.missing) == (None, ("pseudo_token", "edited_captions"))
+
+
+def test_the_weights_of_a_rank_stand_as_they_are_given_beside_the_preset_sum(context: SearchContext) -> None:
+    query = ComposedQuery(make_picture(), "with a hat", preset="sum", rank="0.3*image + 0.7*edit_text + pseudo_token")
+    weights = {term.name: term.weight for term in compile_query(query, context).logical.terms if term.weight}
+    assert weights == {"pseudo_token": 1.0, "image": 0.3, "edit_text": 0.7}
+
+
+@pytest.mark.parametrize("preset", ["default", "circo", "fashioniq"])
+def test_without_phi_and_captions_sum_stands_for_every_preset(preset: str, context: SearchContext) -> None:
+    bare = replace(context, models=replace(context.models, phi=None, captioner=None))
+    compiled = compile_query(ComposedQuery(make_picture(), "with a hat", preset=preset), bare)
+    assert compiled.preset == PRESETS["sum"]
+    assert compiled.warnings == (
+        f"there is no phi and the reference image has no captions: the preset {preset} gives way to sum",
+    )
+    assert {term.name for term in compiled.logical.terms} == {"image", "edit_text"}
+
+
+def test_a_rank_of_terms_that_need_captions_says_that_there_are_none(context: SearchContext) -> None:
+    bare = replace(context, models=replace(context.models, phi=None, captioner=None))
+    both = compile_query(ComposedQuery(make_picture(), "a hat", rank="edited_captions + edit_direction"), bare)
+    assert both.warnings == (
+        "the reference image has no captions: the term edit_direction was left out",
+        "the reference image has no captions: the edit text stands for the edited captions",
+    )
+    with pytest.raises(RankError, match="give one of image a weight"):
+        compile_query(ComposedQuery(make_picture(), "a hat", rank="edit_direction"), bare)
 
 
 def test_a_strict_query_is_refused_without_phi_where_its_weights_ask_for_one(context: SearchContext) -> None:
@@ -239,7 +319,7 @@ def test_a_rank_replaces_the_weights(context: SearchContext) -> None:
         (ComposedQuery(make_picture(), " . "), QueryError, "leave it out"),
         (ComposedQuery("/no/such.png", "a hat"), QueryError, "no such file"),
         (ComposedQuery(b"no image", "a hat"), QueryError, "not an image"),
-        (ComposedQuery(edit_text="a cat", preset="best"), RankError, "default, cirr, circo, fashioniq"),
+        (ComposedQuery(edit_text="a cat", preset="best"), RankError, "default, cirr, circo, photos-lite, fashioniq, sum"),
         (ComposedQuery(edit_text="a cat", rank="pseudo_token"), RankError, "does not have"),
         (ComposedQuery(make_picture(), rank="0*image"), RankError, "every weight of this query is 0"),
         (ComposedQuery(make_picture(), "make it blue", rank="objects"), RankError, "every weight"),
@@ -271,11 +351,11 @@ def test_examples_are_terms_of_a_branch_of_their_own(
     query = ComposedQuery(
         photos / "red.png", "with a hat",
         liked=(photos / "blue.png", photos / "green.png"),
-        unliked=(make_picture("yellow"),), negative=("a  tree", "snow"),
+        unliked=(make_picture("yellow"),), negative=("a  tree", "snow"), pool=20,
     )  # fmt: skip
     compiled = compile_query(query, context)
     assert encoder.image_batches == [4]  # the reference, two liked images, one unliked
-    assert encoder.text_batches == [10]  # eight of reference and edit text, two negative texts
+    assert encoder.text_batches == [11]  # nine of reference and edit text, two negative texts
     assert [branch.name for branch in compiled.logical.branches][-1] == "examples"
     terms = {term.name: term for term in compiled.logical.terms}
     assert tuple(terms) == TERM_NAMES
