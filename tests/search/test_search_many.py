@@ -18,7 +18,7 @@ from cvsi_db import ComposedQuery, Gallery
 from cvsi_db.errors import QueryError
 from cvsi_db.search import SearchContext
 from cvsi_db.search.plan.build import build_plan
-from cvsi_db.search.plan.nodes import scan_of
+from cvsi_db.search.plan.nodes import ResidentScan, find_node
 from cvsi_db.search.plan.strategies import Facts
 from cvsi_db.search.run import exact_scan, executor
 from cvsi_db.search.run.executor import run_plan, run_plans
@@ -108,6 +108,6 @@ def test_a_batch_gives_what_its_queries_give_alone(
         assert found.image_ids == expected.image_ids
         assert np.array_equal(found.scores, expected.scores)
         assert np.array_equal(found.similarities, expected.similarities)
-        ran, single = scan_of(many.plan), scan_of(alone.plan)
+        ran, single = find_node(many.plan, ResidentScan), find_node(alone.plan, ResidentScan)
         assert (ran.rows, ran.matching) == (single.rows, single.matching)
         assert ran.candidates == len(many.candidates)

@@ -149,11 +149,6 @@ def searches_of(plan: TopK) -> tuple[VectorSearch, ...]:
     return union.searches if union else ()
 
 
-def scan_of(plan: TopK) -> ResidentScan | None:
-    """The scan of a plan that reads the resident rows."""
-    return find_node(plan, ResidentScan)
-
-
 def rewrite_source(plan: TopK, change: Callable[[Source], Source]) -> TopK:
     """The plan with `change` applied to every node between its rerank and its searches, the lowest first."""
 

@@ -17,7 +17,7 @@ from cvsi_db.search.plan.build import (
     push_down_filter,
     set_limits,
 )
-from cvsi_db.search.plan.nodes import ResidentScan, TopK, scan_of, searches_of
+from cvsi_db.search.plan.nodes import ResidentScan, TopK, find_node, searches_of
 from cvsi_db.search.plan.strategies import Facts
 from tests.search.conftest import logical_query
 
@@ -74,7 +74,7 @@ def test_limits_follow_k_and_end_after_the_rows(k: int, limit: int) -> None:
 def test_the_rules_after_the_choice_leave_a_resident_scan_alone() -> None:
     logical = logical_query(ALL, 0.2, 10, "width > 5", "ab")
     plan = build_plan(logical, 5000, Facts(forced="resident"))
-    assert scan_of(plan) == ResidentScan(5000, where="width > 5", exclude="ab")
+    assert find_node(plan, ResidentScan) == ResidentScan(5000, where="width > 5", exclude="ab")
     for rule in REFINE:
         assert rule(plan) == plan
 
