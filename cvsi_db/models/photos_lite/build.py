@@ -4,6 +4,7 @@
 Debian's package wordnet-base has them in /usr/share/wordnet. The same input gives the same bytes. What comes out:
 
 - `meanings`: each with its name, kind, weight, classes or places (`at`) and how much of each (`by`);
+- `classes`: the first name of each class;
 - `words`: the meaning of each word: those of concepts.txt, ImageNet's own names, and WordNet's nouns above them;
 - `groups`: the meanings that have a dimension of their own;
 - `near`: of every other single noun, the known word nearest above it in WordNet, at most STEPS up;
@@ -207,7 +208,9 @@ def build(wordnet: WordNet, concepts: str) -> dict[str, Any]:
         if new := [word for word in firsts if word not in misleading and word not in made.words]:
             made.words |= dict.fromkeys(new, made.add(new[0], "noun", 1.0, dict.fromkeys(classes, 1.0)))
     near, unseen = _others(wordnet, made.words, made.meanings)
+    first = {place: name for name, each in reversed(named.items()) for place in each}
     return {
+        "classes": [first[place] for place in range(CLASSES)],
         "meanings": made.meanings,
         "words": made.words,
         "groups": groups,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 from PIL.Image import Image
 
 from cvsi_db.models.photos_lite import network
-from cvsi_db.models.photos_lite.encoder import image_vector
+from cvsi_db.models.photos_lite.encoder import directions, image_vector
 from cvsi_db.models.photos_lite.vocabulary import vocabulary
 from cvsi_db.models.rewriters.offline import words as w
 from cvsi_db.models.rewriters.offline.captions import article
@@ -18,8 +17,7 @@ from cvsi_db.records import FloatArray
 MOST_THINGS = 2
 LEAST_THING, LEAST_PLACE = 0.35, 0.25
 """The least cosine with an image's vector at which a thing or a place is named."""
-CLEAR = 0.6
-"""Meanings of less weight are too uncertain to be named."""
+MASS = w.words_of("snow water grass fruit bread food ice hay music sand fire art money soap laundry jewelry oranges")
 
 
 class PhotosLiteCaptioner:
@@ -38,10 +36,10 @@ class PhotosLiteCaptioner:
 
 def caption_of(vector: FloatArray) -> str:
     """What the vector (dim,) of an image answers to, in words."""
-    names, answers = _names("thing"), _directions("thing") @ (vector / np.linalg.norm(vector))
+    names, answers = _names("thing"), directions("thing") @ (vector / np.linalg.norm(vector))
     best = [place for place in np.argsort(-answers)[:MOST_THINGS] if answers[place] >= LEAST_THING]
     things = [_with_article(names[place]) for place in best]
-    answers = _directions("place") @ (vector / np.linalg.norm(vector))
+    answers = directions("place") @ (vector / np.linalg.norm(vector))
     place = _names("place")[int(answers.argmax())] if answers.max() >= LEAST_PLACE else ""
     where = f"{'on' if place in w.ON_PLACES else 'in'} {_with_article(place)}" if place else ""
     if things:
@@ -50,21 +48,8 @@ def caption_of(vector: FloatArray) -> str:
 
 
 def _with_article(name: str) -> str:
-    return name if name.split()[-1] in w.MASS | {"water", "food", "scissors", "music"} else f"{article(name)} {name}"
-
-
-@cache
-def _meanings(kind: str) -> tuple[int, ...]:
-    known = vocabulary()
-    weights = np.linalg.norm(known.matrix, axis=1)
-    return tuple(at for at, each in enumerate(known.kinds) if each == kind and weights[at] >= CLEAR)
-
-
-@cache
-def _directions(kind: str) -> FloatArray:
-    rows = vocabulary().matrix[list(_meanings(kind))]
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+    return name if name in MASS else f"{article(name)} {name}"
 
 
 def _names(kind: str) -> list[str]:
-    return [vocabulary().names[at] for at in _meanings(kind)]
+    return [vocabulary().names[at] for at in vocabulary().clear(kind)]

@@ -22,7 +22,7 @@ from cvsi_db.errors import ModelError
 from cvsi_db.models.photos_lite import network
 from cvsi_db.models.photos_lite.colours import colours_of
 from cvsi_db.models.photos_lite.layout import CLASSES
-from cvsi_db.models.photos_lite.vocabulary import Vocabulary, Word, vocabulary
+from cvsi_db.models.photos_lite.vocabulary import Word, vocabulary
 from cvsi_db.records import FloatArray, PseudoText
 
 REFERENCE = Path(__file__).parent / "reference.json"
@@ -31,8 +31,10 @@ GROUP_WEIGHT, COLOUR_WEIGHT = 0.1, 0.04
 """What groups and colours weigh in an image's vector, beside classes at length 1."""
 IN_GROUP = 0.4
 """The least weight of a class in a meaning to belong to its group."""
-PSEUDO_SHARE = 1.0
-"""What the image's bag of words weighs beside the words of a text."""
+PSEUDO_SHARE = 0.5
+"""What an image's bag of words weighs beside the words of a text, both at length 1."""
+NOTHING = 1e-4
+"""A shorter sum of words says nothing."""
 _MOST_LANES = 8
 
 
@@ -77,23 +79,58 @@ class PhotosLiteEncoder:
 
         Raises ModelError for a pseudo-token of another width.
         """
-        known, rows = vocabulary(), np.zeros((len(texts), self.dim), np.float32)
+        rows = np.zeros((len(texts), self.dim), np.float32)
         for row, text in zip(rows, texts, strict=True):
-            for word in known.read(text.text if isinstance(text, PseudoText) else text):
+            bag = text.word if isinstance(text, PseudoText) else None
+            words = vocabulary().read(text.text if isinstance(text, PseudoText) else text)
+            for word in words:
                 if word.meaning >= 0:
-                    row += word.sign * known.matrix[word.meaning]
-            if isinstance(text, PseudoText):
-                if text.word.shape != row.shape:
-                    raise ModelError(f"the pseudo-token has shape {text.word.shape}, not {row.shape}: use its own phi")
-                row += PSEUDO_SHARE * text.word
-            if np.linalg.norm(row) < 1e-4:
+                    row += word.sign * vocabulary().matrix[word.meaning]
+            length = float(np.linalg.norm(row))
+            if bag is not None:
+                if bag.shape != row.shape:
+                    raise ModelError(f"the pseudo-token has shape {bag.shape}, not {row.shape}: use its own phi")
+                row /= max(length, NOTHING)
+                row += PSEUDO_SHARE * _elsewhere(bag, words)
+            elif length < NOTHING:
                 row[:] = 0
                 row[-1] = 1
         return rows
 
-    def read(self, text: str) -> tuple[Word, ...]:
-        """What the words of a text are read as; see Encoder."""
-        return vocabulary().read(text)
+    def word_warnings(self, text: str) -> tuple[str, ...]:
+        """A line for each word of a text that is not taken as it stands; see Encoder."""
+        lines = []
+        words = vocabulary().read(text)
+        for word in words:
+            if word.status == "near":
+                lines.append(f"{NAME} does not know «{word.text}»: it looks for «{word.name}»")
+        for status, problem in (("unknown", "does not know"), ("unseen", "cannot see")):
+            if lost := [f"«{word.text}»" for word in words if word.status == status]:
+                lines.append(
+                    f"{NAME} {problem} {', '.join(lost)}: {'it does' if len(lost) == 1 else 'they do'} not count"
+                )
+        if not any(word.meaning >= 0 for word in words):
+            lines.append(f"{NAME} can see none of the words of {text!r}: name things or places")
+        return tuple(lines)
+
+    def word_readings(self, text: str) -> tuple[str, ...]:
+        """What each word of a text is read as, a line each; see Encoder."""
+        return tuple(_reading(word) for word in vocabulary().read(text))
+
+
+NAME = "photos-lite"
+FEW = 5
+"""How many of a word's classes are shown."""
+
+
+def _reading(word: Word) -> str:
+    if word.meaning < 0:
+        return f"{word.text}: {'cannot be seen' if word.status == 'unseen' else 'not known'}"
+    shown = vocabulary().looks_for(word.meaning)
+    looks = ", ".join(shown[:FEW]) + (f" and {len(shown) - FEW} more" if len(shown) > FEW else "")
+    against = "not " if word.sign < 0 else ""
+    also = f" (not known itself, but «{word.name}» is)" if word.status == "near" else ""
+    return f"{against}{word.text}{also}: {looks}"
 
 
 class PhotosLitePhi:
@@ -102,6 +139,25 @@ class PhotosLitePhi:
     def __call__(self, embeddings: FloatArray) -> FloatArray:
         """(n, dim) word embeddings from (n, dim) image embeddings."""
         return np.asarray(embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True), dtype=np.float32)
+
+
+def _elsewhere(bag: FloatArray, words: Sequence[Word]) -> FloatArray:
+    """An image's bag of words (dim,) without the place that it shows, if the words of an edit name a place."""
+    kinds = vocabulary().kinds
+    if not any(word.sign > 0 and word.meaning >= 0 and kinds[word.meaning] == "place" for word in words):
+        return bag
+    places = directions("place")
+    own = np.maximum(places @ bag, 0) @ places
+    own /= max(float(np.linalg.norm(own)), NOTHING)
+    left = bag - max(float(own @ bag), 0.0) * own
+    return np.asarray(left / max(float(np.linalg.norm(left)), NOTHING), dtype=np.float32)
+
+
+@cache
+def directions(kind: str) -> FloatArray:
+    """(n, dim) unit vectors of the meanings of a kind that are clear enough to be named in a caption."""
+    rows = vocabulary().matrix[list(vocabulary().clear(kind))]
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
 def image_vector(picture: Image.Image, device: str) -> FloatArray:
@@ -121,23 +177,21 @@ def image_vector(picture: Image.Image, device: str) -> FloatArray:
 
 def lifted(whole: FloatArray, windows: FloatArray) -> tuple[FloatArray, FloatArray]:
     """What a posterior (1000,) and those of windows (n, 1000) say of classes (1000,) and of groups (groups,)."""
-    members = _members(vocabulary())
+    members = _members()
     in_groups = (whole @ members) ** POWER + ((windows @ members) ** POWER).max(0)
     return whole**POWER + (windows**POWER).max(0), in_groups
 
 
 @cache
-def _members_of(groups: tuple[tuple[tuple[int, float], ...], ...]) -> FloatArray:
-    members = np.zeros((CLASSES, len(groups)), np.float32)
-    for column, classes in zip(members.T, groups, strict=True):
-        for place, share in classes:
-            column[place] = share if share >= IN_GROUP else 0.0
-    return members
-
-
-def _members(known: Vocabulary) -> FloatArray:
+def _members() -> FloatArray:
     """(1000, groups) how far each class belongs to each group."""
-    return _members_of(tuple(known.classes[group] for group in known.groups))
+    known = vocabulary()
+    members = np.zeros((CLASSES, len(known.groups)), np.float32)
+    for column, group in zip(members.T, known.groups, strict=True):
+        for place, share in known.places[group]:
+            if isinstance(place, int) and share >= IN_GROUP:
+                column[place] = share
+    return members
 
 
 @cache

@@ -26,6 +26,9 @@ LONGEST = 4
 GROUP_SHARE = 1.0
 """How much of a meaning is the place of its group, where it has one, beside its classes at length 1."""
 
+CLEAR = 0.6
+"""Meanings of less weight are too uncertain to be named in a caption."""
+
 Status = Literal["known", "near", "unseen", "unknown"]
 
 
@@ -61,12 +64,12 @@ SILENT = words_of("""
 """)
 """Words that say how others go together; none of them is reported."""
 AGAINST = words_of("""
-    without no not minus except sans remove removed delete lose drop
+    without no not minus except sans remove removed delete lose drop replace replacing swap switch exchange change turn
 """)
 AGAINST_PAIRS = frozenset({"instead of", "rather than", "in place", "take away", "get rid", "free of", "other than"})
 ENDS = words_of("""
     with but in on at by near beside behind under over to into for from while and now then is are add put be who
-    that against along next
+    that against along next becomes
 """)
 """Words at which what "without" is about ends."""
 SHADES = words_of("""
@@ -81,7 +84,8 @@ class Vocabulary:
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     matrix: FloatArray
-    classes: tuple[tuple[tuple[int, float], ...], ...]
+    places: tuple[tuple[tuple[int | str, float], ...], ...]
+    class_names: tuple[str, ...]
     groups: tuple[int, ...]
     words: dict[str, int]
     near: dict[str, str]
@@ -92,8 +96,20 @@ class Vocabulary:
         """The words of a text that say something, in order, each meaning once; joined where they are one expression."""
         return _read(text)
 
+    def looks_for(self, meaning: int) -> tuple[str, ...]:
+        """The names of the classes and colours that a meaning looks for, the weightiest first."""
+        shares = sorted(self.places[meaning], key=lambda share: -share[1])
+        names = [(self.class_names[at] if isinstance(at, int) else _colour_name(at), by) for at, by in shares]
+        return tuple(dict.fromkeys(f"not {name}" if by < 0 else name for name, by in names))
+
+    def clear(self, kind: str) -> tuple[int, ...]:
+        """The meanings of a kind that photographs show clearly."""
+        weights = np.linalg.norm(self.matrix, axis=1)
+        return tuple(at for at, each in enumerate(self.kinds) if each == kind and weights[at] >= CLEAR)
+
     def _words(self, text: str) -> Iterator[Word]:
-        tokens = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*|[.,;:!?]", text.lower().replace("’", "'"))
+        typed = re.findall(r"[^\W_]+(?:['-][^\W_]+)*|[.,;:!?]", text.replace("’", "'"))
+        tokens = [token.lower() for token in typed]
         sign, at = 1, 0
         while at < len(tokens):
             token = tokens[at]
@@ -106,7 +122,7 @@ class Vocabulary:
                 token = "a"
             if known is not None:
                 name = self.names[self.words[known]]
-                yield Word(" ".join(tokens[at : at + length]), "known", name, self.words[known], sign)
+                yield Word(" ".join(typed[at : at + length]), "known", name, self.words[known], sign)
                 at += length
                 continue
             if token in AGAINST or token.endswith("n't"):
@@ -116,8 +132,8 @@ class Vocabulary:
             at += 1
             if token in SILENT or token in AGAINST or not token[0].isalpha() or len(token) < 2 or "n't" in token:
                 continue
-            parts = token.removesuffix("'s").split("-")
-            yield from (self._single(part, sign) for part in parts if part not in SILENT and len(part) > 1)
+            parts = typed[at - 1].removesuffix("'s").split("-")
+            yield from (self._single(part, sign) for part in parts if part.lower() not in SILENT and len(part) > 1)
 
     def _longest(self, tokens: Sequence[str]) -> tuple[int, str | None]:
         """The length of the longest expression that is known and begins here, and the form of it that is."""
@@ -130,17 +146,17 @@ class Vocabulary:
                     return length, phrase
         return 1, None
 
-    def _single(self, word: str, sign: int) -> Word:
+    def _single(self, typed: str, sign: int) -> Word:
         """A word that no longer expression holds."""
+        word = typed.lower()
         for form in self._forms(word):
-            if form in self.words:
-                return Word(word, "known", self.names[self.words[form]], self.words[form], sign)
-        for form in self._forms(word):
-            if form in self.near:
-                above = self.near[form]
-                return Word(word, "near", above, self.words[above], sign)
+            above = self.near.get(form, form)
+            if above in self.words:
+                status: Status = "known" if form in self.words else "near"
+                name = self.names[self.words[above]] if status == "known" else above
+                return Word(typed, status, name, self.words[above], sign)
         english = any(form in self.unseen for form in (*self._forms(word), *_verb_forms(word)))
-        return Word(word, "unseen" if english or word in NUMBERS else "unknown", sign=sign)
+        return Word(typed, "unseen" if english or word in NUMBERS else "unknown", sign=sign)
 
     def _forms(self, word: str) -> tuple[str, ...]:
         """The word itself, and what it may be the plural of."""
@@ -155,6 +171,12 @@ class Vocabulary:
         return tuple(dict.fromkeys(forms))
 
 
+def _colour_name(place: str) -> str:
+    colour, _, region = place.partition(".")
+    return f"{colour} {IN_REGIONS[region]}" if region else colour
+
+
+IN_REGIONS = {"t": "at the top", "m": "in the middle", "b": "at the bottom"}
 NUMBERS = words_of("""
     two three four five six seven eight nine ten eleven twelve dozen pair first second third
 """)
@@ -180,7 +202,7 @@ def _read(text: str) -> tuple[Word, ...]:
 
 @cache
 def vocabulary() -> Vocabulary:
-    """The vocabulary of the package; loaded once, which takes a tenth of a second."""
+    """The vocabulary of the package; loaded once, which takes a fifth of a second."""
     found: dict[str, Any] = json.loads(gzip.decompress(FILE.read_bytes()))
     groups, meanings = found["groups"], found["meanings"]
     dim, colours = width(len(groups)), CLASSES + len(groups)
@@ -192,15 +214,12 @@ def vocabulary() -> Vocabulary:
         row /= np.linalg.norm(row)
     matrix[groups, CLASSES + np.arange(len(groups))] = GROUP_SHARE
     matrix *= np.array([[meaning["weight"]] for meaning in meanings], np.float32)
-    classes = tuple(
-        tuple((at, by) for at, by in zip(each["at"], each["by"], strict=True) if isinstance(at, int))
-        for each in meanings
-    )
     return Vocabulary(
         names=tuple(each["name"] for each in meanings),
         kinds=tuple(each["kind"] for each in meanings),
         matrix=matrix,
-        classes=classes,
+        places=tuple(tuple(zip(each["at"], each["by"], strict=True)) for each in meanings),
+        class_names=tuple(found["classes"]),
         groups=tuple(groups),
         words=found["words"],
         near=found["near"],

@@ -25,7 +25,7 @@ def read(text: str) -> list[tuple[str, str, int]]:
         ("there aren't any boats", [("boats", "boat", -1)]),
         ("in light blue", [("blue", "blue", 1)]),
         ("at night", [("at night", "night", 1)]),
-        ("my grandma with Einstein", [("grandma", "grandmother", 1), ("einstein", "unknown", 1)]),
+        ("my grandma with Einstein", [("grandma", "grandmother", 1), ("Einstein", "unknown", 1)]),
         ("a happy tabby", [("happy", "unseen", 1), ("tabby", "tabby", 1)]),
         ("", []),
     ],
