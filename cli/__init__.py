@@ -40,6 +40,7 @@ COMMANDS = (
     "check",
     "doctor",
     "optimize",
+    "reembed",
     "migrate",
     "models",
     "train",

@@ -129,7 +129,7 @@ def _ingest(
 
                 def show(now: IngestProgress) -> None:
                     assert shows is not None
-                    shows[now.phase == "captioning"](now.done, now.total, _remark(now))
+                    shows[now.phase == "captioning"](now.done, now.total, remark(now))
 
                 done = gallery.ingest(
                     *paths,
@@ -181,7 +181,7 @@ def _counts(summary: IngestSummary, names: Sequence[str]) -> str:
     return ", ".join(f"{counts[name]} {'not taken' if name == 'skipped' else name}" for name in shown)
 
 
-def _remark(now: IngestProgress) -> str:
+def remark(now: IngestProgress) -> str:
     """The rate, the failures, and, while images are embedded, each stage's share of the time."""
     if now.phase == "captioning":
         return f"{now.done / now.seconds:.1f} images/s" + (f" · {now.failed} skipped" if now.failed else "")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cvsi_db.manage.caption_file import CaptionImport
     from cvsi_db.manage.check import Problem
     from cvsi_db.manage.duplicates import Duplicates
+    from cvsi_db.manage.reembed import ReembedPlan, ReembedSummary
     from cvsi_db.manage.remove import RemoveSummary
     from cvsi_db.manage.repair import RepairSummary
     from cvsi_db.manage.tags import TagSummary
@@ -478,6 +479,46 @@ class Gallery:
 
         with write_lock(self.folder):
             return repair(self._store, self._catalog)
+
+    def reembed(
+        self,
+        model: str,
+        *,
+        allow_missing: bool = False,
+        batch_size: int | None = None,
+        on_plan: Callable[[ReembedPlan], None] | None = None,
+        on_progress: Callable[[IngestProgress], None] | None = None,
+    ) -> ReembedSummary:
+        """Make this a gallery of the bundle `model`: every image is embedded anew, tags and captions stay.
+
+        Searches are the old model's until all is done; a call that is interrupted is resumed by the next one with the
+        same model. `on_plan` is told beforehand what there is to do and how much disk it takes. Images that cannot be
+        read leave the gallery as it is, unless `allow_missing`: they then wait for an ingest that finds their file. The
+        rewriter stays. Raises BundleError for an unknown bundle, ModelError when its weights cannot be had,
+        GalleryError when the disk has too little room.
+        """
+        from cvsi_db.manage.reembed import reembed
+        from cvsi_db.models.bundle import load_bundle
+        from cvsi_db.store.folder import open_gallery_folder, write_lock
+
+        bundle = load_bundle(model, self._bundle.device)
+        with write_lock(self.folder):
+            summary = reembed(
+                self.folder,
+                self._store,
+                self._catalog,
+                bundle,
+                allow_missing=allow_missing,
+                batch_size=batch_size,
+                on_plan=on_plan,
+                progress=on_progress,
+            )
+        if summary.switched:
+            self._catalog.close()
+            self._store, self._catalog = open_gallery_folder(self.folder)
+            self._bundle = bundle
+            self.__dict__.pop("_context", None)
+        return summary
 
     def optimize(self, *, on_step: Callable[[int, int, str], None] | None = None) -> OptimizeSummary:
         """Compact the tables, drop their old versions, and build the indexes that a gallery of this size should have.

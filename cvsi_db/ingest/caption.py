@@ -1,22 +1,19 @@
 """Caption: what each picture shows, in words.
 
-Takes Pictures, a Captioner and the catalog's cache; returns each image's captions. Also puts captions into rows.
+Takes Pictures, a Captioner and the catalog's cache; returns each image's captions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cvsi_db.errors import ModelError
-from cvsi_db.ingest.embed import Captions
 from cvsi_db.models.protocols import Captioner
-from cvsi_db.records import ImageRow, Picture
+from cvsi_db.records import Picture
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
-    from cvsi_db.store.images import Store
 
 AT_ONCE = 32
 """Pictures per call of the captioner: each brings several captions, and a large captioner has no room for more."""
@@ -50,11 +47,3 @@ def _write_captions(pictures: Sequence[Picture], captioner: Captioner) -> dict[s
             f"the captioner {captioner.name!r} wrote no caption for image {silent[0]!r}: use another captioner"
         )
     return captions
-
-
-def rewrite_captions(rows: Iterable[ImageRow], captions: Mapping[str, Captions], store: Store) -> None:
-    """Replace the captions of these rows, in both tables; raises what the store raises."""
-    changed = [
-        replace(row, captions=captions[row.image_id].texts, caption_vector=captions[row.image_id].mean) for row in rows
-    ]
-    store.upsert(changed, [text for row in changed for text in captions[row.image_id].rows(row.image_id)])

@@ -1,23 +1,27 @@
 """Commit thread: batches are written in a thread of their own, several per commit, since a commit costs more than rows.
 
 Takes batches with their vectors, and the function that writes them; returns the sum of what it returns.
-What waits here, some seconds' work, is what an ingest loses when it is killed.
+What waits here, some seconds' work, is what an ingest loses when it is killed. RowCommits does the same, without a
+thread, for whole rows.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import fields, replace
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from PIL import Image
 
 from cvsi_db.errors import CvsiError
 from cvsi_db.ingest.read_bytes import DecodedBatch, ReadFile
-from cvsi_db.records import FloatArray, IngestSummary
+from cvsi_db.records import CaptionRow, FloatArray, ImageRow, IngestSummary
+
+if TYPE_CHECKING:
+    from cvsi_db.store.images import Store
 
 COMMIT_S = 2.0
 """A commit is due after this many seconds."""
@@ -106,6 +110,32 @@ class _Pending:
         files = tuple(file for embedded in self._batches for file in embedded.batch.files)
         failures = tuple(failed for embedded in self._batches for failed in embedded.batch.failures)
         return EmbeddedBatch(DecodedBatch(files, failures), vectors)
+
+
+class RowCommits:
+    """Upserts rows with their captions, several batches per commit. A context manager: at its end all are written."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._since = store, time.monotonic()
+        self._rows: list[ImageRow] = []
+        self._captions: list[CaptionRow] = []
+
+    def add(self, rows: Sequence[ImageRow], captions: Sequence[CaptionRow]) -> None:
+        """Write these rows, sooner or later."""
+        self._rows += rows
+        self._captions += captions
+        if len(self._rows) >= COMMIT_FILES or time.monotonic() - self._since >= COMMIT_S:
+            self._write()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._write()
+
+    def _write(self) -> None:
+        self._store.upsert(self._rows, self._captions)
+        self._rows, self._captions, self._since = [], [], time.monotonic()
 
 
 def add_summaries(one: IngestSummary, other: IngestSummary) -> IngestSummary:

@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cvsi_db.models.protocols import Encoder
 from cvsi_db.models.unit_vectors import normalise
-from cvsi_db.records import CaptionRow, FloatArray
+from cvsi_db.records import CaptionRow, FloatArray, ImageRow
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-
-@dataclass(frozen=True)
-class Captions:
-    """The captions of one image, at least one, and their L2-normalised vectors (n, dim)."""
-
-    texts: tuple[str, ...]
-    vectors: FloatArray = field(repr=False)
-
-    @property
-    def mean(self) -> FloatArray:
-        """(dim,) mean of the vectors, not normalised again: the less the captions agree, the shorter it is."""
-        return np.asarray(self.vectors.mean(axis=0), dtype=np.float32)
-
-    def rows(self, image_id: str) -> list[CaptionRow]:
-        """The rows of the captions table."""
-        pairs = zip(self.texts, self.vectors, strict=True)
-        return [CaptionRow(image_id, ordinal, text, vector) for ordinal, (text, vector) in enumerate(pairs)]
 
 
 def embed_images(views: Mapping[str, Image], encoder: Encoder) -> dict[str, FloatArray]:
@@ -48,12 +29,20 @@ def embed_images(views: Mapping[str, Image], encoder: Encoder) -> dict[str, Floa
     return dict(zip(views, embeddings, strict=True))
 
 
-def embed_captions(texts: Mapping[str, Sequence[str]], encoder: Encoder) -> dict[str, Captions]:
-    """The captions of each image, at least one, with their vectors; one forward. Raises as `embed_images` does."""
-    if not texts:
-        return {}
-    flat = list(chain.from_iterable(texts.values()))
-    vectors = normalise(encoder.encode_texts(flat), len(flat))
-    ends = np.cumsum([len(captions) for captions in texts.values()])
-    parts = np.split(vectors, ends[:-1])
-    return {image_id: Captions(tuple(texts[image_id]), part) for image_id, part in zip(texts, parts, strict=True)}
+def with_captions(rows: Sequence[ImageRow], encoder: Encoder) -> tuple[list[ImageRow], list[CaptionRow]]:
+    """The rows with the vector of their captions, and the rows of the captions table; one forward.
+
+    That vector is the mean of the captions' L2-normalised vectors, not normalised again: the less the captions agree,
+    the shorter it is. Without captions it is zero. Raises as `embed_images` does.
+    """
+    texts = [text for row in rows for text in row.captions]
+    vectors = normalise(encoder.encode_texts(texts), len(texts)) if texts else np.zeros((0, encoder.dim), np.float32)
+    changed, captions, end = [], list[CaptionRow](), 0
+    for row in rows:
+        own = vectors[end : end + len(row.captions)]
+        end += len(row.captions)
+        mean = np.asarray(own.sum(axis=0) / max(len(own), 1), dtype=np.float32)
+        changed.append(replace(row, caption_vector=mean))
+        said = enumerate(zip(row.captions, own, strict=True))
+        captions += [CaptionRow(row.image_id, ordinal, text, vector) for ordinal, (text, vector) in said]
+    return changed, captions

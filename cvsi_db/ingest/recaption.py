@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from cvsi_db.errors import ImageError, IngestError
-from cvsi_db.ingest import commit_thread
-from cvsi_db.ingest.caption import AT_ONCE, caption, rewrite_captions
+from cvsi_db.ingest.caption import AT_ONCE, caption
+from cvsi_db.ingest.commit_thread import RowCommits
 from cvsi_db.ingest.decode import decode_bytes
-from cvsi_db.ingest.embed import Captions, embed_captions
+from cvsi_db.ingest.embed import with_captions
 from cvsi_db.ingest.pipeline import Pipeline, StageTimes
 from cvsi_db.ingest.pixels import MAX_SIDE
 from cvsi_db.ingest.read_bytes import read_file
 from cvsi_db.interrupt import stop_between_steps
 from cvsi_db.models.protocols import Captioner, Encoder
-from cvsi_db.records import ImageRow, IngestFailure, Picture
+from cvsi_db.records import CaptionRow, ImageRow, IngestFailure, Picture
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
@@ -87,15 +87,15 @@ def recaption(
     if batch_size is not None and batch_size < 1:
         raise IngestError(f"cannot caption {batch_size!r} images at a time: the batch size is at least 1")
     waiting = store.uncaptioned() if image_ids is None else image_ids
-    total, pending = RecaptionSummary(), _Pending(store)
-    started = time.monotonic()
+    total, started = RecaptionSummary(), time.monotonic()
 
-    def describe(batch: Sequence[_Waiting]) -> tuple[Sequence[_Waiting], dict[str, Captions]]:
+    def describe(batch: Sequence[_Waiting]) -> tuple[list[ImageRow], list[CaptionRow], list[IngestFailure]]:
         texts = {each.row.image_id: each.cached for each in batch if each.cached is not None}
         texts |= caption([each.picture for each in batch if each.picture is not None], captioner, catalog)
         if given:  # before the rows: a run that dies here finds these captions, and writes the same
             catalog.give_captions(texts)
-        return batch, embed_captions(texts, encoder)
+        rows = [replace(each.row, captions=texts[each.row.image_id]) for each in batch if each.row.image_id in texts]
+        return *with_captions(rows, encoder), [each.failure for each in batch if each.failure is not None]
 
     with (
         Pipeline(
@@ -108,15 +108,14 @@ def recaption(
             size=lambda each: 0 if each.cached else each.row.size_bytes + _PIXELS,
             times=StageTimes(len(waiting), 0),
         ) as pipeline,
-        pending,
+        RowCommits(store) as commits,
         stop_between_steps(signal.SIGINT, on_stop=lambda: pipeline.stop(at_once=True)) as stopped,
     ):
-        for batch, captions in pipeline:
-            pending.add({each.row.image_id: each.row for each in batch}, captions)
-            failures = tuple(each.failure for each in batch if each.failure is not None)
+        for rows, captions, failures in pipeline:
+            commits.add(rows, captions)
             total = replace(
                 total,
-                captioned=total.captioned + len(captions),
+                captioned=total.captioned + len(rows),
                 skipped=total.skipped + len(failures),
                 errors=(*total.errors, *failures),
             )
@@ -158,28 +157,3 @@ def _load(waiting: _Waiting) -> _Waiting:
         return waiting._replace(picture=read_again(waiting.row, CAPTIONER_SIDE))
     except ImageError as error:
         return waiting._replace(failure=IngestFailure(error.path, error.reason))
-
-
-class _Pending:
-    """Captions that will be written in one commit, since a commit costs more than rows; all are at its end."""
-
-    def __init__(self, store: Store) -> None:
-        self._store, self._since = store, time.monotonic()
-        self._rows: dict[str, ImageRow] = {}
-        self._captions: dict[str, Captions] = {}
-
-    def add(self, rows: Mapping[str, ImageRow], captions: Mapping[str, Captions]) -> None:
-        self._rows |= {image_id: rows[image_id] for image_id in captions}
-        self._captions |= captions
-        if time.monotonic() - self._since >= commit_thread.COMMIT_S or len(self._rows) >= commit_thread.COMMIT_FILES:
-            self._write()
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *error: object) -> None:
-        self._write()
-
-    def _write(self) -> None:
-        rewrite_captions(self._rows.values(), self._captions, self._store)
-        self._rows, self._captions, self._since = {}, {}, time.monotonic()

@@ -32,7 +32,8 @@ _CHUNK = 500
 class Writer:
     """Writes an ingest, and keeps track of what the gallery holds.
 
-    `known` are the contents (image_ids) that need no model, removed ones included; `files` the catalog's files by path.
+    `known` are the contents (image_ids) that need no model, removed ones included unless their vector is missing, as
+    `cvsi-db reembed` leaves it where there is no file; `files` the catalog's files by path.
     A file has an image_id exactly when the row of that image in `images` has the file's path. Every file that is
     ingested gives its image the `tags`.
     """
@@ -41,13 +42,14 @@ class Writer:
         self._store, self._catalog, self._tags = store, catalog, tuple(tags)
         self._shown = store.ids()
         self._removed = _paths_of_removed(store, self._shown)
-        self.known: set[str] = self._shown | self._removed.keys()
+        blind = store.scan(["image_id"], "image_norm = 0", "removed")["image_id"].to_pylist()
+        self.known: set[str] = self._shown | (self._removed.keys() - set(blind))
         self.files: dict[str, SourceFile] = {
             path: file if file.image_id is None or file.image_id in self._shown else replace(file, image_id=None)
             for path, file in catalog.source_files().items()
         }
         if catalog.was_cut_short():
-            store.delete_captions(store.orphans())
+            store.drop(store.orphans(), "captions")
 
     def write(self, batch: DecodedBatch, vectors: Mapping[str, FloatArray]) -> IngestSummary:
         """Write one batch; returns its part of the summary.
@@ -55,14 +57,15 @@ class Writer:
         `vectors` holds the embedding (dim,) of every picture in the batch, by image_id. Raises what the store and the
         catalog raise; the batch is then not recorded, and the next ingest does it again.
         """
-        before = (self.files.get(str(read.file.path)) for read in batch.files)
-        left = {file.image_id for file in before if file is not None and file.image_id is not None}
+        known = (self.files.get(str(read.file.path)) for read in batch.files)
+        left = {file.image_id for file in known if file is not None and file.image_id is not None}
         rows = self._rows(left | {read.image_id for read in batch.files})
-        rows |= {
-            read.image_id: new_row(read.file, read.picture, vectors[read.image_id])
-            for read in batch.files
-            if read.picture and read.image_id not in rows  # else it was decoded before an earlier batch was written
-        }
+        for read in batch.files:
+            # A known one was decoded before an earlier batch was written.
+            if read.picture and read.image_id not in self.known:
+                fresh = new_row(read.file, read.picture, vectors[read.image_id])
+                before = rows.get(read.image_id, fresh)
+                rows[read.image_id] = replace(before, image_vector=fresh.image_vector, image_norm=fresh.image_norm)
         paths = {image_id: row.paths for image_id, row in rows.items()}
         records: dict[str, SourceFile] = {}
         outcomes = Counter(self._place(read, paths, records) for read in batch.files)
@@ -200,7 +203,8 @@ class Writer:
         placed_rows |= {
             image_id: with_tags(row, self._tags) for image_id, row in placed_rows.items() if image_id in tagged
         }
-        new = [row for image_id, row in placed_rows.items() if image_id not in self.known]
+        shown, removed = self._shown, self._removed
+        new = [row for image_id, row in placed_rows.items() if image_id not in shown and image_id not in removed]
         back = [row for image_id, row in placed_rows.items() if image_id in self._removed]
         old = [row for image_id, row in placed_rows.items() if image_id in self._shown and row is not rows[image_id]]
         empty = {image_id: rows[image_id] for image_id in self._shown.intersection(rows.keys() - placed_rows.keys())}
@@ -225,7 +229,7 @@ def _paths_of_removed(store: Store, shown: Collection[str]) -> dict[str, str]:
     """The last path of every removed image; rows that a crash left in both tables are deleted from `removed`."""
     table = store.scan(["image_id", "path"], table="removed")
     removed = dict(zip(table["image_id"].to_pylist(), table["path"].to_pylist(), strict=True))
-    store.drop_removed(removed.keys() & shown)
+    store.drop(removed.keys() & shown, "removed")
     return {image_id: path for image_id, path in removed.items() if image_id not in shown}
 
 

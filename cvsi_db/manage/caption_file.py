@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from cvsi_db.errors import IngestError
-from cvsi_db.ingest.caption import rewrite_captions
-from cvsi_db.ingest.embed import embed_captions
+from cvsi_db.ingest.embed import with_captions
 from cvsi_db.models.protocols import Encoder
 
 if TYPE_CHECKING:
@@ -86,7 +85,8 @@ def import_captions(
     for start in range(0, len(wanted), batch_size):
         batch = {image_id: matched[image_id] for image_id in wanted[start : start + batch_size]}
         texts = {image_id: line.captions for image_id, line in batch.items()}
-        rewrite_captions(store.rows(batch).values(), embed_captions(texts, encoder), store)
+        rows = [replace(row, captions=texts[row.image_id]) for row in store.rows(batch).values()]
+        store.upsert(*with_captions(rows, encoder))
         for captioner in {line.captioner for line in batch.values() if line.captioner}:
             theirs = {image_id: line.captions for image_id, line in batch.items() if line.captioner == captioner}
             catalog.keep_captions(captioner, theirs)

@@ -66,13 +66,13 @@ def _delete_images(image_ids: Collection[str], store: Store, catalog: Catalog) -
 
 
 def _delete_twice(problems: Sequence[Problem], store: Store, catalog: Catalog) -> None:
-    store.drop_removed(_ids(problems, "removed"))
+    store.drop(_ids(problems, "removed"), "removed")
     _delete_images(_ids(problems, "images"), store, catalog)
 
 
 def _normalise_vectors(problems: Sequence[Problem], store: Store, catalog: Catalog) -> None:
     """Scale vectors to unit length, as they were before; delete images whose vector has no direction."""
-    store.drop_removed(_ids(problems, "removed"))
+    store.drop(_ids(problems, "removed"), "removed")
     rows = store.rows(_ids(problems, "images"))
     scaled = {
         image_id: replace(row, image_vector=row.image_vector / np.linalg.norm(row.image_vector))
@@ -88,7 +88,7 @@ def _delete_captions(problems: Sequence[Problem], store: Store, _catalog: Catalo
     """Leave images without captions; `cvsi-db caption` restores those that the catalog has cached."""
     named = _ids(problems, "images")
     rows = store.rows(named)
-    store.drop_removed(_ids(problems, "removed") | (named - rows.keys()))
+    store.drop(_ids(problems, "removed") | (named - rows.keys()), "removed")
     store.upsert([_without_captions(row) for row in rows.values()], [])
 
 

@@ -69,7 +69,7 @@ def bytes_on_disk(folder: Path) -> dict[str, int]:
 
 def _part_of(file: Path) -> str:
     parts = file.parts
-    if parts[0] == "lance" and len(parts) > 2:
+    if parts[0].startswith("lance") and len(parts) > 2:
         return "indexes" if parts[2] == "_indices" else parts[1].removesuffix(".lance")
     return "catalog" if parts[0].startswith("catalog.sqlite") else "other"
 

@@ -23,7 +23,8 @@ IMAGE_FIELDS = tuple(field.name for field in fields(ImageRow))
 
 
 def image_batch(images: Sequence[ImageRow], schema: pa.Schema) -> pa.Table:
-    """The images as a table of `schema`; the caption_vector of one without captions may be zero.
+    """The images as a table of `schema`; the caption_vector of one without captions may be zero, and so may the
+    image_vector of one without paths.
 
     Raises ModelError for an unusable vector, GalleryError for a repeated id.
     """
@@ -34,7 +35,8 @@ def image_batch(images: Sequence[ImageRow], schema: pa.Schema) -> pa.Table:
         _moment(image.taken_at, image.image_id).replace(tzinfo=None) if image.taken_at else None for image in images
     ]
     bare = frozenset(image.image_id for image in images if not image.captions)
-    return _batch(columns, schema, columns["image_id"], {"caption_vector": bare})
+    gone = frozenset(image.image_id for image in images if not image.paths)
+    return _batch(columns, schema, columns["image_id"], {"caption_vector": bare, "image_vector": gone})
 
 
 def caption_batch(captions: Sequence[CaptionRow], schema: pa.Schema) -> pa.Table:

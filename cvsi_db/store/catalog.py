@@ -44,12 +44,16 @@ _PARAMETERS = 1000
 
 @dataclass(frozen=True)
 class GalleryInfo:
-    """What a gallery was made with: bundle, fingerprint of its weights, width of its vectors; ISO 8601 created_at."""
+    """What a gallery was made with: bundle, fingerprint of its weights, width of its vectors; ISO 8601 created_at.
+
+    `tables` is the name of the folder that holds its Lance tables.
+    """
 
     bundle: str
     fingerprint: str
     dim: int
     created_at: str
+    tables: str = "lance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ class Catalog:
             row = session.get(GalleryTable, 1)
             if row is None:
                 raise GalleryError(f"{str(self._path)!r} describes no gallery: ingest images first")
-            return GalleryInfo(row.bundle, row.fingerprint, row.dim, row.created_at)
+            return GalleryInfo(row.bundle, row.fingerprint, row.dim, row.created_at, row.tables)
 
     def describe(self, info: GalleryInfo) -> None:
         """Record what the gallery was made with."""

@@ -19,6 +19,7 @@ class GalleryTable(SQLModel, table=True):
     fingerprint: str
     dim: int
     created_at: str
+    tables: str = "lance"
 
 
 class SourceFileTable(SQLModel, table=True):

@@ -1,7 +1,8 @@
 """Folder: what a gallery has on disk, and how it is made, opened, locked and migrated.
 
-Takes the folder; returns its open store and catalog. Layout: `lance/` the tables, `catalog.sqlite` the catalog, `lock`
-held by the one writer, who is named in `lock.holder`, `backups/` catalogs from before migrations. A folder is a gallery
+Takes the folder; returns its open store and catalog. Layout: `lance/` the tables, unless the catalog names another
+folder for them, `catalog.sqlite` the catalog, `lock` held by the one writer, who is named in `lock.holder`, `backups/`
+catalogs from before migrations. A folder is a gallery
 once its catalog says what it was made with, which is written last. Where nothing can be written (a read-only or a full
 disk, somebody else's folder) a gallery can still be opened and read.
 """
@@ -115,7 +116,7 @@ def _open(folder: Path) -> tuple[Store, Catalog]:
     from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store
 
-    return Store.open(folder / _LANCE), Catalog(folder / _CATALOG)
+    return Store.open(_tables(folder)), Catalog(folder / _CATALOG)
 
 
 # --- making -----------------------------------------------------------------------------------------------------
@@ -140,7 +141,7 @@ def _upgrade(folder: Path, dim: int, chain: Chain) -> None:
     engine = open_engine(folder / _CATALOG)
     try:
         with lance_write_errors(folder), engine.connect() as connection:
-            chain.upgrade(connection, connect(folder / _LANCE), dim)
+            chain.upgrade(connection, connect(_tables(folder)), dim)
     except DBAPIError as error:
         raise GalleryError(f"cannot write to {str(folder)!r}: {error.orig}") from error
     finally:
@@ -163,7 +164,7 @@ def _migrate(folder: Path, chain: Chain) -> None:
         )
     backup = _back_up(folder, stamp)
     try:
-        with restoring(folder / _LANCE):
+        with restoring(_tables(folder)):
             _upgrade(folder, dim, chain)
     except BaseException as error:
         _copy(backup, folder / _CATALOG)
@@ -173,6 +174,12 @@ def _migrate(folder: Path, chain: Chain) -> None:
         raise MigrationError(
             f"cannot migrate {str(folder)!r} from {stamp!r} to {chain.head!r}: {error}; {kept}"
         ) from error
+
+
+def _tables(folder: Path) -> Path:
+    """The folder of the Lance tables; the catalog of a new or an older gallery does not name it."""
+    named = _ask(folder, "gallery", "SELECT 1 FROM pragma_table_info('gallery') WHERE name = 'tables'")
+    return folder / ((named and _ask(folder, "gallery", "SELECT tables FROM gallery")) or _LANCE)
 
 
 def _stamp(folder: Path) -> str | None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -67,12 +67,15 @@ class Store:
     @property
     def version(self) -> int:
         """The version of the images table: it changes with every write, by whichever process."""
-        return int(self._images.version)
+        with _lance_errors(self._folder):
+            return int(self._images.version)
 
     # --- writing ------------------------------------------------------------------------------------------------
 
-    def upsert(self, images: Sequence[ImageRow], captions: Sequence[CaptionRow]) -> None:
-        """Write images with all of their captions, replacing what was there under the same image_id.
+    def upsert(
+        self, images: Sequence[ImageRow], captions: Sequence[CaptionRow], table: Literal["images", "removed"] = "images"
+    ) -> None:
+        """Write images with all of their captions to `table`, replacing what was there under the same image_id.
 
         Captions go first, so that an image is never found without its captions. Raises ModelError for a vector
         that is zero, not finite or of the wrong width, GalleryError for a repeated key, a caption of another image
@@ -86,7 +89,7 @@ class Store:
             named = any_of(image.image_id for image in images)
             with lance_write_errors(self._folder):
                 merge(self._captions, caption_table, "caption_id", replacing=named)
-                merge(self._images, image_table, "image_id")
+                merge(self._tables[table], image_table, "image_id")
 
     def update(self, images: Sequence[ImageRow]) -> None:
         """Rewrite images that are there already; their captions stay as they are. Raises as `upsert` does."""
@@ -108,13 +111,13 @@ class Store:
     def bring_back(self, images: Sequence[ImageRow]) -> None:
         """Move images from `removed` back to `images`. Safe to repeat."""
         self.update(images)
-        self.drop_removed([image.image_id for image in images])
+        self.drop([image.image_id for image in images], "removed")
 
-    def drop_removed(self, image_ids: Collection[str]) -> None:
-        """Delete rows from `removed` only; unknown ids are ignored."""
+    def drop(self, image_ids: Collection[str], table: TableName) -> None:
+        """Delete the rows of these images from `table` only; unknown ids are ignored."""
         if image_ids:
             with lance_write_errors(self._folder):
-                self._removed.delete(any_of(image_ids))
+                self._tables[table].delete(any_of(image_ids))
 
     def delete(self, image_ids: Collection[str]) -> None:
         """Delete images from both tables, and last their captions; unknown ids are ignored."""
@@ -122,12 +125,6 @@ class Store:
             with lance_write_errors(self._folder):
                 for name in ("images", "removed", "captions"):
                     self._tables[name].delete(any_of(image_ids))
-
-    def delete_captions(self, image_ids: Collection[str]) -> None:
-        """Delete the rows of these images in `captions` only; unknown ids are ignored."""
-        if image_ids:
-            with lance_write_errors(self._folder):
-                self._captions.delete(any_of(image_ids))
 
     def optimize(
         self, *, keep: timedelta = KEEP, on_step: Callable[[int, int, str], None] | None = None
@@ -301,6 +298,9 @@ def _lance_errors(folder: Path, where: str | None = None) -> Iterator[None]:
         if where is not None and any(sign in reason for sign in _FILTER_AT_FAULT):
             told = reason.removeprefix("Invalid input, ").rpartition("Error applying filter expression to batch: ")
             raise FilterError(f"cannot use the filter {where!r}: {told[-1]}") from error
+        if not folder.is_dir():
+            remedy = "if `cvsi-db reembed` has replaced them, open the gallery again"
+            raise GalleryError(f"the tables in {str(folder)!r} are gone: {remedy}") from error
         raise GalleryError(f"cannot read {str(folder)!r}: {reason}") from error
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cvsi_db.cli import run
-from cvsi_db.cli.ingest_command import _remark
+from cvsi_db.cli.ingest_command import remark
 from cvsi_db.gallery import Gallery
 from cvsi_db.records import IngestProgress
 from tests.fakes import save_picture
@@ -99,4 +99,4 @@ def test_a_lost_folder_is_a_warning_and_exit_code_1(ingest: Cli, photos: Path) -
 
 def test_the_remark_has_rate_failures_and_waits() -> None:
     now = IngestProgress(50, 100, 40, 2, seconds=10.0, reading=1.0, model=9.5, writing=0.0)
-    assert _remark(now) == "4.0 images/s · 2 failed · waits for reading 10%, models 95%, writing 0%"
+    assert remark(now) == "4.0 images/s · 2 failed · waits for reading 10%, models 95%, writing 0%"

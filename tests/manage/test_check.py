@@ -117,7 +117,7 @@ def test_removed_images_are_checked_too(row: ImageRow, store: Store, catalog: Ca
     assert found(store, catalog) == [("image missing", None, row.path)]
     catalog.forget_files([row.path])
     assert find_problems(store, catalog) == []
-    store.drop_removed([row.image_id])
+    store.drop([row.image_id], "removed")
     store.remove([replace(row, image_vector=row.image_vector / 2)])
     assert [(one.kind, one.table) for one in find_problems(store, catalog)] == [("image vector", "removed")]
 

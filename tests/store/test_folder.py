@@ -39,7 +39,7 @@ SECOND = '''"""The second gallery."""
 import sqlalchemy as sa
 from alembic import context, op
 
-revision, down_revision = "0099_second", "0003_file_metadata"
+revision, down_revision = "0099_second", "0004_tables"
 
 def upgrade():
     lance = context.config.attributes["lance"]
@@ -247,10 +247,11 @@ def first(folder: Path, tmp_path: Path) -> Path:
     with sqlite3.connect(folder / "catalog.sqlite") as connection:
         known = (FILE.path, FILE.size_bytes, FILE.mtime_ns, FILE.image_id, FILE.state, FILE.error)
         connection.execute("INSERT INTO source_file VALUES (?, ?, ?, ?, ?, ?)", known)
+        made = (INFO.bundle, INFO.fingerprint, INFO.dim, INFO.created_at)
+        connection.execute("INSERT INTO gallery VALUES (1, ?, ?, ?, ?)", made)
         summary = '{"new": 7, "unchanged": 0, "moved": 1, "duplicates": 0, "failed": 1, "removed": 0, "embedded": 7,'
         summary += ' "seconds": 1.5, "errors": [{"path": "/x.jpg", "reason": "truncated"}]}'
         connection.execute("INSERT INTO ingest_run VALUES (1, '[]', '2024', '2025', ?)", (summary,))
-    catalog.describe(INFO)
     catalog.close()
     return folder
 
