@@ -19,7 +19,7 @@ from cvsi_db.models.device import choose_device
 from cvsi_db.models.hashes import check_first_use
 from cvsi_db.models.inventory import captioner_part, clip_part, inventory, phi_part, pull, require
 from cvsi_db.models.protocols import Captioner, Encoder, Phi
-from cvsi_db.models.spec import LOCAL_DIR, PHOTOS_LITE, STARTER, TRANSFORMERS, BundleSpec, load_spec
+from cvsi_db.models.spec import LOCAL_DIR, NO_PHI, PHOTOS_LITE, STARTER, TRANSFORMERS, BundleSpec, load_spec
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -173,11 +173,14 @@ class LazyCaptioner:
 def load_bundle(name: str, device: str = "auto") -> Bundle:
     """The bundle called `name`, or the one that the TOML file `name` declares; no weights are loaded yet.
 
-    Raises BundleError for an unknown name or an unusable file, UsageError for a device this machine lacks.
+    With `:no-phi` behind it, the bundle without its phi. Raises BundleError for an unknown name or an unusable file,
+    UsageError for a device this machine lacks.
     """
     if device != "auto":
         choose_device(device)
-    return Bundle(load_spec(name), device, str(Path(name).resolve()) if name.endswith(".toml") else name)
+    base = name.removesuffix(NO_PHI)
+    place = str(Path(base).resolve()) if base.endswith(".toml") else base
+    return Bundle(load_spec(name), device, place + name.removeprefix(base))
 
 
 def _digest(*parts: str | None) -> str:

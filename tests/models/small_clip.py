@@ -68,3 +68,24 @@ def known_to_open_clip(name: str, folder: Path, config: dict[str, Any] = CONFIG)
     finally:
         factory._MODEL_CONFIG_PATHS.remove(folder / f"{name}.json")
         factory._MODEL_CONFIGS.pop(name)
+
+
+def save_transformers_clip(folder: Path) -> Path:
+    """A CLIPModel of random weights as transformers writes it, its tokenizer of single bytes; returns the folder."""
+    from open_clip.tokenizer import bytes_to_unicode
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizerFast
+
+    torch.manual_seed(5)
+    pieces = [letter + end for end in ("", "</w>") for letter in bytes_to_unicode().values()]
+    vocabulary = {piece: number for number, piece in enumerate([*pieces, "<|startoftext|>", "<|endoftext|>"])}
+    CLIPTokenizerFast(vocab=vocabulary, merges=[]).save_pretrained(folder)
+    CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}).save_pretrained(folder)
+    layers = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    ends = {"bos_token_id": len(pieces), "eos_token_id": len(pieces) + 1, "vocab_size": len(vocabulary)}
+    config = CLIPConfig(
+        text_config={**layers, **ends},
+        vision_config={**layers, "image_size": 32, "patch_size": 16},
+        projection_dim=24,
+    )
+    CLIPModel(config).half().save_pretrained(folder)
+    return folder

@@ -25,7 +25,9 @@ def starter_with(folder: Path, **changed: str) -> Bundle:
 
 
 def test_the_declared_bundles() -> None:
-    assert list(BUNDLES) == ["starter", "photos-lite", "clip-b32", "clip-l14", "clip-l14-datacomp", "clip-bigg14"]
+    assert list(BUNDLES) == [
+        "starter", "photos-lite", "bge-vl-base", "bge-vl-large", "clip-b32", "clip-l14", "clip-l14-datacomp", "clip-bigg14",
+    ]  # fmt: skip
     assert (BUNDLES["clip-bigg14"].arch, BUNDLES["clip-bigg14"].weights) == ("ViT-bigG-14", "laion2b_s39b_b160k")
 
 
@@ -36,7 +38,9 @@ def test_the_declared_presets_and_rewriters_exist() -> None:
 
 
 def test_an_unknown_bundle_names_the_known_ones() -> None:
-    with pytest.raises(BundleError, match="unknown model 'clip-b23': choose one of starter, photos-lite, clip-b32") as caught:
+    with pytest.raises(
+        BundleError, match="unknown model 'clip-b23': choose one of starter, photos-lite, bge"
+    ) as caught:
         load_bundle("clip-b23")
     assert caught.value.exit_code == 2
 
@@ -115,6 +119,14 @@ def test_a_bundle_says_where_to_find_it_again(tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     assert load_bundle("mine.toml", "cpu").source == str(tmp_path / "mine.toml")
     assert load_bundle("starter", "cpu").source == "starter"
+    assert load_bundle("mine.toml:no-phi", "cpu").source == f"{tmp_path / 'mine.toml'}:no-phi"
+    without = load_bundle("starter:no-phi", "cpu")
+    assert (without.source, without.phi, without.spec.captioner) == (
+        "starter:no-phi",
+        None,
+        BUNDLES["starter"].captioner,
+    )
+    assert without.fits(load_bundle("starter", "cpu").fingerprint)
 
 
 def test_the_fingerprint_follows_bin_weights(tmp_path: Path) -> None:
