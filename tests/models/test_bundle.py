@@ -26,7 +26,8 @@ def starter_with(folder: Path, **changed: str) -> Bundle:
 
 def test_the_declared_bundles() -> None:
     assert list(BUNDLES) == [
-        "starter", "photos-lite", "bge-vl-base", "bge-vl-large", "clip-b32", "clip-l14", "clip-l14-datacomp", "clip-bigg14",
+        "starter", "photos-lite", "bge-vl-base", "bge-vl-large",
+        "clip-b32", "clip-l14", "clip-l14-datacomp", "clip-bigg14",
     ]  # fmt: skip
     assert (BUNDLES["clip-bigg14"].arch, BUNDLES["clip-bigg14"].weights) == ("ViT-bigG-14", "laion2b_s39b_b160k")
 
