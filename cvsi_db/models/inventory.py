@@ -210,13 +210,9 @@ def pull(parts: Sequence[Part]) -> list[Part]:
         require(part)
         _check_room(part)
     for part in wanted:
-        _log.info(
-            "pulling %s %s (%s, licence: %s)",
-            part.name,
-            part.repo or part.release,
-            readable(part.size_bytes),
-            part.licence,
-        )
+        narrow = ": not for commercial use; --no-phi does without it" if part.licence == NON_COMMERCIAL else ""
+        what, size = part.repo or part.release, readable(part.size_bytes)
+        _log.info("pulling %s %s (%s, licence: %s)%s", part.name, what, size, part.licence, narrow)
         if part.release:
             check_first_use(part.release, fetch_release(part.release))
         elif part.repo:

@@ -62,7 +62,7 @@ def test_each_published_phi_is_found_pulled_verified_and_read(
     assert [each.name for each in pull([part(name)])] == ["phi"]
     (line,) = caplog.messages
     assert line.startswith("pulling phi ")
-    assert line.endswith(" MB, licence: CC BY-NC 4.0)")
+    assert line.endswith(" MB, licence: CC BY-NC 4.0): not for commercial use; --no-phi does without it")
     assert part(name).state == "fully"
     (path,) = part(name).files
     assert path.read_bytes() == PHIS[name]
