@@ -169,14 +169,11 @@ def _compared(found: Mapping[str, Seen], files: Mapping[str, SourceFile], known:
         else:
             beside = tuple(FoundFile(Path(each.path), *each[1:3]) for each in found[path].sidecars)
             pending.append(FoundFile(Path(path), *found[path][1:3], beside))
+    here = found.keys() | {printable(Path(path)) for path in found if not path.isascii()}  # as paths are recorded
     gone = [
         file
         for path, file in files.items()
-        if file.state != "skipped"
-        and not is_settled(file)
-        and path not in found
-        and scan.covers(path)
-        and is_gone(path)
+        if file.state != "skipped" and not is_settled(file) and path not in here and scan.covers(path) and is_gone(path)
     ]
     now = {file.path for file in scan.skipped}
     left = [

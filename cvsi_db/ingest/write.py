@@ -146,13 +146,12 @@ class Writer:
 
     def _sidecars(self, reads: Sequence[ReadFile]) -> dict[str, SourceFile]:
         """Records of the sidecars that could not be read; those that now could be are forgotten."""
-        unread = {str(failed.file.path): failed for read in reads for failed in read.unread}
-        seen = {str(sidecar.path) for read in reads for sidecar in read.file.sidecars}
+        unread = {printable(failed.file.path): failed for read in reads for failed in read.unread}
+        seen = {printable(sidecar.path) for read in reads for sidecar in read.file.sidecars}
         self._forget([path for path in seen - unread.keys() if path in self.files])
         return {
-            path: replace(_source_file(failed.file, None, failed.reason), state="skipped")
+            path: replace(_source_file(failed.file, None, failed.reason), path=path, state="skipped")
             for path, failed in unread.items()
-            if path == printable(failed.file.path)
         }
 
     def _forget(self, paths: Sequence[str]) -> None:
@@ -164,11 +163,10 @@ class Writer:
         """Records of the failures, with the image_id they had: the row stays until its path holds another content."""
         records = {}
         for failed in failures:
-            path = str(failed.file.path)
-            if path == printable(failed.file.path):  # SQLite stores no other text
-                before = self.files.get(path)
-                image_id = before.image_id if before is not None else None
-                records[path] = _source_file(failed.file, image_id, failed.reason)
+            path = printable(failed.file.path)  # SQLite stores no other text
+            before = self.files.get(path)
+            record = _source_file(failed.file, before.image_id if before is not None else None, failed.reason)
+            records[path] = replace(record, path=path)
         return records
 
     def _rows(self, image_ids: Collection[str]) -> dict[str, ImageRow]:
