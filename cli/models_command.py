@@ -67,8 +67,8 @@ def pull_command(name: str, no_phi: bool, **_: object) -> None:
     """Download what a bundle still needs.
 
     Into the Hugging Face cache, with its own client, and a phi that stands in a release into your cache folder; nothing
-    when the bundle is complete. HF_HUB_OFFLINE is respected; HF_ENDPOINT and CVSI_RELEASES name other servers. What each
-    file is at its first download is recorded.
+    when the bundle is complete. What each file is at its first download is recorded. HF_HUB_OFFLINE is respected, and
+    HF_ENDPOINT and CVSI_RELEASES name other servers.
     """
     spec = load_spec(name.removesuffix(NO_PHI) + NO_PHI if no_phi else name)
     pulled = pull(inventory(spec))
