@@ -108,6 +108,8 @@ def _check(session: Any, sql: str, relations: Mapping[str, Relation], text: str)
             wrong = f"a statement cannot use {kind.lower().replace('_', ' ')}"
         elif name is not None and name.lower() not in FUNCTIONS:
             wrong = f"a statement cannot call {name}: see the functions in docs/sql.md"
+        elif name == "replace" and not _shortens(node):
+            wrong = "replace takes two texts in quotes, the second no longer than the first"
         elif kind == "TABLE_FUNCTION" and node["function"]["function_name"] != "unnest":
             wrong = f"a statement cannot read from {node['function']['function_name']}"
         elif kind == "BASE_TABLE" and (node["table_name"] not in tables or node["catalog_name"] or node["schema_name"]):
@@ -115,6 +117,12 @@ def _check(session: Any, sql: str, relations: Mapping[str, Relation], text: str)
         if wrong:
             start = node.get("query_location", 0)
             raise _placed(wrong, sql[start : start + node.get("query_location_length", 0)], text)
+
+
+def _shortens(call: dict[str, Any]) -> bool:
+    """Whether a call of replace cannot make a text longer: the engine does not bound the memory of that."""
+    found, by = (argument["expression"].get("literal", {}).get("text") for argument in call["arguments"][1:])
+    return isinstance(found, str) and isinstance(by, str) and len(by.encode()) <= len(found.encode())
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:

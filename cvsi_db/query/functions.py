@@ -29,9 +29,9 @@ _TEXTS = """
 ascii bit_length chr concat concat_ws contains ends_with hash ilike_escape instr lcase left len length length_grapheme
 like_escape lower ltrim md5 nfc_normalize not_ilike_escape not_like_escape octet_length ord parse_dirname parse_dirpath
 parse_filename parse_path position prefix regexp_extract regexp_extract_all regexp_full_match regexp_matches
-regexp_split_to_array reverse right rtrim sha256 split split_part starts_with str_split str_split_regex string_split
-string_split_regex string_to_array strip_accents strlen strpos substr substring suffix translate trim ucase unicode
-upper
+regexp_split_to_array replace reverse right rtrim sha256 split split_part starts_with str_split str_split_regex
+string_split string_split_regex string_to_array strip_accents strlen strpos substr substring suffix translate trim ucase
+unicode upper
 """
 
 _TIMES = """

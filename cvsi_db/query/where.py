@@ -138,9 +138,9 @@ def _check_column(node: exp.Column, text: str, columns: Mapping[str, object]) ->
 def _with_periods(node: exp.Expr, text: str, columns: Mapping[str, object]) -> exp.Expr:
     """The comparison, where a date beside a timestamp column is the period it names: `= '2024-10-31'` is that day,
     `> '2024'` after that year, `<= '2024-10'` until the end of that month."""
-    if not any(
-        isinstance(each, exp.Column) and _is_time(columns.get(each.name.lower())) for each in node.iter_expressions()
-    ):
+    operands = list(node.iter_expressions())
+    timed = any(isinstance(each, exp.Column) and _is_time(columns.get(each.name.lower())) for each in operands)
+    if not timed or not any(map(_date_of, operands)):
         return node
 
     def compared(kind: type[exp.Expr], left: exp.Expr, right: exp.Expr) -> exp.Expr:

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 
 from cvsi_db.errors import CvsiError, SqlError
 from cvsi_db.query import engine
-from cvsi_db.query.statement import parse_statement
-from cvsi_db.records import CaptionRow, ComposedQuery
+from cvsi_db.query.functions import FUNCTIONS
+from cvsi_db.query.statement import CAPTIONS, parse_statement
+from cvsi_db.records import TERM_NAMES, CaptionRow, ComposedQuery
 from cvsi_db.search import SearchContext, search
 from cvsi_db.search.present.arrow import answer
 from cvsi_db.store.catalog import GalleryInfo
@@ -218,6 +219,12 @@ def test_joins_windows_and_sets_are_those_of_python(asked: Asked) -> None:
     nested = "WITH wide AS (SELECT * FROM images WHERE width > (SELECT avg(width) FROM images)) SELECT name FROM wide"
     mean = fmean(row["width"] for row in rows)
     assert {*asked.ask(nested)["name"].to_pylist()} == {row["name"] for row in rows if row["width"] > mean}
+    condition = "taken_at = (SELECT max(taken_at) FROM images)"
+    newest = f"SELECT name, (SELECT count(*) FROM captions) AS n FROM images WHERE {condition}"
+    last = max(row["taken_at"] for row in rows if row["taken_at"])
+    assert {(row["name"], row["n"]) for row in asked.ask(newest).to_pylist()} == {
+        (row["name"], len(asked.captions)) for row in rows if row["taken_at"] == last
+    }
     unnested = asked.ask("SELECT name, unnest(captions) AS text FROM images LIMIT 1000").to_pylist()
     assert Counter((row["name"], row["text"]) for row in unnested) == Counter(
         (row["name"], text) for row in rows for text in row["captions"]
@@ -266,7 +273,24 @@ def test_types_and_names_of_columns(asked: Asked) -> None:
         pa.int64(), pa.int64(), pa.int64(), pa.float64(), pa.float64(), pa.timestamp("us", "UTC"),
         pa.list_(pa.timestamp("us")), pa.int32(),
     ]  # fmt: skip
+    assert asked.ask("SELECT replace(folder, '/photos/', '') AS f FROM images LIMIT 1")["f"].to_pylist() == ["0"]
     assert asked.ask("SELECT PATH, Width FROM images LIMIT 0").column_names == ["path", "width"]
+
+
+def test_the_documentation_has_every_column_and_function_and_its_examples_run(asked: Asked) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sql.md").read_text("utf-8")
+    named = {*re.findall(r"`([a-z_0-9]+)`", page)}
+    wanted = {
+        *asked.context.store.columns,
+        *CAPTIONS,
+        *TERM_NAMES,
+        *(name for name in FUNCTIONS if name.isidentifier()),
+    }
+    assert wanted - named == set()
+    examples = [line for block in re.findall(r"```sql\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+    assert len(examples) > 8
+    for line in examples:
+        asked.ask(line.replace("ref.jpg", "ref.png"))
 
 
 # --- what it must not do ----------------------------------------------------------------------------------------
@@ -334,6 +358,9 @@ HOSTILE = (
     "SELECT 1; COPY images TO 'out.csv'",
     "SELECT * FROM images; DROP TABLE images",
     "SELECT repeat('x', 1000000000)",
+    "SELECT replace(path, '/', 'longer') FROM images",
+    "SELECT replace(path, '/', path) FROM images",
+    "SELECT regexp_replace(path, '', path, 'g') FROM images",
     "SELECT lpad('x', 1000000000, 'y')",
     "SELECT range(1000000000)",
     "SELECT * FROM range(1000000000000)",

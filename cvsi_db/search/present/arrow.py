@@ -16,7 +16,7 @@ from cvsi_db.errors import CvsiError
 from cvsi_db.query.engine import run
 from cvsi_db.query.statement import SIMILARITY, Hits, Rows, Statement
 from cvsi_db.records import ComposedQuery, TermName
-from cvsi_db.search.result import Hit, SearchResult, TermScore
+from cvsi_db.search.result import METADATA, Hit, SearchResult, TermScore
 
 if TYPE_CHECKING:
     from cvsi_db.store.images import Store
@@ -79,12 +79,15 @@ class _Stream:
 
 
 def _hits(columns: Sequence[str], hits: Sequence[Hit], store: Store) -> pa.Table:
-    stored = [name for name in columns if name in store.columns]
-    metadata: Any = store.take([hit.image_id for hit in hits], stored) if stored else {}
-    return pa.table({name: metadata[name] if name in stored else _of_hits(name, hits) for name in columns})
+    more = [name for name in columns if name in store.columns and name not in ("image_id", *METADATA)]
+    taken: Any = store.take([hit.image_id for hit in hits], more) if more else {}
+    return pa.table({name: taken[name] if name in more else _of_hits(name, hits, store) for name in columns})
 
 
-def _of_hits(column: str, hits: Sequence[Hit]) -> pa.Array:
+def _of_hits(column: str, hits: Sequence[Hit], store: Store) -> pa.Array:
+    if column in store.columns:
+        values = [hit.image_id if column == "image_id" else hit.metadata[column] for hit in hits]
+        return pa.array(values, store.columns[column])
     if column == "rank":
         return pa.array([hit.rank for hit in hits], pa.int64())
     if column == "score":
