@@ -49,7 +49,7 @@ def load_network(device: str) -> torch.nn.Module:
     weights = torch.load(path, map_location="cpu", weights_only=True)
     # The file has other names for the same layers, in the same order.
     network.load_state_dict(dict(zip(network.state_dict(), weights.values(), strict=True)))
-    return network.float().to(device).eval()
+    return network.float().to(device, memory_format=torch.channels_last).eval()
 
 
 def prepare(picture: Image.Image) -> Image.Image:
@@ -69,7 +69,8 @@ def look(picture: Image.Image, device: str) -> tuple[FloatArray, FloatArray]:
     """The posterior (1000,) of a prepared picture as a whole, and of its windows (WINDOWS², 1000)."""
     network = load_network(device)
     pixels = torch.from_numpy(np.asarray(picture.convert("RGB"), dtype=np.float32)).permute(2, 0, 1)
-    seen = network.forward_features(((pixels - 127) / 128).to(device)[None])[0]  # type: ignore[operator]
+    batch = ((pixels - 127) / 128).to(device)[None].contiguous(memory_format=torch.channels_last)
+    seen = network.forward_features(batch)[0]  # type: ignore[operator]
     height, width = seen.shape[1:]
     views = [seen.mean((1, 2))]
     tall, wide = (max(1, round(side * WINDOW_SHARE)) for side in (height, width))
