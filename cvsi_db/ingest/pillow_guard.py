@@ -139,7 +139,7 @@ def image_errors(where: str) -> Iterator[None]:
 
 
 def _too_large(where: str, pixels: int | None) -> ImageError:
-    size = f"{round(pixels / 1e6)} megapixels" if pixels else "too many pixels"
+    size = f"{pixels / 1e6:.3g} megapixels" if pixels else "too many pixels"
     limit = f"{_allowed['pixels'] / 1e6:.3g}"
     return ImageError(where, f"too large: {size}, the limit is {limit} (--max-pixels raises it)")
 

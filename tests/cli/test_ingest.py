@@ -12,6 +12,7 @@ import pytest
 from cvsi_db.cli import run
 from cvsi_db.cli.ingest_command import remark
 from cvsi_db.gallery import Gallery
+from cvsi_db.ingest import pillow_guard
 from cvsi_db.records import IngestProgress
 from tests.fakes import save_picture
 
@@ -61,6 +62,43 @@ def test_failures_are_logged_a_line_each(ingest: Cli, photos: Path, tmp_path: Pa
     ingest(photos, "--errors", log)
     assert log.read_text() == ""
     assert list(tmp_path.glob("*.part")) == []
+
+
+def test_what_is_not_taken_is_told_by_reason_and_logged(ingest: Cli, photos: Path, tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4", "notes.txt", ".DS_Store"):
+        (photos / name).write_bytes(b"x")
+    (photos / "@eaDir").mkdir()
+    log = tmp_path / "errors.jsonl"
+    code, out, err = ingest(photos, "--errors", log, "--strict")
+    assert (code, out.partition(";")[0]) == (0, "5 new, 0 unchanged, 5 not taken")
+    assert err.splitlines()[-3:] == [
+        f"not taken: 2 files, as {photos / 'a.mp4'}: not an image (video/mp4)",
+        f"not taken: {photos / '@eaDir'}: a folder of thumbnails that a Synology NAS keeps",
+        f"not taken: {photos / 'notes.txt'}: not an image (text/plain)",
+    ]
+    assert [Path(json.loads(line)["path"]).name for line in log.read_text("utf-8").splitlines()] == [
+        ".DS_Store",
+        "@eaDir",
+        "a.mp4",
+        "b.mp4",
+        "notes.txt",
+    ]
+    told = json.loads(ingest(photos, "--json")[1])
+    assert (told["skipped"], len(told["skipped_files"])) == (5, 5)
+    with Gallery.open(tmp_path / "db") as gallery:
+        assert {Path(file["path"]).name: file["state"] for file in gallery.failed()}[".DS_Store"] == "skipped"
+        assert gallery.stats()["files"] == {"ok": 5, "skipped": 5}
+
+
+def test_max_pixels(ingest: Cli, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(pillow_guard._allowed, "pixels", pillow_guard.MAX_PIXELS)  # restored at the end
+    code, out, err = ingest(photos / "red.png", photos / "blue.png", "--max-pixels", "2500")
+    assert (code, out.partition(";")[0]) == (0, "1 new, 0 unchanged, 1 failed")
+    assert f"skipped {photos / 'red.png'}: too large: 0.00307 megapixels, the limit is 0.0025" in err
+    assert "(--max-pixels raises it)" in err
+    monkeypatch.setenv("CVSI_MAX_PIXELS", "4000")
+    assert ingest(photos / "red.png", photos / "blue.png")[1].partition(";")[0] == "1 new, 1 unchanged"
+    assert ingest(photos, "--max-pixels", "0")[0] == 2
 
 
 def test_an_unwritable_error_log_is_an_error_before_any_work(ingest: Cli, photos: Path, tmp_path: Path) -> None:

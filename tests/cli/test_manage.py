@@ -211,3 +211,27 @@ def test_check_finds_problems_and_repairs_them(cli: Cli, db: Path, folder: Path,
 def test_no_gallery_is_one_line(cli: Cli, tmp_path: Path) -> None:
     for arguments in (["tag"], ["duplicates"], ["check"], ["remove", "x", "--yes"]):
         one_line(cli(*arguments, "--db", tmp_path / "none"), 1, "no gallery", "cvsi-db ingest")
+
+
+def test_list_takes_the_filters(cli: Cli, made: Path, folder: Path) -> None:
+    def listed(*options: str | Path) -> list[str]:
+        told = json.loads(cli("list", "--db", made, "--json", *options).stdout)
+        return [image["name"] for image in told]
+
+    twin = min(folder.glob("*.png")).name  # shown by its primary path
+    assert listed("--folder", folder / "sub") == [twin, "two\nlines.png"]
+    assert listed("--folder", "sub") == listed("--folder", f"{folder}/./sub/") == [twin, "two\nlines.png"]
+    for nothing in (["--after", "1990"], ["--near", "0,0,9"], ["--rating", "1"], ["--tag", "x"]):
+        assert listed(*nothing) == []
+    assert len(listed("--where", "width > 0", "--folder", folder)) == 7
+    for options in (["--near", "Paris"], ["--after", "soon"], ["--rating", "7"], ["--folder", ""]):
+        one_line(cli("list", "--db", made, *options), 2, f"{options[0][2:]} is ", "give ")
+    done = cli("list", "--db", made, "--failed", "--rating", "3")
+    assert done.returncode == 2
+
+
+def test_search_takes_the_filters(cli: Cli, made: Path, folder: Path) -> None:
+    done = cli("search", "--text", "a cat", "--folder", "sub", "--db", made, "--format", "json")
+    assert len(json.loads(done.stdout)["hits"]) == 2
+    done = cli("search", "--text", "a cat", "--near", "1,2", "--db", made)
+    assert (done.returncode, done.stdout) == (2, "")

@@ -14,6 +14,7 @@ import pytest
 from cvsi_db.errors import IngestError
 from cvsi_db.ingest import formats
 from cvsi_db.ingest.formats import SUFFIXES
+from cvsi_db.ingest.ignore import SKIPPED_FOLDERS
 from cvsi_db.ingest.scan import Scan, check_paths, is_gone, scan, signature
 from cvsi_db.store.catalog import SourceFile
 from tests.disks import read_only
@@ -352,6 +353,11 @@ def test_folders_of_junk_are_named_and_not_entered(tmp_path: Path) -> None:
     assert found["._x.png"] == "macOS metadata of another file"
     assert found["a"] == "a folder with a .nomedia file"
     assert names(tmp_path / "a") == ["b/y.png", "y.png"]  # named, so wanted
+
+
+def test_the_documentation_lists_every_folder_of_junk() -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "files.md").read_text("utf-8").lower()
+    assert [name for name in SKIPPED_FOLDERS if f"`{name}`" not in documented] == []
 
 
 def test_other_files_are_named_by_their_kind(tmp_path: Path) -> None:
