@@ -102,16 +102,19 @@ class _Reader:
         self._sources: dict[str, Rows | Hits] = {}
 
     def statement(self) -> Statement:
-        ctes = {cte.alias.lower() for cte in self._tree.find_all(exp.CTE)}
-        tables = [table for table in self._tree.find_all(exp.Table) if table.name.lower() not in ctes]
-        sources = {self._source_of(table) for table in tables}
-        calls = {id(table): self._compose_fields(table) for table in tables if self._source_of(table) == "compose"}
+        calls: list[dict[str, Any]] = []
+        for table in self._tables():
+            if self._source_of(table) == "compose":
+                table.meta["call"] = len(calls)  # what follows copies parts of the tree
+                calls.append(self._compose_fields(table))
         self._placeholders.put_into(self._tree)
         self._name_columns()
         with_periods(self._tree, self._text, self._columns)
+        tables = self._tables()
+        sources = {self._source_of(table) for table in tables}
         for table in tables:
-            if id(table) in calls:
-                self._read_hits(table, calls[id(table)])
+            if "call" in table.meta:
+                self._read_hits(table, calls[table.meta["call"]])
             else:
                 self._read_rows(table)
         self._check_columns(sources)
@@ -122,6 +125,11 @@ class _Reader:
         ]:
             self._drop_captions_without_image(name)
         return Statement(self._tree.sql(DIALECT), self._sources, self._text)
+
+    def _tables(self) -> list[exp.Table]:
+        """The tables that are no CTE's."""
+        ctes = {cte.alias.lower() for cte in self._tree.find_all(exp.CTE)}
+        return [table for table in self._tree.find_all(exp.Table) if table.name.lower() not in ctes]
 
     # --- where rows come from -----------------------------------------------------------------------------------
 
@@ -380,4 +388,4 @@ def _unqualify(tree: exp.Expr, alias: str) -> bool:
 def _star(query: ComposedQuery) -> tuple[str, ...]:
     """What * selects of hits."""
     asked = [name for name in EXAMPLE_TERMS if getattr(query, name)]
-    return ("rank", "score", *METHOD_TERMS, *asked, "path", "width", "height", "taken_at")
+    return ("rank", "score", *METHOD_TERMS, "edit_text", *asked, "path", "width", "height", "taken_at")
