@@ -100,7 +100,10 @@ class Bundle:
 
     @cached_property
     def phi(self) -> Phi | None:
-        """The mapping network, or None when the bundle has none. Raises ModelError when the file does not fit."""
+        """The mapping network, or None when the bundle has none; a published one is fetched when it is not here.
+
+        Raises ModelError when it cannot be had, is not what it was at its first use, or does not fit.
+        """
         if self.spec.phi is None:
             return None
         if self.spec.phi == PHOTOS_LITE:
@@ -109,20 +112,14 @@ class Bundle:
             return PhotosLitePhi()
         from cvsi_db.models.phi import build_phi, read_phi
 
-        path = self._phi_file(self.spec.phi)
+        path, part = Path(self.spec.phi).expanduser(), phi_part(self.spec.phi, self.spec.licence)
+        if part.repo or part.release:
+            pull([part])
+            (path,) = phi_part(self.spec.phi, self.spec.licence).files
+            check_first_use(part.release or f"{part.repo}/{path.name}", path)
         weights = read_phi(path)  # before CLIP, which may have to be downloaded
         clip = self.clip
         return build_phi(path, weights, dim=clip.dim, token_dim=clip.token_dim, device=self.device)
-
-    def _phi_file(self, source: str) -> Path:
-        """The checkpoint; a published one is fetched when it is not here, and must be what it was at first use."""
-        part = phi_part(source, self.spec.licence)
-        if not part.repo and not part.release:
-            return Path(source).expanduser()
-        pull([part])
-        (path,) = phi_part(source, self.spec.licence).files
-        check_first_use(part.release or f"{part.repo}/{path.name}", path)
-        return path
 
     @cached_property
     def captioner(self) -> Captioner | None:

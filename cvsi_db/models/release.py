@@ -63,13 +63,13 @@ def fetch_release(source: str) -> Path:
         raise ModelError(f"{cannot}: {reason}: try again, which goes on where this stopped") from error
     except OSError as error:
         raise ModelError(
-            f"{cannot}: {error.strerror or error} in {str(path.parent)!r}: free some space there, or set XDG_CACHE_HOME"
+            f"{cannot}: {error.strerror or error} in {str(path.parent)!r}: free some space, or set XDG_CACHE_HOME"
         ) from error
     return path
 
 
 def _complete(url: str, part: Path) -> None:
-    """Appends to `part` what it lacks. Raises what urllib raises, ContentTooShortError for an answer that was cut."""
+    """Appends to `part` what it lacks. Raises what urllib raises, IncompleteRead for an answer that was cut."""
     from huggingface_hub.utils.tqdm import tqdm
 
     have = part.stat().st_size if part.is_file() else 0

@@ -118,7 +118,9 @@ class _Weighed:
 def _weigh(checked: CheckedQuery, context: SearchContext, *, captioned: bool = True) -> _Weighed:
     """The weights of a query, before anything is embedded; of one whose reference is not `captioned`, once that is
     known."""
-    query, has_phi = checked.query, context.models.phi is not None
+    query = checked.query
+    composed = query.reference is not None and query.edit_text is not None
+    has_phi = composed and context.models.phi is not None  # which may have to be loaded, or cannot
     preset, told = checked.preset or find_preset(context.preset), list[str]()
     if not captioned and checked.rank is None:
         preset, told = preset_without_captions(preset, has_phi)
@@ -219,7 +221,8 @@ def _rewritten(
         if len(ready) >= at_once:
             embed_ready()
 
-    models = (context.models.encoder, context.models.phi)
+    composed = any(each.reference is not None and each.edit_text is not None for each in parts)
+    models = (context.models.encoder, context.models.phi if composed else None)
     if requests:
         try:
             rewrite_many(rewriter, requests, on_answer=take)
