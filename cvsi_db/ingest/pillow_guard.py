@@ -139,9 +139,13 @@ def image_errors(where: str) -> Iterator[None]:
 
 
 def _too_large(where: str, pixels: int | None) -> ImageError:
-    size = f"{pixels / 1e6:.3g} megapixels" if pixels else "too many pixels"
-    limit = f"{_allowed['pixels'] / 1e6:.3g}"
-    return ImageError(where, f"too large: {size}, the limit is {limit} (--max-pixels raises it)")
+    size = f"{_millions(pixels)} megapixels" if pixels else "too many pixels"
+    limit = f"the limit is {_millions(_allowed['pixels'])} (--max-pixels raises it)"
+    return ImageError(where, f"too large: {size}, {limit}")
+
+
+def _millions(pixels: int) -> str:
+    return f"{pixels / 1e6:.0f}" if pixels >= 10_000_000 else f"{pixels / 1e6:.3g}"
 
 
 def _one_line(error: Exception) -> str:

@@ -18,12 +18,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvsi_db.errors import ImageError
+from cvsi_db.errors import ImageError, UsageError
+from cvsi_db.ingest import pillow_guard
 from cvsi_db.ingest.decode import MAX_SIDE, decode_bytes, read_picture
 from cvsi_db.ingest.pillow_guard import pixels_when_opened
 from cvsi_db.models.bundle import load_bundle
 from tests.fakes import COLOURS, make_picture
-from tests.ingest.files import KINDS, encoded, photo_jpeg, photograph, png_chunk, png_of
+from tests.ingest.files import KINDS, dng, encoded, photo_jpeg, photograph, png_chunk, png_of
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted((ROOT / "sample_gallery").glob("*.png"))[:3]
@@ -140,7 +141,9 @@ def lying(kind: str, width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("kind", ["JPEG", "GIF", "BMP", "HEIF"])
 def test_a_decompression_bomb_is_refused_in_every_format(kind: str) -> None:
-    assert reason(lying(kind, 60_000, 60_000)) == "too large: 3600 megapixels, the limit is 178"
+    assert (
+        reason(lying(kind, 60_000, 60_000)) == "too large: 3600 megapixels, the limit is 178 (--max-pixels raises it)"
+    )
 
 
 def test_the_avif_library_refuses_decompression_bombs() -> None:
@@ -151,7 +154,7 @@ def test_a_webp_is_refused_before_its_decoder_takes_memory() -> None:
     """A canvas of 256 megapixels is within what Pillow opens, and takes gigabytes when it does."""
     side = (15_999).to_bytes(3, "little")
     head = b"RIFF" + (1000).to_bytes(4, "little") + b"WEBPVP8X" + (10).to_bytes(4, "little") + bytes(4) + side * 2
-    assert reason(head.ljust(1008, b"\0")) == "too large: 256 megapixels, the limit is 178"
+    assert reason(head.ljust(1008, b"\0")) == "too large: 256 megapixels, the limit is 178 (--max-pixels raises it)"
 
 
 @pytest.mark.parametrize("options", [{"lossless": True}, {}, {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0"}])
@@ -256,3 +259,93 @@ def test_mutated_files_give_a_picture_or_an_image_error(count: int) -> None:
 def test_the_same_bytes_give_the_same_pixels() -> None:
     digests = {hashlib.sha256(read_picture(photo_jpeg(800, 600)).image.tobytes()).hexdigest() for _ in range(3)}
     assert len(digests) == 1
+
+
+# --- formats of extras ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [{}, {"no_jp2": True}])
+def test_a_jpeg_2000(options: dict[str, bool]) -> None:
+    picture = read_picture(encoded(photograph(70, 50), "JPEG2000", **options))
+    assert (picture.format, picture.width, picture.height, picture.image.size) == ("jpeg2000", 70, 50, (70, 50))
+    difference = np.subtract(picture.image, photograph(70, 50), dtype=np.int16)
+    assert np.abs(difference).mean() < 1  # lossless, but for the colours' rounding
+
+
+def test_the_size_of_a_jpeg_xl_is_known_before_it_is_decoded(tmp_path: Path) -> None:
+    """Its decoder takes the memory for all pixels when it opens a file."""
+    pytest.importorskip("pillow_jxl")
+    for size in [(1, 1), (8, 8), (16, 256), (300, 200), (1920, 1080), (640, 480), (513, 7), (9000, 9)]:
+        assert pixels_when_opened(encoded(Image.new("RGB", size), "JXL")) == size[0] * size[1]
+    exif = Image.Exif()
+    exif[0x0110] = "Box"
+    boxed = encoded(photograph(70, 50), "JXL", exif=exif.tobytes())  # in a container
+    assert (pixels_when_opened(boxed), boxed[4:7]) == (3500, b"JXL")
+    assert read_picture(boxed).metadata.camera == "Box"
+    huge = b"\xff\x0a" + (0 | 3 << 1 | (2**30 - 1) << 3).to_bytes(6, "little") + bytes(20)
+    assert pixels_when_opened(huge) > 10**9
+    (tmp_path / "x.jxl").write_bytes(huge)
+    with pytest.raises(ImageError, match=r"too large: \d+ megapixels"):
+        read_picture(tmp_path / "x.jxl")
+
+
+def test_a_jpeg_xl_is_turned_by_its_codestream_alone() -> None:
+    pytest.importorskip("pillow_jxl")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = read_picture(encoded(photograph(70, 50), "JXL", exif=exif.tobytes()))
+    assert (picture.width, picture.height, picture.metadata.orientation) == (70, 50, None)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_raw_file_is_its_preview_turned_as_the_file_says(tmp_path: Path, orientation: int) -> None:
+    pytest.importorskip("rawpy")
+    preview = photograph(480, 360)
+    (tmp_path / "x.dng").write_bytes(dng(encoded(preview, "JPEG", quality=95), orientation=orientation))
+    picture = read_picture(tmp_path / "x.dng")
+    sides = (384, 512) if orientation > 4 else (512, 384)
+    assert (picture.format, picture.width, picture.height) == ("raw", *sides)
+    assert (picture.metadata.camera, picture.metadata.taken_at) == ("Acme Sensor 1", "2024-05-06T07:08:09")
+    assert picture.metadata.orientation == orientation
+    turned = preview.rotate({1: 0, 3: 180, 6: -90, 8: 90}[orientation], expand=True)
+    assert picture.image.size == turned.size
+    assert np.abs(np.subtract(picture.image, turned, dtype=np.int16)).mean() < 6
+
+
+@pytest.mark.parametrize("preview", [None, (160, 120)])
+def test_a_raw_file_without_a_large_preview_is_developed(tmp_path: Path, preview: tuple[int, int] | None) -> None:
+    pytest.importorskip("rawpy")
+    small = None if preview is None else encoded(photograph(*preview), "JPEG")
+    (tmp_path / "x.nef").write_bytes(dng(small, orientation=6))
+    picture = read_picture(tmp_path / "x.nef")
+    assert (picture.image.size, picture.width, picture.height) == ((192, 256), 384, 512)
+    assert picture.metadata.orientation == 6
+    grey = np.asarray(picture.image.convert("L"), np.int16)
+    assert grey[230].mean() > grey[20].mean() + 50  # the sensor's right is the bottom of the upright picture
+
+
+def test_a_raw_file_by_its_bytes_alone_is_the_tiff_that_it_begins_with(tmp_path: Path) -> None:
+    """Without a name nothing tells: the preview's strip is what a TIFF reader finds."""
+    assert read_picture(dng(encoded(photograph(480, 360), "JPEG"))).format == "tiff"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b"II*\0" * 200, "a raw file of a kind that LibRaw does not know"), (dng(None)[:3000], "damaged")],
+)
+def test_a_raw_file_that_cannot_be_read(tmp_path: Path, data: bytes, said: str) -> None:
+    pytest.importorskip("rawpy")
+    (tmp_path / "x.cr2").write_bytes(data)
+    with pytest.raises(ImageError, match=said):
+        read_picture(tmp_path / "x.cr2")
+
+
+def test_more_pixels_are_read_when_they_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(pillow_guard._allowed, "pixels", 1000)  # restored at the end
+    data = encoded(photograph(70, 50), "PNG")
+    with pytest.raises(ImageError, match=r"0\.0035 megapixels, the limit is 0\.001 \(--max-pixels raises it\)"):
+        read_picture(data)
+    pillow_guard.allow_pixels(3500)
+    assert read_picture(data).width == 70
+    with pytest.raises(UsageError, match="cannot limit images to 0 pixels"):
+        pillow_guard.allow_pixels(0)

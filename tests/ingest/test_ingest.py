@@ -300,7 +300,9 @@ def test_a_name_that_is_not_utf_8_is_a_failure(run: Ingest, catalog: Catalog, ph
         5,
         (IngestFailure(str(photos / "caf\\xe9.png"), "its name is not UTF-8: rename it"),),
     )
-    assert len(catalog.source_files()) == 5
+    failed = [file.path for file in catalog.each_file() if file.state == "failed"]
+    assert (failed, len(catalog.source_files())) == ([str(photos / "caf\\xe9.png")], 6)
+    assert (run(photos).failed, run(photos).removed) == (1, 0)
 
 
 @pytest.mark.parametrize("name", ["it's.png", "日本 語.png", 'a"b;--.png', "e\u0301.png", "new\nline.png"])
