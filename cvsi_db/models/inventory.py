@@ -84,6 +84,7 @@ PUBLISHED: Mapping[str, Published] = MappingProxyType(
                 ("Salesforce/blip-image-captioning-base", "BSD-3-Clause", 247_414_076),
                 ("Salesforce/blip-image-captioning-large", "BSD-3-Clause", 469_732_924),
                 ("Salesforce/blip2-opt-6.7b", "MIT", 7_750_000_000),
+                ("Salesforce/blip2-opt-6.7b-coco", "MIT", 7_750_000_000),
             )
         },
         "BAAI/BGE-VL-base": Published("BAAI/BGE-VL-base", "MIT", 2 * 149_620_737),  # published in float16

@@ -9,6 +9,7 @@ import pytest
 
 from cvsi_db.errors import BundleError
 from cvsi_db.models.bundle import load_bundle
+from cvsi_db.models.inventory import PUBLISHED
 from cvsi_db.models.spec import BundleSpec, read_bundle
 
 
@@ -32,6 +33,16 @@ def test_a_bundle_file_without_a_captioner_makes_a_bundle_without_captions(tmp_p
     assert read_bundle(tmp_path / "bare.toml").captioner is None
     bundle = load_bundle(str(tmp_path / "bare.toml"), "cpu")
     assert bundle.captioner is None
+
+
+def test_the_papers_setting_in_the_docs_is_a_bundle_file(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reproduction.md").read_text("utf-8")
+    (tmp_path / "l14-paper.toml").write_text(page.split("```toml\n")[1].split("```")[0])
+    spec = read_bundle(tmp_path / "l14-paper.toml")
+    assert (spec.arch, spec.weights, spec.phi, spec.preprocess) == ("ViT-L-14", "openai", "lincir-l14", "targetpad")
+    assert spec.captioner in PUBLISHED
+    assert (spec.captions, spec.beams, spec.max_tokens, spec.prompt) == (15, 15, 30, "a photo of")
+    assert (spec.top_p, spec.temperature) == (0.9, 1.0)
 
 
 def test_the_example_in_the_docstring_is_read(tmp_path: Path) -> None:
@@ -61,6 +72,8 @@ def test_the_example_in_the_docstring_is_read(tmp_path: Path) -> None:
         ('arch = "x"\ncaptioner = "y"\ncolour = 1', "unknown key 'colour'"),
         ('arch = "x"\ncaptioner = "y"\ncaptions = 0', "captions cannot be 0"),
         ('arch = "x"\ncaptioner = "y"\ncaptions = -1', "captions is at least 1, not -1"),
+        ('arch = "x"\ncaptioner = "y"\nbeams = -1', "beams is at least 1, not -1"),
+        ('arch = "x"\ncaptioner = "y"\nmax_tokens = 0.5', "max_tokens cannot be 0.5"),
         ('arch = "x"\ncaptioner = "y"\ncaptions = true', "captions cannot be True"),
         ('arch = "x"\ncaptioner = "y"\ntop_p = 1.5', "top_p cannot be 1.5: it is above 0 and up to 1"),
         ('arch = "x"\ncaptioner = "y"\ntemperature = -1', "temperature cannot be -1: it is above 0"),
