@@ -38,6 +38,8 @@ COMMANDS = (
     "remove",
     "duplicates",
     "check",
+    "backup",
+    "restore",
     "doctor",
     "optimize",
     "reembed",

@@ -22,24 +22,27 @@ _SHOWN = 20
 
 @click.command("check")
 @click.option("--repair", is_flag=True, help="Fix what needs no model, then list what was done and what remains.")
+@click.option("--model", metavar="BUNDLE", help="With --repair: what the gallery was made with, if nothing says so.")
 @format_options("table", "json")
 @common_options
-def command(repair: bool, form: str, db: Path | None, quiet: bool) -> int:
+def command(repair: bool, model: str | None, form: str, db: Path | None, quiet: bool) -> int:
     """Check that catalog, tables and files agree.
 
-    Vectors and captions are checked too. Files that are gone or have changed since the last ingest are problems, which
-    an ingest solves. --repair loses nothing that a file still holds: the next ingest reads again what it deletes. What
-    another process writes meanwhile may look like a problem. Exit 1 when problems remain.
+    Vectors and captions are checked too; in a gallery that cannot be opened, what is damaged. Files that are gone or
+    have changed since the last ingest are problems, which an ingest solves. --repair loses nothing that a file still
+    holds: the next ingest reads again what it deletes, and what it replaces is moved to the folder `damaged` in the
+    gallery's. What another process writes meanwhile may look like a problem. Exit 1 when problems remain.
     """
     from cvsi_db.gallery import Gallery
 
     folder, mended = settings_for(db).db, dict[str, int]()
-    with Gallery.open(folder) as gallery:
-        if repair:
-            summary = gallery.repair()
-            mended, problems = {str(kind): count for kind, count in summary.mended.items()}, summary.remaining
-        else:
-            problems = tuple(gallery.check())
+    if repair:
+        summary = Gallery.repair_folder(folder, model=model)
+        mended = {f"{damage}": 1 for damage in summary.damage}
+        mended |= {str(kind): count for kind, count in summary.mended.items()}
+        problems = summary.remaining
+    else:
+        problems = tuple(Gallery.check_folder(folder))
     emit(_as_json(problems, mended) if form == "json" else "\n".join(_lines(problems, mended, folder)))
     return 1 if problems else 0
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from cvsi_db.ingest.recaption import RecaptionProgress, RecaptionSummary
+    from cvsi_db.manage.backup import BackupSummary
     from cvsi_db.manage.caption_file import CaptionImport
     from cvsi_db.manage.check import Problem
     from cvsi_db.manage.duplicates import Duplicates
@@ -479,6 +480,47 @@ class Gallery:
 
         with write_lock(self.folder):
             return repair(self._store, self._catalog)
+
+    @staticmethod
+    def check_folder(folder: PathLike) -> list[Problem]:
+        """What is wrong with the gallery in `folder`, which may be too damaged to be opened. No model is loaded.
+
+        Raises GalleryError when there is none, and when another program has its catalog.
+        """
+        from cvsi_db.manage.damage import check_folder
+
+        return check_folder(Path(folder))
+
+    @staticmethod
+    def repair_folder(folder: PathLike, *, model: str | None = None) -> RepairSummary:
+        """Mend the gallery in `folder`, which may be too damaged to be opened; else as `repair`.
+
+        `model` names the bundle that it was made with, if nothing in the folder says so any more. What is replaced is
+        moved to `damaged` in the folder. Raises GalleryError when there is no gallery, and when it cannot be written.
+        """
+        from cvsi_db.manage.repair import repair_folder
+
+        return repair_folder(Path(folder), model)
+
+    def backup(self, file: PathLike) -> BackupSummary:
+        """Write the whole gallery, at one moment, to a new tar archive `file`; a name in .zst needs Python 3.14.
+
+        Other processes can search meanwhile, and cannot write. Raises GalleryError when the file is there already or
+        cannot be written.
+        """
+        from cvsi_db.manage.backup import backup
+
+        return backup(self.folder, Path(file))
+
+    @staticmethod
+    def restore(file: PathLike, folder: PathLike) -> BackupSummary:
+        """Make the gallery of a backup `file` anew in `folder`, which must not exist or be empty.
+
+        Raises GalleryError when it is not, when the file is no backup or is damaged; the folder is then left as it was.
+        """
+        from cvsi_db.manage.backup import restore
+
+        return restore(Path(file), Path(folder))
 
     def reembed(
         self,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cvsi_db.store.images import Store, TableName
 
 Kind = Literal[
+    "catalog damaged", "table damaged",
     "file gone", "file changed", "image missing", "path lost", "path unknown", "row without file", "row paths",
     "image twice", "image vector", "captions", "captions without image", "index",
 ]  # fmt: skip
@@ -36,6 +37,8 @@ _READ_AGAIN = "`cvsi-db check --repair`, then `cvsi-db ingest` its folder"
 _REPAIR = "`cvsi-db check --repair`"
 REMEDIES: MappingProxyType[Kind, str] = MappingProxyType(
     {
+        "catalog damaged": _REPAIR,
+        "table damaged": _READ_AGAIN,
         "file gone": "bring the file back, or `cvsi-db ingest` its folder to keep the image out of the hits",
         "file changed": "`cvsi-db ingest` its folder",
         "image missing": _READ_AGAIN,

@@ -9,16 +9,23 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cvsi_db.ingest.image_row import placed
 from cvsi_db.manage.check import Kind, Problem, find_problems
+from cvsi_db.manage.damage import find_gallery, mend_damage
+from cvsi_db.models.bundle import load_bundle
 from cvsi_db.store.catalog import SourceFile
+from cvsi_db.store.folder import open_gallery_folder, write_lock
+from cvsi_db.store.images import any_of
 
 if TYPE_CHECKING:
     from cvsi_db.records import FloatArray, ImageRow
@@ -32,10 +39,35 @@ _ROUNDS = 3
 
 @dataclass(frozen=True)
 class RepairSummary:
-    """What a repair did: how many problems of each kind it mended, and the problems that remain."""
+    """What a repair did: how many problems of each kind it mended, and the problems that remain; `damage` is what kept
+    the gallery from being opened or read, and is mended too."""
 
     mended: Mapping[Kind, int]
     remaining: tuple[Problem, ...]
+    damage: tuple[Problem, ...] = ()
+
+
+def repair_folder(folder: Path, model: str | None = None) -> RepairSummary:
+    """Mend the gallery in `folder`, which may be too damaged to be opened, then all that can be fixed without a model.
+
+    `model` names the bundle that the gallery was made with, where nothing in the folder says so. Safe to interrupt and
+    to repeat. Raises GalleryError when there is no gallery, when nothing says how it was made, and when it cannot be
+    written; MigrationError as opening a gallery does.
+    """
+    from cvsi_db.store.catalog import GalleryInfo
+
+    find_gallery(folder)
+    info = None
+    if model is not None:
+        bundle = load_bundle(model, "auto")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        info = GalleryInfo(bundle.source, bundle.fingerprint, bundle.encoder.dim, now)
+    with write_lock(folder):
+        damage = mend_damage(folder, info)
+        store, catalog = open_gallery_folder(folder)
+        with closing(catalog):
+            summary = repair(store, catalog)
+    return replace(summary, damage=tuple(damage))
 
 
 def repair(store: Store, catalog: Catalog) -> RepairSummary:
@@ -84,9 +116,20 @@ def _normalise_vectors(problems: Sequence[Problem], store: Store, catalog: Catal
     _delete_images(rows.keys() - scaled.keys(), store, catalog)
 
 
-def _delete_captions(problems: Sequence[Problem], store: Store, _catalog: Catalog) -> None:
-    """Leave images without captions; `cvsi-db caption` restores those that the catalog has cached."""
+def _keep_captions(image_ids: Collection[str], store: Store, catalog: Catalog) -> None:
+    """Record captions that the catalog does not have, before they are deleted."""
+    lacking = sorted(set(image_ids) - catalog.kept_captions(image_ids).keys())
+    texts = {row.image_id: row.captions for row in store.rows(lacking).values() if row.captions}
+    spoken = defaultdict[str, list[tuple[int, str]]](list)
+    for row in store.scan(["image_id", "ordinal", "text"], any_of(lacking), "captions").to_pylist():
+        spoken[row["image_id"]].append((row["ordinal"], row["text"]))
+    catalog.give_captions({name: tuple(text for _, text in sorted(said)) for name, said in spoken.items()} | texts)
+
+
+def _delete_captions(problems: Sequence[Problem], store: Store, catalog: Catalog) -> None:
+    """Leave images without captions; `cvsi-db caption` restores them from the catalog."""
     named = _ids(problems, "images")
+    _keep_captions(named, store, catalog)
     rows = store.rows(named)
     store.drop(_ids(problems, "removed") | (named - rows.keys()), "removed")
     store.upsert([_without_captions(row) for row in rows.values()], [])
@@ -104,7 +147,8 @@ def _without_captions(row: ImageRow) -> ImageRow:
     return replace(row, captions=(), caption_vector=np.zeros_like(row.image_vector))
 
 
-def _delete(problems: Sequence[Problem], store: Store, _catalog: Catalog) -> None:
+def _delete(problems: Sequence[Problem], store: Store, catalog: Catalog) -> None:
+    _keep_captions(_ids(problems, "images"), store, catalog)
     store.delete(_ids(problems, "images"))
 
 

@@ -252,7 +252,12 @@ class Catalog:
             code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
             read_only = code == sqlite3.SQLITE_READONLY
             reason = "its folder is read-only, or the disk is full" if read_only else str(error.orig)
+            if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                reason += "; `cvsi-db check --repair` keeps what can be read"
             raise GalleryError(f"cannot use the catalog {str(self._path)!r}: {reason}") from error
+        except ValueError as error:  # JSON or UTF-8 that is none
+            told = f"{error}; `cvsi-db check --repair` keeps what can be read"
+            raise GalleryError(f"cannot use the catalog {str(self._path)!r}: {told}") from error
 
 
 def open_engine(path: Path) -> Engine:

@@ -2,19 +2,22 @@
 
 Takes the folder; returns its open store and catalog. Layout: `lance/` the tables, unless the catalog names another
 folder for them, `catalog.sqlite` the catalog, `lock` held by the one writer, who is named in `lock.holder`, `backups/`
-catalogs from before migrations. A folder is a gallery
+catalogs from before migrations, `damaged/` what a repair replaced. `gallery.json` beside the tables repeats what the
+catalog says of the gallery. A folder is a gallery
 once its catalog says what it was made with, which is written last. Where nothing can be written (a read-only or a full
 disk, somebody else's folder) a gallery can still be opened and read.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,24 +25,51 @@ from typing import TYPE_CHECKING, Any
 from cvsi_db.atomic_file import replace_file
 from cvsi_db.errors import GalleryError, MigrationError
 from cvsi_db.migrations import CHAIN, Chain
-from cvsi_db.store.sqlite import connect_reading
+from cvsi_db.store.sqlite import connect_reading, is_busy
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog, GalleryInfo
     from cvsi_db.store.images import Store
 
-_LANCE, _CATALOG, _LOCK, _HOLDER, _BACKUPS = "lance", "catalog.sqlite", "lock", "lock.holder", "backups"
+LANCE, CATALOG, BACKUPS = "lance", "catalog.sqlite", "backups"
+DAMAGED = "damaged"
+"""The folder inside a gallery's folder that keeps what a repair replaced."""
+_LOCK, _HOLDER, _NOTE = "lock", "lock.holder", "gallery.json"
 EVALUATION = "evaluation"
 """The folder inside a gallery's folder that caches what models made of a benchmark's queries."""
 _OURS = frozenset(
-    {_LANCE, _CATALOG, *(f"{_CATALOG}-{kind}" for kind in ("wal", "shm", "journal"))}
-    | {_LOCK, _HOLDER, _BACKUPS, EVALUATION}
+    {LANCE, CATALOG, *(f"{CATALOG}-{kind}" for kind in ("wal", "shm", "journal"))}
+    | {_LOCK, _HOLDER, BACKUPS, DAMAGED, EVALUATION}
 )
 
 
 def is_gallery(folder: Path) -> bool:
-    """Whether `folder` holds a finished gallery. Raises GalleryError when its catalog is damaged."""
-    return bool(_ask(folder, "gallery", "SELECT id FROM gallery"))
+    """Whether `folder` holds a finished gallery.
+
+    Raises GalleryError when its catalog is damaged, and when there are images without a catalog of them.
+    """
+    if _ask(folder, "gallery", "SELECT id FROM gallery"):
+        return True
+    if any(any((tables / "images.lance" / "data").glob("*")) for tables in table_folders(folder)):
+        raise GalleryError(
+            f"{str(folder)!r} holds images but no catalog of them: `cvsi-db check --repair --db {folder}` makes it anew"
+        )
+    return False
+
+
+def table_folders(folder: Path) -> list[Path]:
+    """The folders of Lance tables that are there: one, or more while a reembed is under way or was cut short."""
+    return sorted(place for place in folder.glob(f"{LANCE}*") if place.is_dir() and not place.name.endswith(".part"))
+
+
+def noted_info(tables: Path) -> GalleryInfo | None:
+    """What the gallery was made with, as noted beside its tables for the day when the catalog is lost; else None."""
+    from cvsi_db.store.catalog import GalleryInfo
+
+    try:
+        return GalleryInfo(**json.loads((tables / _NOTE).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def create_gallery_folder(folder: Path, info: GalleryInfo, chain: Chain = CHAIN) -> tuple[Store, Catalog]:
@@ -58,9 +88,10 @@ def create_gallery_folder(folder: Path, info: GalleryInfo, chain: Chain = CHAIN)
         if is_gallery(folder):
             raise GalleryError(f"{str(folder)!r} holds a gallery already: open it, or name another folder")
         _clear_unfinished(folder)
-        _upgrade(folder, info.dim, chain)
+        upgrade(folder / CATALOG, folder / LANCE, info.dim, chain)
         store, catalog = _open(folder)
         catalog.describe(info)
+        _note(folder / LANCE, info)
     return store, catalog
 
 
@@ -72,14 +103,16 @@ def open_gallery_folder(folder: Path, chain: Chain = CHAIN) -> tuple[Store, Cata
     """
     if not is_gallery(folder):
         raise GalleryError(f"no gallery in {str(folder)!r}: make one with `cvsi-db ingest PATH --db {folder}`")
-    if _stamp(folder) != chain.head:
+    if stamp(folder) != chain.head:
         if not os.access(folder, os.W_OK):
             raise MigrationError(
                 f"{str(folder)!r} is read-only and needs a migration: open it once where it can be written"
             )
         with write_lock(folder):
             _migrate(folder, chain)
-    return _open(folder)
+    store, catalog = _open(folder)
+    _note(_tables(folder), catalog.gallery())
+    return store, catalog
 
 
 @contextmanager
@@ -116,7 +149,7 @@ def _open(folder: Path) -> tuple[Store, Catalog]:
     from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store
 
-    return Store.open(_tables(folder)), Catalog(folder / _CATALOG)
+    return Store.open(_tables(folder)), Catalog(folder / CATALOG)
 
 
 # --- making -----------------------------------------------------------------------------------------------------
@@ -124,26 +157,31 @@ def _open(folder: Path) -> tuple[Store, Catalog]:
 
 def _clear_unfinished(folder: Path) -> None:
     """Remove what an unfinished gallery left: it cannot hold images yet, and may be for vectors of another width."""
-    if any((folder / _LANCE / "images.lance" / "data").glob("*")):
-        remedy = f"copy the newest of {_BACKUPS!r} to {_CATALOG!r}, or remove the folder"
-        raise GalleryError(f"{str(folder)!r} holds images but no catalog of them: {remedy}")
-    shutil.rmtree(folder / _LANCE, ignore_errors=True)
-    for path in folder.glob(f"{_CATALOG}*"):
+    shutil.rmtree(folder / LANCE, ignore_errors=True)
+    for path in folder.glob(f"{CATALOG}*"):
         path.unlink()
 
 
-def _upgrade(folder: Path, dim: int, chain: Chain) -> None:
+def _note(tables: Path, info: GalleryInfo) -> None:
+    """Note `info` beside the tables; optional, so a folder that cannot be written is left as it is."""
+    if noted_info(tables) != info:
+        with suppress(OSError), replace_file(tables / _NOTE) as part:
+            part.write_text(json.dumps(asdict(info)), "utf-8")
+
+
+def upgrade(catalog: Path, tables: Path, dim: int, chain: Chain) -> None:
+    """Run the pending revisions on a catalog, made if missing, and on the tables. Raises GalleryError."""
     from sqlalchemy.exc import DBAPIError
 
     from cvsi_db.store.catalog import open_engine
     from cvsi_db.store.lance import connect, lance_write_errors
 
-    engine = open_engine(folder / _CATALOG)
+    engine = open_engine(catalog)
     try:
-        with lance_write_errors(folder), engine.connect() as connection:
-            chain.upgrade(connection, connect(_tables(folder)), dim)
+        with lance_write_errors(catalog.parent), engine.connect() as connection:
+            chain.upgrade(connection, connect(tables), dim)
     except DBAPIError as error:
-        raise GalleryError(f"cannot write to {str(folder)!r}: {error.orig}") from error
+        raise GalleryError(f"cannot write to {str(catalog.parent)!r}: {error.orig}") from error
     finally:
         engine.dispose()
 
@@ -155,37 +193,37 @@ def _migrate(folder: Path, chain: Chain) -> None:
     """Run the pending revisions on a gallery; its catalog and tables are put back if one fails."""
     from cvsi_db.store.lance import restoring
 
-    stamp, dim = _stamp(folder), _ask(folder, "gallery", "SELECT dim FROM gallery")
-    if stamp == chain.head:  # another process was faster
+    before, dim = stamp(folder), _ask(folder, "gallery", "SELECT dim FROM gallery")
+    if before == chain.head:  # another process was faster
         return
-    if stamp is None or stamp not in chain.revisions:
+    if before is None or before not in chain.revisions:
         raise MigrationError(
-            f"{str(folder)!r} was made by a newer cvsi-db (its revision is {stamp!r}): upgrade cvsi-db"
+            f"{str(folder)!r} was made by a newer cvsi-db (its revision is {before!r}): upgrade cvsi-db"
         )
-    backup = _back_up(folder, stamp)
+    backup = _back_up(folder, before)
     try:
         with restoring(_tables(folder)):
-            _upgrade(folder, dim, chain)
+            upgrade(folder / CATALOG, _tables(folder), dim, chain)
     except BaseException as error:
-        _copy(backup, folder / _CATALOG)
+        copy_catalog(backup, folder / CATALOG)
         if not isinstance(error, Exception):
             raise
         kept = f"the gallery is as before, and a copy of its catalog is {str(backup)!r}"
         raise MigrationError(
-            f"cannot migrate {str(folder)!r} from {stamp!r} to {chain.head!r}: {error}; {kept}"
+            f"cannot migrate {str(folder)!r} from {before!r} to {chain.head!r}: {error}; {kept}"
         ) from error
 
 
 def _tables(folder: Path) -> Path:
     """The folder of the Lance tables; the catalog of a new or an older gallery does not name it."""
     named = _ask(folder, "gallery", "SELECT 1 FROM pragma_table_info('gallery') WHERE name = 'tables'")
-    return folder / ((named and _ask(folder, "gallery", "SELECT tables FROM gallery")) or _LANCE)
+    return folder / ((named and _ask(folder, "gallery", "SELECT tables FROM gallery")) or LANCE)
 
 
-def _stamp(folder: Path) -> str | None:
+def stamp(folder: Path) -> str | None:
     """The revision that the gallery is at."""
-    stamp: str | None = _ask(folder, "alembic_version", "SELECT version_num FROM alembic_version")
-    return stamp
+    revision: str | None = _ask(folder, "alembic_version", "SELECT version_num FROM alembic_version")
+    return revision
 
 
 def _ask(folder: Path, table: str, question: str) -> Any:
@@ -193,7 +231,7 @@ def _ask(folder: Path, table: str, question: str) -> Any:
 
     Without SQLModel, which takes longer to import than this check of an up-to-date gallery.
     """
-    path = (folder / _CATALOG).resolve()
+    path = (folder / CATALOG).resolve()
     if not path.is_file():
         return None
     try:
@@ -201,22 +239,31 @@ def _ask(folder: Path, table: str, question: str) -> Any:
             known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone()
             row = connection.execute(question).fetchone() if known else None
     except sqlite3.Error as error:
-        raise GalleryError(f"cannot read the catalog {str(path)!r}: {error}; restore it from {_BACKUPS!r}") from error
+        raise unreadable_catalog(path, error) from error
     return row and row[0]
 
 
+def unreadable_catalog(path: Path, error: sqlite3.Error) -> GalleryError:
+    """The error for a catalog that cannot be read, with its remedy."""
+    if is_busy(error):
+        return GalleryError(f"another program has locked the catalog {str(path)!r}: close that program, then retry")
+    return GalleryError(
+        f"cannot read the catalog {str(path)!r}: {error}; `cvsi-db check --repair --db {path.parent}` makes it anew"
+    )
+
+
 def _back_up(folder: Path, stamp: str) -> Path:
-    backup = folder / _BACKUPS / f"catalog-{stamp}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.sqlite"
+    backup = folder / BACKUPS / f"catalog-{stamp}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.sqlite"
     try:
         backup.parent.mkdir(exist_ok=True)
         with replace_file(backup) as part:
-            _copy(folder / _CATALOG, part)
+            copy_catalog(folder / CATALOG, part)
     except (OSError, sqlite3.Error) as error:
         raise MigrationError(f"cannot back up the catalog of {str(folder)!r}: {error}; free some space") from error
     return backup
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_catalog(source: Path, target: Path) -> None:
     """Copy one SQLite file over another, with what its write-ahead log holds."""
     with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(target)) as here:
         there.backup(here)

@@ -23,12 +23,15 @@ from cvsi_db.errors import FilterError, GalleryError, ImageGoneError, QueryError
 from cvsi_db.records import CaptionRow, ColumnName, FloatArray, ImageRow
 from cvsi_db.store.arrow_rows import IMAGE_FIELDS, VECTORS, caption_batch, check_vector, image_batch
 from cvsi_db.store.indexes import KEEP, IndexEffort, IndexFacts, OptimizeSummary, indexes_of, optimize
-from cvsi_db.store.lance import TABLE_NAMES, TableName, connect, lance_write_errors, merge, one_line, open_table
+from cvsi_db.store.lance import REPAIR, TABLE_NAMES, TableName, connect, lance_write_errors, merge, one_line, open_table
 
 __all__ = ["Store", "TableName", "any_of", "matrix", "widened"]
 
 STREAMED = 2**16
 """Rows of a streamed batch: with LanceDB's 1,024 a million rows take twenty times as long."""
+
+SAMPLED = 1000
+"""Images that stand for the gallery where a spread is measured."""
 
 _UNCAPTIONED, _CAPTIONED = "coalesce(array_length(captions), 0) = 0", "array_length(captions) > 0"
 
@@ -47,6 +50,7 @@ class Store:
             field.name: field.type for field in schema if field.name not in (*VECTORS, "image_norm")
         }
         self._counted: tuple[int, int] | None = None
+        self._sampled: tuple[int, FloatArray] | None = None
 
     @classmethod
     def create(cls, folder: Path, dim: int) -> Store:
@@ -61,7 +65,7 @@ class Store:
     def open(cls, folder: Path) -> Store:
         """Open the tables in `folder`. Raises GalleryError when they are missing."""
         if not folder.is_dir():  # connecting would make it
-            raise GalleryError(f"no image tables in {str(folder)!r}: ingest images first")
+            raise GalleryError(f"the image tables {str(folder)!r} are gone: `cvsi-db check --repair` makes new ones")
         return cls(folder, connect(folder))
 
     @property
@@ -251,6 +255,19 @@ class Store:
             self._counted = (version, self.count(_UNCAPTIONED))
         return self._counted[1]
 
+    def sample(self) -> FloatArray:
+        """(n, dim) the image vectors of some SAMPLED images, of all where there are fewer; read once per version.
+
+        An image_id is a hash: those up to a bound are a random sample, and the same one every time.
+        """
+        version = self.version
+        if self._sampled is None or self._sampled[0] != version:
+            share = SAMPLED / max(self.count(), 1)
+            where = f"image_id < '{int(share * 16**8):08x}'" if share < 1 else None
+            table = self.scan(["image_id", "image_vector"], where).sort_by("image_id")
+            self._sampled = (version, matrix(table, "image_vector"))
+        return self._sampled[1]
+
     def uncaptioned(self, paths: Set[str] | None = None) -> list[str]:
         """The image_ids of the images without captions that have one of the `paths`, if given, ascending."""
         rows = self.scan(["image_id", "paths"], _UNCAPTIONED).to_pylist()
@@ -301,7 +318,7 @@ def _lance_errors(folder: Path, where: str | None = None) -> Iterator[None]:
         if not folder.is_dir():
             remedy = "if `cvsi-db reembed` has replaced them, open the gallery again"
             raise GalleryError(f"the tables in {str(folder)!r} are gone: {remedy}") from error
-        raise GalleryError(f"cannot read {str(folder)!r}: {reason}") from error
+        raise GalleryError(f"cannot read {str(folder)!r}: {reason}; {REPAIR}") from error
 
 
 def matrix(table: pa.Table, column: str) -> FloatArray:

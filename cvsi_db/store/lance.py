@@ -20,6 +20,7 @@ from cvsi_db.errors import GalleryError
 os.environ.setdefault("LANCEDB_LOG", "error")  # LanceDB reads it when imported; without it every search warns
 import lancedb
 
+REPAIR = "`cvsi-db check --repair` keeps what can be read"
 TableName = Literal["images", "captions", "removed"]
 TABLE_NAMES: tuple[TableName, ...] = ("images", "captions", "removed")
 
@@ -34,7 +35,7 @@ def open_table(lance: Any, name: str, folder: Path) -> Any:
     try:
         return lance.open_table(name)
     except (OSError, RuntimeError, ValueError) as error:
-        raise GalleryError(f"cannot open the table {name!r} in {str(folder)!r}: {one_line(error)}") from error
+        raise GalleryError(f"cannot open the table {name!r} in {str(folder)!r}: {one_line(error)}; {REPAIR}") from error
 
 
 @contextmanager

@@ -47,6 +47,11 @@ def connect_reading(path: Path) -> ReadOnly:
         return _opened(path, "mode=ro&immutable=1")
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether the error is that another process has the file locked."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def _opened(path: Path, how: str) -> ReadOnly:
     address = f"{path.resolve().as_uri()}?{how}"
     connection = sqlite3.connect(

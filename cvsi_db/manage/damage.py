@@ -1,0 +1,344 @@
+"""Damage: what of a gallery's own files is gone, cut or altered so that it cannot be opened or read, and its mending.
+
+Takes the folder, since such a gallery cannot be opened; returns Problems. Mending keeps every row that can still be
+read, and puts what was damaged into the folder `damaged`. Rows that are lost leave their files unknown, so that the
+check which follows finds them and the next ingest reads them again.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvsi_db.errors import GalleryError
+from cvsi_db.manage.check import Problem, find_problems
+from cvsi_db.migrations import CHAIN, upgrade_lance
+from cvsi_db.store import folder as layout
+from cvsi_db.store.lance import TABLE_NAMES, connect, lance_write_errors, one_line, open_table
+from cvsi_db.store.sqlite import connect_reading, is_busy
+
+if TYPE_CHECKING:
+    from cvsi_db.store.catalog import GalleryInfo
+
+_ROWS = 4096
+_FEW = 16
+"""Rows of a damaged stretch that are given up together: each try reads a page of the file."""
+_MAY_BE_NULL = frozenset(
+    {"taken_at", "camera", "latitude", "longitude", "image_norm"}
+    | {"rating", "lens", "orientation", "date_source", "utc_offset"}
+)
+_SECONDS = (-62_135_596_800, 253_402_300_799)
+"""From the year 1 to 9999: other times cannot be shown."""
+
+Row = dict[str, Any]
+
+
+def check_folder(folder: Path) -> list[Problem]:
+    """The problems of the gallery in `folder`, whose models are not needed; it may be too damaged to be opened.
+
+    The damage of its own files comes alone: the rest can be checked once that is repaired. Raises as `find_damage` and
+    `open_gallery_folder` do.
+    """
+    if found := find_damage(folder):
+        return found
+    store, catalog = layout.open_gallery_folder(folder)
+    with closing(catalog):
+        return find_problems(store, catalog, files=True)
+
+
+def find_gallery(folder: Path) -> None:
+    """Raise GalleryError unless `folder` has at least a part of a gallery."""
+    if not (folder / layout.CATALOG).is_file() and not layout.table_folders(folder):
+        raise GalleryError(f"no gallery in {str(folder)!r}: make one with `cvsi-db ingest PATH --db {folder}`")
+
+
+def find_damage(folder: Path) -> list[Problem]:
+    """What keeps the gallery in `folder` from being opened or read; an empty list when nothing does.
+
+    Reads everything once. Raises GalleryError when there is no gallery, and when another program has its catalog.
+    """
+    find_gallery(folder)
+    fault = _catalog_fault(folder / layout.CATALOG)
+    found = [Problem("catalog damaged", f"{folder / layout.CATALOG}: {fault}")] if fault else []
+    tables = _tables_folder(folder)
+    is_new = not fault and layout.stamp(folder) == CHAIN.head
+    for name in TABLE_NAMES:
+        if (fault := _table_fault(tables, name, is_new)) and not (name == "removed" and not is_new):
+            found.append(Problem("table damaged", f"{name} in {tables}: {fault}", table=name))
+    return found
+
+
+def mend_damage(folder: Path, info: GalleryInfo | None = None) -> list[Problem]:
+    """Make the gallery in `folder` one that can be opened; returns what was mended. The caller holds the write lock.
+
+    `info` says what the gallery was made with, where nothing in the folder does. Safe to interrupt and to repeat.
+    Raises GalleryError when neither does, and when the folder cannot be written.
+    """
+    found = find_damage(folder)
+    if not found:
+        return found
+    known = described(folder) or info
+    tables = _tables_folder(folder)
+    if known is None:
+        raise GalleryError(
+            f"nothing in {str(folder)!r} says which model the gallery was made with: name it with "
+            "`cvsi-db check --repair --model BUNDLE`"
+        )
+    aside = folder / layout.DAMAGED / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    try:
+        aside.mkdir(parents=True)
+        for problem in found:
+            if problem.kind == "table damaged":
+                _rebuild_table(tables, problem.table, known.dim, aside)
+        if found[0].kind == "catalog damaged":
+            _rebuild_catalog(folder, tables.name, known, aside)
+    except (OSError, sqlite3.Error) as error:
+        raise GalleryError(f"cannot repair {str(folder)!r}: {error}; free some space, then repeat") from error
+    return found
+
+
+def described(folder: Path) -> GalleryInfo | None:
+    """What the gallery was made with, by its catalog, else by its tables' folder, else by the newest backup."""
+    from cvsi_db.store.catalog import GalleryInfo
+
+    backups = sorted((folder / layout.BACKUPS).glob("*.sqlite"), reverse=True)
+    for row in _readable_rows(folder / layout.CATALOG, "gallery"):
+        return GalleryInfo(**{name: row[name] for name in GalleryInfo.__dataclass_fields__ if name in row})
+    if noted := layout.noted_info(_tables_folder(folder)):
+        return noted
+    for backup in backups:
+        for row in _readable_rows(backup, "gallery"):
+            return GalleryInfo(**{name: row[name] for name in GalleryInfo.__dataclass_fields__ if name in row})
+    return None
+
+
+def _tables_folder(folder: Path) -> Path:
+    """The folder of the tables: the one that the catalog names, else one that says what it holds, else the oldest."""
+    for row in _readable_rows(folder / layout.CATALOG, "gallery"):
+        return folder / str(row.get("tables", layout.LANCE))
+    there = layout.table_folders(folder)
+    noted = [place for place in there if layout.noted_info(place)]
+    return next(iter(noted or there), folder / layout.LANCE)
+
+
+# --- the catalog ------------------------------------------------------------------------------------------------
+
+_CATALOG_TABLES = ("gallery", "source_file", "ingest_run", "caption_cache", "rewrite_cache")
+_JSON = frozenset({"roots", "summary", "captions", "edited_captions"})
+_TYPES = {"VARCHAR": str, "TEXT": str, "JSON": str, "INTEGER": int, "BOOLEAN": int}
+
+
+def _catalog_fault(path: Path) -> str | None:
+    """What is wrong with the catalog `path`, or None. Raises GalleryError when another program has locked it."""
+    if not path.is_file():
+        return "it is gone"
+    try:
+        with closing(connect_reading(path)) as connection:
+            said = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if said != "ok":
+                return " ".join(str(said).split())
+            there = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if lacking := sorted({"alembic_version", *_CATALOG_TABLES} - there):
+                return f"it lacks the table {lacking[0]}"
+            for table in ("gallery", "alembic_version"):
+                if connection.execute(f"SELECT 1 FROM {table}").fetchone() is None:
+                    return f"its table {table} is empty"
+            for table in _CATALOG_TABLES:
+                count = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                if lost := count - sum(1 for _ in _readable_rows(path, table)):
+                    return f"{lost} of the {count} rows in its table {table} cannot be read"
+    except sqlite3.Error as error:
+        if is_busy(error):
+            raise layout.unreadable_catalog(path, error) from error
+        return str(error)
+    return None
+
+
+def _readable_rows(path: Path, table: str) -> Iterator[Row]:
+    """The rows of a catalog's table that can be read and hold what their columns should, up to where it is damaged."""
+    if not path.is_file():
+        return
+    try:
+        with closing(connect_reading(path)) as connection:
+            connection.text_factory = bytes
+            columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
+            for values in connection.execute(f"SELECT * FROM {table}") if columns else ():
+                row = _row(columns, values)
+                if row is not None:
+                    yield row
+    except sqlite3.Error as error:
+        if is_busy(error):
+            raise layout.unreadable_catalog(path, error) from error
+
+
+def _row(columns: Sequence[Any], values: Sequence[Any]) -> Row | None:
+    row: Row = {}
+    for (_, name, kind, not_null, _, is_key), value in zip(columns, values, strict=True):
+        try:
+            name = name.decode()
+            row[name] = value.decode() if isinstance(value, bytes) else value
+            if value is None and (not_null or is_key):
+                return None
+            if value is not None and not isinstance(row[name], _TYPES.get(kind.decode(), object)):
+                return None
+            if value is not None and name in _JSON:
+                json.loads(row[name])
+        except (ValueError, RecursionError):
+            return None
+    return row
+
+
+def _rebuild_catalog(folder: Path, tables: str, info: GalleryInfo, aside: Path) -> None:
+    """Make the catalog anew with the rows of the old one that can be read; what the tables know is settled later."""
+    from dataclasses import asdict
+
+    path, part = folder / layout.CATALOG, folder / f"{layout.CATALOG}.part"
+    for left in folder.glob(f"{part.name}*"):
+        left.unlink()
+    layout.upgrade(part, folder / tables, info.dim, CHAIN)
+    with closing(sqlite3.connect(part, isolation_level=None)) as new:
+        new.execute("BEGIN")
+        for table in _CATALOG_TABLES:
+            known = [row[1] for row in new.execute(f"PRAGMA table_info({table})")]
+            rows = [{"id": 1, **asdict(info), "tables": tables}] if table == "gallery" else _readable_rows(path, table)
+            for row in rows:
+                names = [name for name in known if name in row]
+                into = f"{table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+                new.execute(f"INSERT OR IGNORE INTO {into}", [row[name] for name in names])
+        new.execute("COMMIT")
+        new.execute("PRAGMA journal_mode = DELETE")
+    for old in folder.glob(f"{layout.CATALOG}*"):
+        if not old.name.startswith(part.name):
+            shutil.copy2(old, aside)
+    for log in ("wal", "shm", "journal"):  # those of the damaged file must not be applied to the new one
+        (folder / f"{layout.CATALOG}-{log}").unlink(missing_ok=True)
+    part.replace(path)
+
+
+# --- the tables -------------------------------------------------------------------------------------------------
+
+
+def _table_fault(tables: Path, name: str, is_new: bool) -> str | None:
+    """What is wrong with a table, or None. That of a gallery which is not migrated yet may lack columns."""
+    if not (tables / f"{name}.lance").is_dir():
+        return "it is gone"
+    if not any((tables / f"{name}.lance" / "_versions").glob("*.manifest")):
+        return "it has no _versions, which say what is in its data files: all its rows are lost"
+    try:
+        table = open_table(connect(tables), name, tables)
+        if is_new:
+            dim = table.schema.field("image_vector" if name != "captions" else "vector").type.list_size
+            if table.schema.remove_metadata() != _schema(name, dim).remove_metadata():
+                return "its columns are not those of a gallery"
+        for index in table.list_indices():
+            _probe(table, index)
+        for start in range(0, table.count_rows(), _ROWS):
+            if fault := _fault(_read(table, start, _ROWS)):
+                return fault
+    except GalleryError as error:
+        return one_line(error.__cause__ if isinstance(error.__cause__, Exception) else error)
+    except Exception as error:
+        return one_line(error)
+    return None
+
+
+def _probe(table: Any, index: Any) -> None:
+    """Use an index; raises what LanceDB raises when it cannot be read."""
+    (column,) = index.columns
+    if index.index_type == "FTS":
+        table.search("a", query_type="fts", fts_columns=column).limit(1).to_arrow()
+    elif index.index_type in ("BTree", "Bitmap"):
+        table.search().where(f"{column} IS NOT NULL").select([column]).limit(1).to_arrow()
+
+
+def _schema(name: str, dim: int) -> pa.Schema:
+    lance = connect(Path("memory://"))
+    upgrade_lance(lance, dim)
+    return lance.open_table(name).schema
+
+
+def _read(table: Any, start: int, rows: int) -> pa.Table:
+    return table.search().select(list(table.schema.names)).offset(start).limit(rows).to_arrow()
+
+
+def _fault(rows: pa.Table) -> str | None:
+    """Why these rows cannot be used, or None."""
+    rows.validate(full=True)
+    for field in rows.schema:
+        column = rows[field.name]
+        if column.null_count and field.name not in _MAY_BE_NULL:
+            return f"rows without {field.name}"
+        if pa.types.is_list(field.type) and pc.list_flatten(column).null_count:
+            return f"a list in {field.name} has a hole"
+        if pa.types.is_timestamp(field.type) and len(column) > column.null_count:
+            seconds = pc.min_max(column.cast(pa.timestamp("s"), safe=False).cast(pa.int64())).as_py()
+            if seconds["min"] < _SECONDS[0] or seconds["max"] > _SECONDS[1]:
+                return f"a time in {field.name} is out of range"
+    return None
+
+
+def _rebuild_table(tables: Path, name: str, dim: int, aside: Path) -> None:
+    """Make a table anew with the rows of the old one that can be read; the old one is moved to `aside`."""
+    part = tables.with_name(f"{tables.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    old = tables / f"{name}.lance"
+    tables.mkdir(exist_ok=True)
+    with lance_write_errors(part):
+        lance = connect(part)
+        upgrade_lance(lance, dim)
+        new = lance.open_table(name)
+        for rows in _readable(tables, name) if old.is_dir() else ():
+            columns = [
+                rows[field.name].cast(field.type)
+                if field.name in rows.column_names
+                else pa.nulls(len(rows), field.type)
+                for field in new.schema
+            ]
+            new.add(pa.table(columns, schema=new.schema))
+    if old.exists():
+        shutil.move(old, aside / old.name)
+    (part / old.name).rename(old)
+    shutil.rmtree(part)
+
+
+def _readable(tables: Path, name: str) -> Iterator[pa.Table]:
+    """The rows of the newest version that can be opened, without those that cannot be read."""
+    table = _newest(tables, name)
+    if table is None:
+        return
+    todo = [(start, _ROWS) for start in range(0, table.count_rows(), _ROWS)][::-1]
+    while todo:
+        start, count = todo.pop()
+        try:
+            rows = _read(table, start, count)
+            if _fault(rows) is None:
+                if len(rows):
+                    yield rows
+                continue
+        except Exception:  # whatever LanceDB and Arrow make of altered bytes
+            pass
+        if count > _FEW:
+            half = count // 2
+            todo += [(start + half, count - half), (start, half)]
+
+
+def _newest(tables: Path, name: str) -> Any:
+    """The table at its newest version that opens and has the columns of a row, or None; manifests of others go."""
+    for manifest in sorted((tables / f"{name}.lance" / "_versions").glob("*.manifest")):  # the newest version first
+        try:
+            table = connect(tables).open_table(name)
+            table.count_rows()
+        except Exception:
+            manifest.rename(manifest.with_suffix(".unreadable"))
+            continue
+        return table
+    return None
