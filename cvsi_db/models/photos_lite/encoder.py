@@ -9,7 +9,9 @@ training.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import threading
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -35,7 +37,11 @@ PSEUDO_SHARE = 0.5
 """What an image's bag of words weighs beside the words of a text, both at length 1."""
 NOTHING = 1e-4
 """A shorter sum of words says nothing."""
+KEPT = 4096
+"""Vectors of images that are kept: 18 MB."""
 _MOST_LANES = 8
+_kept: dict[bytes, FloatArray] = {}
+_keeping = threading.Lock()
 
 
 class PhotosLiteEncoder:
@@ -90,7 +96,7 @@ class PhotosLiteEncoder:
             if bag is not None:
                 if bag.shape != row.shape:
                     raise ModelError(f"the pseudo-token has shape {bag.shape}, not {row.shape}: use its own phi")
-                row /= max(length, NOTHING)
+                row /= max(length, 1.0)  # words of little weight leave more to the image
                 row += PSEUDO_SHARE * _elsewhere(bag, words)
             elif length < NOTHING:
                 row[:] = 0
@@ -161,7 +167,21 @@ def directions(kind: str) -> FloatArray:
 
 
 def image_vector(picture: Image.Image, device: str) -> FloatArray:
-    """(dim,) the embedding of a prepared picture."""
+    """(dim,) the embedding of a prepared picture; of the last KEPT it is known, for the captioner sees them again."""
+    key = hashlib.blake2b(
+        picture.tobytes(), salt=device.encode()[:16], person=repr(picture.size).encode()[:16]
+    ).digest()
+    vector = _kept.get(key)
+    if vector is None:
+        vector = _image_vector(picture, device)
+        with _keeping:
+            if len(_kept) >= KEPT:
+                del _kept[next(iter(_kept))]
+            _kept[key] = vector
+    return vector
+
+
+def _image_vector(picture: Image.Image, device: str) -> FloatArray:
     whole, windows = network.look(picture, device)
     classes, groups = lifted(whole, windows)
     reference = _reference()

@@ -69,7 +69,7 @@ AGAINST = words_of("""
 AGAINST_PAIRS = frozenset({"instead of", "rather than", "in place", "take away", "get rid", "free of", "other than"})
 ENDS = words_of("""
     with but in on at by near beside behind under over to into for from while and now then is are add put be who
-    that against along next becomes
+    that against along next becomes just only leave keep
 """)
 """Words at which what "without" is about ends."""
 SHADES = words_of("""
