@@ -51,7 +51,7 @@ def test_offline_without_cache_names_the_two_ways_out(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ModelError, match=r"HF_HUB_OFFLINE is set: .*local copy.*--model starter"):
+    with pytest.raises(ModelError, match=r"HF_HUB_OFFLINE is set: .*local copy.*--model photos-lite"):
         OpenClipEncoder.load(arch, weights, device="cpu")
 
 
