@@ -28,11 +28,11 @@ from transformers import (  # noqa: E402
     AutoTokenizer,
     LogitsProcessor,
 )
-from transformers.utils import logging  # noqa: E402
 
 from cvsi_db.models.conv_encoder import register_conv_encoder  # noqa: E402
 from cvsi_db.models.detokenise import detokenise  # noqa: E402
 from cvsi_db.models.hub import require_hub  # noqa: E402
+from cvsi_db.models.transformers_clip import without_progress_bars  # noqa: E402
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -266,14 +266,8 @@ def _load_parts(source: str, dtype: torch.dtype) -> tuple[Any, Any, Any]:
 
 
 def _read_here(source: str, dtype: torch.dtype, failure: str) -> tuple[Any, Any, Any]:
-    """Without the network, and without the progress bar that transformers draws even for megabytes."""
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
+    with without_progress_bars():
         return _read_parts(source, dtype, failure, local_files_only=True)
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _read_parts(source: str, dtype: torch.dtype, failure: str, **options: Any) -> tuple[Any, Any, Any]:
@@ -290,5 +284,5 @@ def _read_parts(source: str, dtype: torch.dtype, failure: str, **options: Any) -
         first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(
             f"cannot load the captioner {source!r}: {failure} ({first_line}); "
-            "give the folder of a local copy, or use the bundled model (--model starter)"
+            "give the folder of a local copy, or do without captions (ingest --no-captions)"
         ) from error

@@ -7,7 +7,8 @@ never runs, and only safetensors are read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 
 from cvsi_db.errors import ModelError
 from cvsi_db.models.clip import OpenClipEncoder, Preprocess, padded, quiet_libraries
+from cvsi_db.models.hub import TRANSFORMERS_CLIP_FILES, cached_files
 from cvsi_db.models.torchvision_shim import ensure_torchvision
 
 
@@ -26,15 +28,18 @@ def load_transformers_clip(source: str, *, device: str, preprocess: Preprocess =
     ensure_torchvision()
     from transformers import CLIPImageProcessor, CLIPModel, CLIPTokenizerFast
 
-    place = str(Path(source).expanduser()) if Path(source).expanduser().is_dir() else source
-    with quiet_libraries():
+    place = Path(source).expanduser()
+    if not place.is_dir():
+        files, missing = cached_files(source, TRANSFORMERS_CLIP_FILES)
+        if missing:
+            raise ModelError(f"the CLIP {source!r} is not on this machine, {missing[0][0]} is missing: pull its model")
+        place = files[0].parent
+    with quiet_libraries(), without_progress_bars():
         try:
             # The classes are named: the Auto classes would look for what `auto_map` names.
-            model, report = CLIPModel.from_pretrained(
-                place, use_safetensors=True, local_files_only=True, output_loading_info=True
-            )
-            tokenizer = CLIPTokenizerFast.from_pretrained(place, local_files_only=True)
-            transform = _transform(CLIPImageProcessor.from_pretrained(place, local_files_only=True))
+            model, report = CLIPModel.from_pretrained(place, use_safetensors=True, output_loading_info=True)
+            tokenizer = CLIPTokenizerFast.from_pretrained(place)
+            transform = _transform(CLIPImageProcessor.from_pretrained(place))
         except Exception as error:  # transformers raises whatever its readers stumble over
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ModelError(f"cannot load the CLIP {source!r} of transformers' format: {reason}") from error
@@ -47,6 +52,20 @@ def load_transformers_clip(source: str, *, device: str, preprocess: Preprocess =
     clip = TransformersClip(model)
     chosen = padded(transform) if preprocess == "targetpad" else transform
     return OpenClipEncoder(clip, _Tokenizer(tokenizer, clip.context_length), chosen, device)
+
+
+@contextmanager
+def without_progress_bars() -> Iterator[None]:
+    """Without the bar that transformers draws for every model that it reads."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 class TransformersClip(torch.nn.Module):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from types import MappingProxyType
+from typing import Literal
 
 from sqlglot import exp
 
@@ -41,7 +43,7 @@ def _preset(
     edit_text: float = 0.0,
     gamma: float,
     unit_captions: bool = False,
-    by_length: bool = False,
+    scaled_by: Literal["length", "spread"] | None = None,
 ) -> Preset:
     weights: dict[TermName, float] = {
         "edited_captions": edited,
@@ -51,7 +53,7 @@ def _preset(
         "objects": 0.0,
         **({"edit_text": edit_text} if edit_text else {}),
     }
-    return Preset(name, MappingProxyType(weights), gamma, unit_captions, by_length)
+    return Preset(name, MappingProxyType(weights), gamma, unit_captions, scaled_by)
 
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
@@ -63,7 +65,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             _preset("circo", 0.6, 0.4, 0.0, gamma=0.2),
             _preset("photos-lite", 0.15, 0.7, 0.0, direction=0.15, gamma=0.0),
             _preset("fashioniq", 0.2, 0.6, 0.2, gamma=0.1, unit_captions=True),
-            _preset("sum", 0.0, 0.0, 0.5, edit_text=0.5, gamma=0.0, by_length=True),
+            _preset("sum", 0.0, 0.0, 0.5, edit_text=0.5, gamma=0.0, scaled_by="length"),
+            _preset("untuned", 0.15, 0.0, 0.475, direction=0.375, gamma=0.0, scaled_by="spread"),
         )
     }
 )
@@ -71,7 +74,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 `default` was tuned on the val split of Scenes-CIR with the starter (docs/scenes-cir.md),
 `photos-lite` on photographs with the bundle of that name (its model card). `sum` is the composed query that MMRet and
 BGE-VL were trained with (Zhou et al., ACL 2025, arXiv 2412.14475): the sum i + t of the un-normalised embeddings of
-image and edit text, whose cosine with x is |i|·<î, x> + |t|·<t̂, x> up to a factor that is the same for every x."""
+image and edit text, whose cosine with x is |i|·<î, x> + |t|·<t̂, x> up to a factor that is the same for every x.
+`untuned` is for bundles that nobody could tune weights for: see `usable_preset`."""
 
 EXAMPLE_WEIGHTS: Weights = MappingProxyType({"liked": 0.3, "unliked": -0.2, "negative": -0.5})
 """What further examples weigh, beside other weights that sum to 1, unless a rank says otherwise.
@@ -88,6 +92,8 @@ _MISSING: Mapping[TermName, str] = MappingProxyType(
     {"objects": "the edit text adds no objects", "edit_direction": "the edit changes nothing in the captions"}
 )
 _NO_CAPTIONS = "the reference image has no captions"
+_UNCAPTIONED: Weights = MappingProxyType({"pseudo_token": 0.0, "image": 0.5, "edit_text": 0.5})
+"""The weights of `untuned` where there are no captions."""
 _NEEDS: Mapping[TermName, str] = MappingProxyType(
     {
         "liked": "images to be near",
@@ -125,15 +131,34 @@ def missing_branches(query: ComposedQuery, branches: Collection[BranchName]) -> 
     return tuple(name for name in method if name not in branches)
 
 
-def preset_without_captions(preset: Preset, has_phi: bool) -> tuple[Preset, list[str]]:
-    """The preset for a reference image that has no captions, and what to say where that is another one.
+def usable_preset(query: ComposedQuery, preset: Preset, *, has_phi: bool, captioned: bool) -> tuple[Preset, list[str]]:
+    """The preset, or what stands in for one that a query with both halves has not the terms for, and a warning.
 
-    With a pseudo-token the edit text stands for the edited captions. Without one there is nothing left of CVSI but the
-    reference and the edit as they were given, and `sum` is how those are put together.
+    Without phi that is `untuned`. The pseudo-token's sentence says what the reference looks like and what the edit asks
+    for; of the terms that are left `image` says the first and `edit_direction` the second, while edited captions, to
+    which the presets of CVSI's paper would leave everything, know of the reference only what a captioner happened to
+    mention. Its weights are the `default` ones with the pseudo-token's shared between those two. Where the reference is
+    not `captioned` either, its image and the edit text as typed are all there is, half and half. Nobody has tuned these
+    for the bundle at hand, and image-to-image similarities of CLIPs are spread more widely than image-to-text ones: so
+    each is divided by its term's spread over the gallery. What that keeps and loses: docs/modality-gap.md.
+
+    Raises RankError for a strict query whose preset gives pseudo_token a weight without phi.
     """
-    if has_phi or preset.by_length:
+    needs_phi, needs_captions = preset.weights["pseudo_token"], preset.name != "sum" and not captioned
+    if query.reference is None or query.edit_text is None or has_phi or not (needs_phi or needs_captions):
         return preset, []
-    return PRESETS["sum"], [f"there is no phi and {_NO_CAPTIONS}: the preset {preset.name} gives way to sum"]
+    if query.strict and needs_phi:
+        raise RankError(
+            f"the preset {preset.name} gives pseudo_token a weight, but this bundle has no phi: {_PHI_REMEDY}, "
+            "or do without --strict"
+        )
+    untuned, missing = PRESETS["untuned"], "this bundle has no phi"
+    if not captioned:
+        untuned = replace(untuned, weights=_UNCAPTIONED)
+        missing += f" and {_NO_CAPTIONS}"
+    return untuned, [] if preset.name == untuned.name else [
+        f"{missing}: the preset untuned stands in for {preset.name}"
+    ]
 
 
 def choose_weights(
@@ -141,10 +166,9 @@ def choose_weights(
 ) -> tuple[Weights, list[str]]:
     """The weight of each term of the query, and the warnings that come with it; terms not named weigh 0.
 
-    The weights of a `rank` replace all others. A lone half of a query is one term of weight 1. Without phi the preset's
-    weights are those of `_without_phi`, unless the query is strict. Examples come on top, with EXAMPLE_WEIGHTS;
-    where a liked image is all there is to search for, it weighs 1. Raises RankError when `rank` names a term that the
-    query cannot have, and for a strict query whose preset does.
+    The weights of a `rank` replace all others. A lone half of a query is one term of weight 1. Examples come on top,
+    with EXAMPLE_WEIGHTS; where a liked image is all there is to search for, it weighs 1. Raises RankError when `rank`
+    names a term that the query cannot have.
     """
     examples = _example_terms(query)
     if rank is not None:
@@ -156,17 +180,16 @@ def choose_weights(
                 )
         ignored = [name for name in examples if not rank.get(name)]
         return rank, [f"the rank gives {name} no weight: it does not count" for name in ignored]
-    weights, warnings = _method_weights(query, preset, possible)
+    weights = _method_weights(query, preset)
     added = {name: EXAMPLE_WEIGHTS[name] for name in examples}
-    return {**weights, **(added if weights else {**added, "liked": 1.0})}, warnings
+    return {**weights, **(added if weights else {**added, "liked": 1.0})}, []
 
 
-def weigh_by_length(weights: Weights, lengths: Mapping[TermName, float]) -> Weights:
-    """The weights of a preset `by_length`, of the `lengths` of single embeddings before they were normalised."""
-    lengthy: tuple[TermName, ...] = ("image", "edit_text")
-    names = [name for name in lengthy if weights.get(name) and name in lengths]
-    scale = sum(weights[name] for name in names) / (sum(weights[name] * lengths[name] for name in names) or 1.0)
-    return {**weights, **{name: weights[name] * lengths[name] * scale for name in names}}
+def scale_weights(weights: Weights, factors: Mapping[TermName, float]) -> Weights:
+    """The weights, those of the terms in `factors` times their factor and a common one that keeps the sum."""
+    names = [name for name in factors if weights.get(name)]
+    common = sum(weights[name] for name in names) / (sum(weights[name] * factors[name] for name in names) or 1.0)
+    return {**weights, **{name: weights[name] * factors[name] * common for name in names}}
 
 
 def check_weights(weights: Weights, available: Collection[TermName], *, captioned: bool = True) -> list[str]:
@@ -194,38 +217,12 @@ def _example_terms(query: ComposedQuery) -> tuple[TermName, ...]:
     return tuple(name for name in EXAMPLE_TERMS if given[name])
 
 
-def _method_weights(query: ComposedQuery, preset: Preset, possible: Collection[TermName]) -> tuple[Weights, list[str]]:
+def _method_weights(query: ComposedQuery, preset: Preset) -> Weights:
     if query.reference is None:
-        return {} if query.edit_text is None else {"edited_captions": 1.0}, []
+        return {} if query.edit_text is None else {"edited_captions": 1.0}
     if query.edit_text is None:
-        return {"image": 1.0}, []
-    if "pseudo_token" in possible or not preset.weights["pseudo_token"]:
-        return preset.weights, []
-    if query.strict:
-        raise RankError(
-            f"the preset {preset.name} gives pseudo_token a weight, but this bundle has no phi: {_PHI_REMEDY}, "
-            "or do without --strict"
-        )
-    warning = (
-        f"this bundle has no phi: the preset {preset.name} gives the weight of its pseudo_token to image and "
-        "edit_direction"
-    )
-    return _without_phi(preset.weights), [warning]
-
-
-def _without_phi(weights: Weights) -> Weights:
-    """A preset's weights for a bundle without phi: half of the pseudo-token's goes to image, half to edit_direction.
-
-    The pseudo-token's sentence says two things, what the reference looks like and what the edit asks for. Of the terms
-    that are left `image` says the first and `edit_direction` the second. Edited captions, to which scaling would give
-    all in the presets of CVSI's paper, know of the reference only what the captioner happened to mention. How little
-    that loses against tuned weights, with and without a gap between the modalities: docs/modality-gap.md.
-    """
-    half = weights["pseudo_token"] / 2
-    rest: dict[TermName, float] = {name: weight for name, weight in weights.items() if name != "pseudo_token"}
-    rest["image"] += half
-    rest["edit_direction"] += half
-    return rest
+        return {"image": 1.0}
+    return preset.weights
 
 
 def weights_of(rank: str | Mapping[TermName, float]) -> Weights:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from os import PathLike
+from typing import Literal
 
 from cvsi_db.records.models import Rewrite
 from cvsi_db.records.names import TERM_NAMES, BranchName, ColumnName, FloatArray, Reference, TermName, Weights
@@ -15,16 +16,17 @@ from cvsi_db.records.names import TERM_NAMES, BranchName, ColumnName, FloatArray
 class Preset:
     """A named set of term weights and the gallery mix `gamma`: a row is scored against (1-γ)·image + γ·caption.
 
-    `unit_captions` makes the caption column's vectors, means of unit vectors, unit vectors themselves. `by_length`
-    multiplies the weights of image and edit_text with the lengths of their un-normalised embeddings, and scales them to
-    the same sum: with equal weights their sum points where that of the embeddings does.
+    `unit_captions` makes the caption column's vectors, means of unit vectors, unit vectors themselves. `scaled_by`
+    says by what each query's weights are multiplied, to the same sum: `length`, those of image and edit_text with the
+    lengths of their un-normalised embeddings, so that with equal weights their sum points where that of the embeddings
+    does; `spread`, all with 1 over the standard deviation of the term's similarity to the images of the gallery.
     """
 
     name: str
     weights: Weights
     gamma: float
     unit_captions: bool = False
-    by_length: bool = False
+    scaled_by: Literal["length", "spread"] | None = None
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from cvsi_db.query.weights import (
     find_preset,
     missing_branches,
     possible_terms,
-    preset_without_captions,
-    weigh_by_length,
+    scale_weights,
+    usable_preset,
 )
 from cvsi_db.records import (
     EXAMPLE_TERMS,
@@ -61,6 +61,12 @@ BRANCHES: tuple[tuple[BranchName, tuple[TermName, ...]], ...] = (
 
 _REWRITTEN: tuple[TermName, ...] = ("edited_captions", "edit_direction", "pseudo_token", "objects")
 """The terms that a rewrite goes into."""
+
+LENGTHY: tuple[TermName, ...] = ("image", "edit_text")
+"""The terms that are one embedding each of what was given: their lengths can be compared."""
+
+NO_SPREAD = 1e-5
+"""Similarities that differ less are equal."""
 
 TOGETHER = 64
 """Queries that share a forward: more would not fit into memory, with their images and a large text tower."""
@@ -122,8 +128,8 @@ def _weigh(checked: CheckedQuery, context: SearchContext, *, captioned: bool = T
     composed = query.reference is not None and query.edit_text is not None
     has_phi = composed and context.models.phi is not None  # which may have to be loaded, or cannot
     preset, told = checked.preset or find_preset(context.preset), list[str]()
-    if not captioned and checked.rank is None:
-        preset, told = preset_without_captions(preset, has_phi)
+    if checked.rank is None:
+        preset, told = usable_preset(query, preset, has_phi=has_phi, captioned=captioned)
     weights, warnings = choose_weights(query, checked.rank, preset, possible_terms(query, has_phi))
     return _Weighed(checked, preset, weights, [*told, *warnings])
 
@@ -255,8 +261,8 @@ def _compiled(
     weighed: _Weighed, parts: Parts, embedded: dict[TermName, Embedded], context: SearchContext
 ) -> CompiledQuery:
     query, where, preset, weights = weighed.checked.query, weighed.checked.where, weighed.preset, weighed.weights
-    if preset.by_length and weighed.checked.rank is None:
-        weights = weigh_by_length(weights, {name: each.length for name, each in embedded.items() if each.length})
+    if weighed.checked.rank is None and query.reference is not None and query.edit_text is not None:
+        weights = _scaled(weights, preset, embedded, context)
     used = [name for name, weight in weights.items() if weight]
     captioned = bool(parts.captions or parts.reference is None or parts.edit_text is None)
     examples = sorted({image.image_id for image in (*parts.liked, *parts.unliked)})
@@ -299,6 +305,20 @@ def _compiled(
             *_warnings(parts if set(_REWRITTEN) & set(used) else replace(parts, rewrite=None), preset, context),
         ),
     )
+
+
+def _scaled(weights: Weights, preset: Preset, embedded: dict[TermName, Embedded], context: SearchContext) -> Weights:
+    """The weights of a query, multiplied by what its preset says."""
+    factors: dict[TermName, float] = {}
+    if preset.scaled_by == "length":
+        factors = {name: embedded[name].length or 0.0 for name in LENGTHY if name in embedded}
+    elif preset.scaled_by == "spread":
+        sample = context.store.sample()
+        used = [name for name, weight in preset.weights.items() if weight and name in embedded and len(sample)]
+        spreads = {name: float((sample @ embedded[name].vector).std()) for name in used}
+        if all(spread > NO_SPREAD for spread in spreads.values()):  # one image, or copies of one, have none
+            factors = {name: 1 / spread for name, spread in spreads.items()}
+    return scale_weights(weights, factors)
 
 
 def _warnings(parts: Parts, preset: Preset, context: SearchContext) -> Iterator[str]:

@@ -29,7 +29,12 @@ def explain_text(result: SearchResult, *, analyzed: bool = False) -> str:
     halves += [f"{name} {', '.join(labels)}" for name, labels in examples(query).items()]
     ranked = f"{'' if query.rank is None else 'rank '}{ranked_by(compiled)}, γ {compiled.preset.gamma:g}"
     unit = ", captions at unit length" if compiled.preset.unit_captions else ""
-    unit += ", weighed by their embeddings' lengths" if compiled.preset.by_length and query.rank is None else ""
+    scaled = {
+        None: "",
+        "length": ", weights times the lengths of the embeddings",
+        "spread": ", weights over the spreads",
+    }
+    unit += scaled[compiled.preset.scaled_by] if query.rank is None else ""
     lines = [f"{' + '.join(half for half in halves if half)}  ({ranked}{unit})"]
     lines += [f"model {compiled.model}", ""] if compiled.model else [""]
     why = {"pseudo_token": "this bundle has no phi", "edited_captions": "the reference image has no captions"}

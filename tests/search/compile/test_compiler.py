@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
@@ -23,7 +24,7 @@ from cvsi_db.search.compile.compiler import (
 )
 from cvsi_db.search.compile.embed import Parts, edit_direction, pseudo_sentence
 from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakeRewriter, make_picture
-from tests.search.conftest import compile_query, image_row, unit
+from tests.search.conftest import compile_query, image_row, random_vectors, unit
 
 
 def test_one_image_forward_and_one_text_forward(
@@ -143,26 +144,31 @@ def test_a_reference_alone_is_its_image(context: SearchContext, encoder: FakeEnc
     assert compiled.logical.exclude is None
 
 
-@pytest.mark.parametrize(
-    ("preset", "expected"),  # of edited_captions, edit_direction, image, objects
-    [
-        ("default", [0.15, 0.375, 0.475, 0.0]),
-        ("cirr", [0.6, 0.2, 0.2, 0.0]),
-        ("circo", [0.6, 0.2, 0.2, 0.0]),
-        ("fashioniq", [0.2, 0.3, 0.5, 0.0]),
-    ],
-)
-def test_without_phi_its_weight_goes_to_image_and_edit_direction_and_a_warning_says_so(
-    preset: str, expected: list[float], context: SearchContext
+@pytest.mark.parametrize("preset", ["default", "cirr", "circo", "fashioniq"])
+def test_without_phi_untuned_weights_over_the_spreads_stand_in_and_a_warning_says_so(
+    preset: str, context: SearchContext
 ) -> None:
+    rows = random_vectors(50, seed=3)
+    context.store.upsert([image_row(number, *pair) for number, pair in enumerate(rows)], [])
     query = ComposedQuery(make_picture(), "with a hat", preset=preset)
     compiled = compile_query(query, replace(context, models=replace(context.models, phi=None)))
-    assert [term.name for term in compiled.logical.terms] == ["edited_captions", "edit_direction", "image", "objects"]
-    assert [term.weight for term in compiled.logical.terms] == pytest.approx(expected)
-    assert compiled.warnings[0] == (
-        f"this bundle has no phi: the preset {preset} gives the weight of its pseudo_token to image and edit_direction"
-    )
-    assert compiled.logical.missing == ("pseudo_token",)
+    terms = {term.name: term for term in compiled.logical.terms}
+    assert list(terms) == ["edited_captions", "edit_direction", "image", "objects"]
+    stored = context.store.scan(["image_vector"])["image_vector"].combine_chunks().flatten().to_numpy().reshape(50, DIM)
+    untuned = {"edited_captions": 0.15, "edit_direction": 0.375, "image": 0.475}
+    over = {name: weight / (stored @ terms[name].vector).std() for name, weight in untuned.items()}
+    expected = {name: weight / sum(over.values()) for name, weight in over.items()}
+    assert {name: term.weight for name, term in terms.items() if term.weight} == pytest.approx(expected, rel=1e-3)
+    assert compiled.warnings[0] == f"this bundle has no phi: the preset untuned stands in for {preset}"
+    assert (compiled.preset, compiled.logical.missing) == (PRESETS["untuned"], ("pseudo_token",))
+
+
+def test_in_a_gallery_without_any_spread_the_untuned_weights_stay_as_they_are(context: SearchContext) -> None:
+    context.store.upsert([image_row(number, unit(1), unit(2)) for number in range(3)], [])
+    compiled = compile_query(ComposedQuery(make_picture(), "with a hat", preset="untuned"), context)
+    assert compiled.warnings == ()
+    weights = {term.name: term.weight for term in compiled.logical.terms if term.weight}
+    assert weights == {"edited_captions": 0.15, "edit_direction": 0.375, "image": 0.475}
 
 
 def test_the_edit_text_is_embedded_as_typed_where_a_weight_or_a_pool_asks_for_it(
@@ -211,15 +217,19 @@ def test_the_weights_of_a_rank_stand_as_they_are_given_beside_the_preset_sum(con
     assert weights == {"pseudo_token": 1.0, "image": 0.3, "edit_text": 0.7}
 
 
-@pytest.mark.parametrize("preset", ["default", "circo", "fashioniq"])
-def test_without_phi_and_captions_sum_stands_for_every_preset(preset: str, context: SearchContext) -> None:
+@pytest.mark.parametrize("preset", ["default", "circo", "untuned"])
+def test_without_phi_and_captions_image_and_edit_text_stand_for_every_preset(
+    preset: str, context: SearchContext
+) -> None:
     bare = replace(context, models=replace(context.models, phi=None, captioner=None))
     compiled = compile_query(ComposedQuery(make_picture(), "with a hat", preset=preset), bare)
-    assert compiled.preset == PRESETS["sum"]
-    assert compiled.warnings == (
-        f"there is no phi and the reference image has no captions: the preset {preset} gives way to sum",
-    )
-    assert {term.name for term in compiled.logical.terms} == {"image", "edit_text"}
+    assert compiled.preset.name == "untuned"
+    missing = "this bundle has no phi and the reference image has no captions"
+    told = () if preset == "untuned" else (f"{missing}: the preset untuned stands in for {preset}",)
+    assert compiled.warnings == told
+    assert [(term.name, term.weight) for term in compiled.logical.terms] == [("image", 0.5), ("edit_text", 0.5)]
+    with pytest.raises(RankError, match="gives pseudo_token a weight") if told else nullcontext():
+        compile_query(ComposedQuery(make_picture(), "with a hat", preset=preset, strict=True), bare)
 
 
 def test_a_rank_of_terms_that_need_captions_says_that_there_are_none(context: SearchContext) -> None:
@@ -319,7 +329,11 @@ def test_a_rank_replaces_the_weights(context: SearchContext) -> None:
         (ComposedQuery(make_picture(), " . "), QueryError, "leave it out"),
         (ComposedQuery("/no/such.png", "a hat"), QueryError, "no such file"),
         (ComposedQuery(b"no image", "a hat"), QueryError, "not an image"),
-        (ComposedQuery(edit_text="a cat", preset="best"), RankError, "default, cirr, circo, photos-lite, fashioniq, sum"),
+        (
+            ComposedQuery(edit_text="a cat", preset="best"),
+            RankError,
+            "default, cirr, circo, photos-lite, fashioniq, sum, untuned",
+        ),
         (ComposedQuery(edit_text="a cat", rank="pseudo_token"), RankError, "does not have"),
         (ComposedQuery(make_picture(), rank="0*image"), RankError, "every weight of this query is 0"),
         (ComposedQuery(make_picture(), "make it blue", rank="objects"), RankError, "every weight"),
