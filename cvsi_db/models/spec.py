@@ -109,6 +109,7 @@ BUNDLES: dict[str, BundleSpec] = {
             weights="1",
             phi=PHOTOS_LITE,
             captioner=PHOTOS_LITE,
+            captions=1,
             preset="photos-lite",
         ),
         *(

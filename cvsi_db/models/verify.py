@@ -1,8 +1,8 @@
 """Whether a bundle's files are what they were: hashes them and compares with what is recorded about them.
 
-Takes Parts (inventory.py); returns one Checked per file. Three records are known: the hub's cache names a file's blob
-by its hash, a `sha256sums.txt`, as `sha256sum` writes it, holds for the files of its folder and below (the starter
-comes with one), and the ledger (hashes.py) holds what a published file was at its first use.
+Takes Parts (inventory.py); returns one Checked per file. Four records are known: the hub's cache names a file's blob by
+its hash, a `sha256sums.txt`, as `sha256sum` writes it, holds for the files of its folder and below (the starter comes
+with one), the ledger (hashes.py) holds what a published file was at its first use, and photos-lite knows its weights.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Literal
 
 from cvsi_db.models.hashes import blob_fits, first_seen, hash_file
 from cvsi_db.models.inventory import SUMS, Part
+from cvsi_db.models.photos_lite.layout import SHA256, weights_file
 
 Verdict = Literal["ok", "damaged", "changed", "missing", "unrecorded"]
 """`changed`: not what it was at its first use; `unrecorded`: nothing says what the file should be."""
@@ -55,7 +56,7 @@ def _verdict(path: Path, sha256: str, source: str | None) -> Verdict:
         return "damaged"
     if source:
         return "ok" if first_seen(source, sha256) == sha256 else "changed"
-    recorded = recorded_sums(path).get(path)
+    recorded = SHA256 if path == weights_file() else recorded_sums(path).get(path)
     return ("ok" if fits else "unrecorded") if recorded is None else "ok" if recorded == sha256 else "damaged"
 
 

