@@ -41,13 +41,14 @@ NO_MEDIA = ".nomedia"
 
 def why_hidden(name: str, is_folder: bool) -> str | None:
     """Why a file or folder of this name is left out; None where it is not."""
-    if is_folder and (kept := SKIPPED_FOLDERS.get(name.lower())):
-        return f"a folder of {kept}"
-    if is_folder and name.lower().startswith(".trash"):
-        return "a folder of deleted files"
-    if name.startswith("._") and not is_folder:
-        return "macOS metadata of another file"
-    return f"a hidden {'folder' if is_folder else 'file'}" if name.startswith(".") else None
+    if is_folder:
+        if kept := SKIPPED_FOLDERS.get(name.lower()):
+            return f"a folder of {kept}"
+        if name.startswith("."):
+            return "a folder of deleted files" if name.lower().startswith(".trash") else "a hidden folder"
+    elif name.startswith("."):
+        return "macOS metadata of another file" if name.startswith("._") else "a hidden file"
+    return None
 
 
 def why_skipped(names: Set[str]) -> str | None:

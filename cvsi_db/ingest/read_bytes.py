@@ -84,7 +84,7 @@ class DecodedBatch:
         return {picture.image_id: picture.image for picture in self.pictures}
 
 
-def printable(path: Path) -> str:
+def printable(path: Path | str) -> str:
     """The path as text that can be printed and stored, also where its bytes are not UTF-8."""
     return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 

@@ -74,11 +74,11 @@ def scan(paths: Sequence[Path], files: Mapping[str, SourceFile], known: Collecti
         walk = Walk(lambda path: path in files and files[path].image_id is not None)
         here = {each[0]: each for each in _named(root, walk)}
         if not here or (not os.path.exists(root) and _known_below(root, files)):  # a link to a disk that is not there
-            lost.append(IngestFailure(printable(Path(root)), _lost(root, _known_below(root, files), walk.skipped)))
+            lost.append(IngestFailure(printable(root), _lost(root, _known_below(root, files), walk.skipped)))
             continue
         found |= here
         if os.path.isdir(root):
-            skipped |= {printable(Path(each.file.path)): each for each in walk.skipped}
+            skipped |= {printable(each.file.path): each for each in walk.skipped}
             folders.append(root)
     if not found:
         raise IngestError("; ".join(each.reason for each in lost))
@@ -169,7 +169,7 @@ def _compared(found: Mapping[str, Seen], files: Mapping[str, SourceFile], known:
         else:
             beside = tuple(FoundFile(Path(each.path), *each[1:3]) for each in found[path].sidecars)
             pending.append(FoundFile(Path(path), *found[path][1:3], beside))
-    here = found.keys() | {printable(Path(path)) for path in found if not path.isascii()}  # as paths are recorded
+    here = found.keys() | {printable(path) for path in found if not path.isascii()}  # as paths are recorded
     gone = [
         file
         for path, file in files.items()
@@ -205,6 +205,6 @@ def _records(skipped: Iterable[Skipped]) -> tuple[SourceFile, ...]:
     from cvsi_db.store.catalog import SourceFile
 
     return tuple(
-        SourceFile(printable(Path(file.path)), file.size_bytes, file.mtime_ns, None, "skipped", reason)
+        SourceFile(printable(file.path), file.size_bytes, file.mtime_ns, None, "skipped", reason)
         for file, reason in sorted(skipped)
     )

@@ -68,9 +68,10 @@ class Walk:
             rules = rules.within(folder) if IGNORE_FILE in names else rules
             files = []
             for entry in entries:
-                if reason := _why_excluded(entry, rules):
+                is_folder = _is_folder(entry)
+                if reason := _why_excluded(entry, is_folder, rules):
                     self.skipped.append(Skipped(seen(entry), reason))
-                elif _is_folder(entry):
+                elif is_folder:
                     (links if entry.is_symlink() else folders).append((entry.path, rules))
                 else:
                     files.append(entry)
@@ -78,20 +79,23 @@ class Walk:
 
     def _images_of(self, files: Sequence[os.DirEntry[str]]) -> Iterator[Seen]:
         """The files that may be images, of one folder, each with its sidecars."""
-        sidecars = {entry.name.lower(): entry for entry in files if _is_sidecar(entry)}
+        beside_images = [entry for entry in files if entry.name.lower().endswith(".xmp")]
+        sidecars = {entry.name.lower(): entry for entry in beside_images}
         used = set[str]()
         for entry in files:
-            if _is_sidecar(entry):
+            if sidecars and entry.name.lower() in sidecars:
                 continue
             if reason := self._why_not(entry):
                 self.skipped.append(Skipped(seen(entry), reason))
-            else:
+                continue
+            found = seen(entry)
+            if sidecars:
                 names = (f"{base}.xmp".lower() for base in _bases(entry.name))
-                beside = tuple(seen(sidecars[name]) for name in names if name in sidecars)
-                used.update(each.path for each in beside)
-                yield seen(entry)._replace(sidecars=beside)
-        for entry in files:
-            if _is_sidecar(entry) and entry.path not in used:
+                found = found._replace(sidecars=tuple(seen(sidecars[name]) for name in names if name in sidecars))
+                used.update(each.path for each in found.sidecars)
+            yield found
+        for entry in beside_images:
+            if entry.path not in used:
                 self.skipped.append(Skipped(seen(entry), "an XMP sidecar of no image here"))
 
     def _why_not(self, entry: os.DirEntry[str]) -> str | None:
@@ -144,13 +148,8 @@ def _bases(name: str) -> tuple[str, str]:
     return name, os.path.splitext(name)[0]
 
 
-def _is_sidecar(entry: os.DirEntry[str]) -> bool:
-    return entry.name.lower().endswith(".xmp")
-
-
-def _why_excluded(entry: os.DirEntry[str], rules: IgnoreRules) -> str | None:
+def _why_excluded(entry: os.DirEntry[str], is_folder: bool, rules: IgnoreRules) -> str | None:
     """Why a file or folder is left out, by its name or by the ignore files; None where it is not."""
-    is_folder = _is_folder(entry)
     if reason := why_hidden(entry.name, is_folder):
         return reason
     ignored = rules.specs and rules.ignore(entry.path, folder=is_folder)

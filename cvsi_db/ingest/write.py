@@ -155,9 +155,10 @@ class Writer:
         }
 
     def _forget(self, paths: Sequence[str]) -> None:
-        self._catalog.forget_files(paths)
-        for path in paths:
-            del self.files[path]
+        if paths:
+            self._catalog.forget_files(paths)
+            for path in paths:
+                del self.files[path]
 
     def _failed(self, failures: Sequence[FailedFile]) -> dict[str, SourceFile]:
         """Records of the failures, with the image_id they had: the row stays until its path holds another content."""
@@ -192,9 +193,10 @@ class Writer:
         """
         metadata = {str(read.file.path): read.metadata for read in reads}
         placed_rows = {image_id: placed(row, paths[image_id]) for image_id, row in rows.items() if paths[image_id]}
+        files = ChainMap(dict(records), self.files)
         for image_id, row in placed_rows.items():
             had = self._keywords(rows[image_id].paths or (rows[image_id].path,), self.files)
-            has = self._keywords(row.paths, ChainMap(dict(records), self.files))
+            has = self._keywords(row.paths, files)
             described = with_metadata(row, found) if (found := metadata.get(row.path)) else row
             placed_rows[image_id] = with_tags(described, [each for each in has if each not in had], had.keys() - has)
         tagged = {*tagged, *(read.image_id for read in reads)}
