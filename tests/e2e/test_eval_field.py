@@ -40,8 +40,8 @@ def test_circo_report_and_second_run(cli: Cli, tmp_path: Path) -> None:
     assert found["captioner"].startswith("captioner:")
     assert found["captions_per_image"] == {"min": 5, "max": 5}
     assert found["rewrites"] == {found["rewriter"]: 6}  # of three queries, with one caption and with all
-    assert list(found["methods"])[:8] == [
-        "image", "text", "image+text", "pseudo_token", "edited_caption", "edited_captions", "cvsi_paper", "cvsi",
+    assert list(found["methods"])[:9] == [
+        "image", "text", "image+text", "sum", "pseudo_token", "edited_caption", "edited_captions", "cvsi_paper", "cvsi",
     ]  # fmt: skip
     assert "ceiling" not in found["methods"]
     for method in found["methods"].values():
@@ -54,6 +54,19 @@ def test_circo_report_and_second_run(cli: Cli, tmp_path: Path) -> None:
     value = found["methods"]["cvsi_paper"]["map@10"]["value"]
     assert f"  {value:.2f}" in next(line for line in again.stdout.splitlines() if line.startswith("cvsi_paper"))
     assert "12 ok" in cli("stats", "--db", tmp_path / "db").stdout.replace("ok: 12", "12 ok")
+
+
+def test_published_rewrites_take_the_place_of_a_rewriter(cli: Cli, tmp_path: Path) -> None:
+    texts = ["make it blue", "without the hat", "at night"]
+    modified = [["a blue cat"], ["a dog"], ["the moon"]]
+    edits = {"instruction": texts, "modified_captions": modified, "added_content": [""] * 3}
+    file = field_data.write_json(tmp_path / "gpt.json", edits)
+    where = ("circo", "--data", field_data.circo(tmp_path / "circo"), "--db", tmp_path / "db", "--rewrites", file)
+    found = report(cli, *where, "--method", "edited_captions")
+    assert (found["rewriter"], found["rewrites"]) == ("imported:gpt", {"imported:gpt": 3})
+    both = cli("eval", *where, "--rewriter", "rules")
+    assert (both.returncode, both.stderr.count("\n")) == (2, 1)
+    assert "--rewrites asks no rewriter: leave --rewriter out" in both.stderr
 
 
 def test_circo_as_published(cli: Cli, tmp_path: Path) -> None:
