@@ -255,12 +255,12 @@ class Gallery:
         return explain_text(self.search(reference, edit_text, **options))
 
     def sql(self, statement: str, /, *values: object, **parameters: object) -> pa.Table:
-        """The rows of one SELECT from compose(reference, edit) or from images, as an Arrow table.
+        """The rows of one SELECT over images, captions and compose(reference, edit), as an Arrow table: docs/sql.md.
 
         Images and files are only read; what a search keeps in the catalog (captions, rewrites) is kept here too.
         `values` fill its `?` and `parameters` its `:name`: a reference may be a path, bytes or a PIL image there, and
-        no text needs quoting. The search's warnings are in the schema's metadata, a line each. Raises SqlError for
-        what is no such statement, and what a search raises.
+        no text needs quoting. The warnings of searches are in the schema's metadata, a line each. Raises SqlError for
+        what is no such statement or takes too much time or memory, and what a search raises.
 
         >>> gallery.sql("SELECT path FROM compose(:ref, :edit)", ref=picture, edit="with a hat")  # doctest: +SKIP
         """

@@ -95,7 +95,10 @@ def _database() -> Any:
 def _check(session: Any, sql: str, relations: Mapping[str, Relation], text: str) -> None:
     """Raise SqlError unless all that the engine's own parser finds in the statement is on a list."""
     [(read,)] = session.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
-    tree = json.loads(read)
+    try:
+        tree = json.loads(read)
+    except RecursionError:
+        raise SqlError("the statement is nested too deeply: write it with fewer brackets and operators") from None
     if tree["error"]:
         raise SqlError(f"cannot read the statement: {_one_line(tree['error_message'])}")
     nodes = list(_nodes(tree["statements"]))

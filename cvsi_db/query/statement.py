@@ -43,9 +43,20 @@ DEFAULT_HITS = 100
 SIMILARITY = "similarity_"
 """Before a term's name: its similarity; the name alone is its contribution, so that they add up to the score."""
 
+MAX_WORDS = 1_000
+"""The words of a statement, numbers, texts and commas aside: parsers take long over more."""
+
+MAX_TABLES = 16
+"""The tables, also those by WITH, that a statement names."""
+
+MAX_ALIAS_USES = 16
+"""How often the columns of one SELECT may use those before them by their names."""
+
 _OF_HITS = ("rank", "score", *TERM_NAMES)
 _LISTING = frozenset({"expressions", "from_", "where", "order", "limit", "offset", "with_"})
 """The clauses of a SELECT whose rows are those of its table."""
+
+_UNCOUNTED = frozenset({TokenType.COMMA, TokenType.NUMBER, TokenType.STRING})
 
 
 @dataclass(frozen=True)
@@ -342,18 +353,40 @@ class _Reader:
 
 def _read(text: str) -> exp.Query:
     """The tree of a statement. Raises SqlError, or what sqlglot raises when it does not parse."""
-    first, *_ = words(text, "statement", SqlError, "one SELECT")
+    first, *rest = words(text, "statement", SqlError, "one SELECT")
     if first.token_type not in (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN):
         raise pointed(SqlError, f"a statement only reads: it is {FORM}", text, first.start)
+    counted = [token for token in rest if token.token_type not in _UNCOUNTED]
+    if len(counted) > MAX_WORDS:
+        raise pointed(SqlError, f"the statement has more than {MAX_WORDS:,} words", text, counted[MAX_WORDS].start)
     tree = marked(sqlglot.parse_one, text)
     if not isinstance(tree, exp.Select | exp.SetOperation):
         raise SqlError(f"cannot use the statement {clipped(text)!r}: it is {FORM}")
     if not all(select.expressions for select in tree.find_all(exp.Select)):
         raise SqlError(f"the statement {clipped(text)!r} is not whole: a SELECT names columns")
+    tables = list(tree.find_all(exp.Table))
+    if len(tables) > MAX_TABLES:
+        message = f"the statement names more than {MAX_TABLES} tables"
+        raise pointed(SqlError, message, text, place_of(tables[MAX_TABLES], text))
+    for select in tree.find_all(exp.Select):
+        _check_aliases(select, text)
     for cte in tree.find_all(exp.CTE):
         if cte.alias.lower() in ("images", "captions", "compose"):
             raise pointed(SqlError, f"{cte.alias} is a table: call this one differently", text, place_of(cte, text))
     return tree
+
+
+def _check_aliases(select: exp.Select, text: str) -> None:
+    """Point at a SELECT whose columns use one another many times: each use may double what the engine plans."""
+    named: set[str] = set()
+    uses = 0
+    for each in select.expressions:
+        for column in each.find_all(exp.Column):
+            uses += column.name.lower() in named
+            if uses > MAX_ALIAS_USES:
+                message = f"a SELECT uses its own columns more than {MAX_ALIAS_USES} times: write a subquery"
+                raise pointed(SqlError, message, text, place_of(column, text))
+        named.add(each.alias.lower())
 
 
 def _alone(table: exp.Table) -> exp.Select | None:

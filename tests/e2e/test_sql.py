@@ -59,6 +59,27 @@ def test_a_table_and_csv_of_images(cli: Cli, sample_db: Path) -> None:
     assert all(row[0].startswith("red-cat-") and row[1].isdigit() and json.loads(row[2]) for row in rows)
 
 
+def test_groups_and_joins(cli: Cli, sample_db: Path) -> None:
+    grouped = "SELECT format, count(*), sum(width * 2) AS twice FROM images GROUP BY format"
+    done = cli("sql", grouped, "--db", sample_db, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    (row,) = json.loads(done.stdout)
+    assert (list(row), row["count"], type(row["twice"])) == (["format", "count", "twice"], 120, int)
+    joined = f"""
+        SELECT h.rank, count(c.text) AS captions FROM compose('{CAT}', 'with a hat', k => 3) h
+        JOIN captions c USING (image_id) GROUP BY h.rank ORDER BY h.rank;
+    """
+    table = cli("sql", joined, "--db", sample_db)
+    assert table.returncode == 0, table.stderr
+    assert [line.split() for line in table.stdout.splitlines()[2:]] == [["1", "5"], ["2", "5"], ["3", "5"]]
+
+
+def test_an_empty_statement_is_one_error(cli: Cli, sample_db: Path) -> None:
+    done = cli("sql", "", "--db", sample_db)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: the statement is empty: write one SELECT\n"
+
+
 def test_stdin_set_and_out(cli: Cli, sample_db: Path, tmp_path: Path) -> None:
     answer = tmp_path / "answer.json"
     asked = "SELECT count(*) AS n\nFROM images\nWHERE name = :name\n"

@@ -430,6 +430,24 @@ def test_time_memory_and_rows_are_bounded(asked: Asked, text: str, tables: str, 
 
 
 @pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("SELECT path" + ".lower()" * 1000 + " FROM images", "more than 1,000 words"),
+        ("SELECT 1 FROM images" + ", images" * 16, "names more than 16 tables"),
+        (
+            "SELECT 'x' AS a0" + "".join(f", a{n} || a{n} AS a{n + 1}" for n in range(30)),
+            "uses its own columns more than",
+        ),
+        ("SELECT " + "+".join(["width"] * 490) + " FROM images", "nested too deeply"),
+        ("SELECT " + "NOT " * 900 + "TRUE", "nested too deeply"),
+    ],
+)
+def test_statements_that_parsers_take_long_over_are_refused(asked: Asked, text: str, reason: str) -> None:
+    with pytest.raises(SqlError, match=reason):
+        asked.ask(text)
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [
         ("SELECT nosuch(path) FROM images", "a statement cannot call nosuch: "),
