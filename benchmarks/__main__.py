@@ -51,15 +51,32 @@ def cold() -> None:
 @main.command()
 @click.option("--photos", default=2000, show_default=True, help="12-megapixel JPEGs; 0 for none.")
 @click.option("--rounds", default=1, show_default=True, help="Rounds of the photos, after one that does not count.")
-@click.option("--small", default="2000,20000", show_default=True, help="Two numbers of small files, with a comma.")
-def ingest(photos: int, rounds: int, small: str) -> None:
-    """Photos against the bare encoder and the plain loop; small files: peak memory, again, and moved."""
-    from benchmarks.ingest import run_photos, run_small_files
+@click.option("--small", default="2000,20000", show_default=True, help="Two numbers of small files; empty for none.")
+@click.option("--searchable", default=200, show_default=True, help="Photos to search before captions; 0 for none.")
+def ingest(photos: int, rounds: int, small: str, searchable: int) -> None:
+    """Photos against the bare encoder and the plain loop; small files; the time until a first search."""
+    from benchmarks.ingest import run_photos, run_searchable, run_small_files
 
     if photos:
         run_photos(photos, rounds)
-    few, many = map(int, small.split(","))
-    run_small_files(few, many)
+    if small:
+        few, many = map(int, small.split(","))
+        run_small_files(few, many)
+    if searchable:
+        run_searchable(searchable, rounds)
+
+
+@main.command("captions-later")
+@click.option("--split", type=click.Choice(["val", "test"]), default="val", show_default=True)
+@click.option("--seed", default=1, show_default=True)
+@click.option("--queries", default=1000, show_default=True)
+@click.option("--gallery", default=10_000, show_default=True, help="Images.")
+@click.option("--cache", type=click.Path(path_type=Path), required=True, help="Where what the models made is kept.")
+def captions_later(split: str, seed: int, queries: int, gallery: int, cache: Path) -> None:
+    """What may stand for captions that are not written yet, on Scenes-CIR with a random half captioned."""
+    from benchmarks.captions_later import run_captions_later
+
+    run_captions_later(split, seed, queries, gallery, cache)
 
 
 @main.command()

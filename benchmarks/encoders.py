@@ -1,10 +1,11 @@
-"""The encoders of the benchmarks: ViT-B/32 with random weights, and one that only waits as long as another takes."""
+"""The models of the benchmarks: ViT-B/32 and BLIP base with random weights, an encoder that waits as another works."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -12,6 +13,9 @@ from PIL import Image
 from cvsi_db.models.clip import OpenClipEncoder
 from cvsi_db.models.torchvision_shim import ensure_torchvision
 from cvsi_db.records import FloatArray, PseudoText
+
+if TYPE_CHECKING:
+    from cvsi_db.models.captioner import TransformersCaptioner
 
 LOOP_BATCH = 32
 """Images per batch of the plain loop."""
@@ -48,3 +52,19 @@ def random_vit() -> OpenClipEncoder:
     logging.getLogger().setLevel(logging.ERROR)  # it warns that there are no weights
     model, _, transform = open_clip.create_model_and_transforms("ViT-B-32")
     return OpenClipEncoder(model, open_clip.get_tokenizer("ViT-B-32"), transform, "cpu")
+
+
+def random_blip() -> TransformersCaptioner:
+    """BLIP base with random weights and a vocabulary of numbers: it never ends a caption before its longest length."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProcessor, PreTrainedTokenizerFast
+
+    from cvsi_db.models.captioner import SamplingSettings, TransformersCaptioner
+
+    config = BlipConfig()  # the base model's sizes are its defaults
+    words = WordLevel({str(number): number for number in range(config.text_config.vocab_size)}, unk_token="0")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(words))
+    model = BlipForConditionalGeneration(config).eval()
+    processor = BlipImageProcessor(size={"height": 384, "width": 384})
+    return TransformersCaptioner(model, processor, tokenizer, name="random BLIP", settings=SamplingSettings())

@@ -1,28 +1,36 @@
 """Ingest: photographs against the bare encoder and the plain loop; small files by the thousand, again, and moved.
 
-Each row is ours, its baseline, and their ratio with its spread. Captions are off. Nothing here passes or fails.
+Each row is ours, its baseline, and their ratio with its spread. Captions are off, but for the time until the images of
+an ingest with captions can be searched. Nothing here passes or fails.
 """
 
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from io import BytesIO
 from itertools import count as counter
 from pathlib import Path
+from types import SimpleNamespace
 
 from PIL import Image
 
-from benchmarks.encoders import LOOP_BATCH, WaitingEncoder, random_vit
+from benchmarks.encoders import LOOP_BATCH, WaitingEncoder, random_blip, random_vit
 from benchmarks.photos import make_photos
 from benchmarks.small_files import measured
 from benchmarks.table import print_heading, print_row
 from benchmarks.timing import Call, in_turn
 from cvsi_db.ingest import ingest
 from cvsi_db.ingest.decode import decode_bytes
+from cvsi_db.ingest.recaption import CAPTIONER_SIDE
 from cvsi_db.models.bundle import load_bundle
 from cvsi_db.models.protocols import Encoder
+from cvsi_db.models.rewriters import make_rewriter
+from cvsi_db.records import ComposedQuery, IngestSummary
+from cvsi_db.search import SearchContext, search
 from cvsi_db.store.catalog import GalleryInfo
 from cvsi_db.store.folder import create_gallery_folder
 
@@ -57,6 +65,50 @@ def bench_photos(folder: Path, count: int = PHOTOS, rounds: int = 2) -> Iterator
     yield f"{what}, an encoder as slow that needs no core", "it alone", ours[elsewhere], alone, rounds
     loop = partial(plain_loop, folder / "photos", starter)
     yield f"{what}, the starter", "open and encode in full, batch by batch", ours[starter], loop, rounds
+
+
+def run_searchable(count: int, rounds: int) -> None:
+    """Print how long an ingest with captions takes until a search has answered, against the image tower alone.
+
+    Models of real size with random weights. The ingest is stopped there; captioning is measured on two photos.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        photos = make_photos(folder / "photos", count)
+        encoder, captioner = random_vit(), random_blip()
+        small = [decode_bytes(photo, "", "a photo", side=encoder.side).image for photo in photos]
+        galleries = (folder / f"searchable-{number}" for number in counter())
+
+        def until_searched() -> None:
+            info = GalleryInfo("benchmark", "none", encoder.dim, "2024-01-01T00:00:00+00:00")
+            store, catalog = create_gallery_folder(next(galleries), info)
+            models = SimpleNamespace(encoder=encoder, phi=None, captioner=captioner, device="cpu")
+
+            def searched(_summary: IngestSummary, waiting: int) -> None:
+                query, context = ComposedQuery(edit_text="a cat"), SearchContext(store, catalog, models, rewriter)
+                assert (len(search(query, context)), waiting) == (min(10, count), count)
+                raise KeyboardInterrupt
+
+            rewriter = make_rewriter("rules")
+            with suppress(KeyboardInterrupt):
+                ingest(
+                    [folder / "photos"],
+                    store=store,
+                    catalog=catalog,
+                    encoder=encoder,
+                    captioner=captioner,
+                    on_searchable=searched,
+                )
+            catalog.close()
+
+        ours, alone = in_turn(until_searched, partial(encoded, encoder, small, count), rounds)
+        print_heading()
+        what = f"ingest {count:,} photos with captions, until a search has answered"
+        print_row(what, "ViT-B/32 alone, pictures decoded small", ours, alone)
+        pictures = [decode_bytes(photo, "", "a photo", side=CAPTIONER_SIDE).image for photo in photos[:2]]
+        started = time.perf_counter()
+        captioner.caption(pictures, ["one", "other"])
+        print(f"\nCaptions, 5 of 60 tokens for each image: {(time.perf_counter() - started) / 2:.1f} s per image")
 
 
 def taken(photos: Path, folder: Path, encoder: Encoder) -> Callable[[], None]:

@@ -14,15 +14,14 @@ from cvsi_db.errors import CvsiError, FilterError, QueryError, RankError, Rewrit
 from cvsi_db.models.rewriters import FirstAnswer
 from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.query.weights import EXAMPLE_WEIGHTS, PRESETS
-from cvsi_db.records import EXAMPLE_TERMS, METHOD_TERMS, TERM_NAMES, ComposedQuery, FloatArray, Preset, Rewrite
+from cvsi_db.records import EXAMPLE_TERMS, METHOD_TERMS, TERM_NAMES, ComposedQuery, FloatArray, Rewrite
 from cvsi_db.search import SearchContext
 from cvsi_db.search.compile.compiler import (
     TOGETHER,
-    _warnings,
     compile_queries,
     read_reference,
 )
-from cvsi_db.search.compile.embed import Parts, edit_direction, pseudo_sentence
+from cvsi_db.search.compile.embed import edit_direction, pseudo_sentence
 from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakeRewriter, make_picture
 from tests.search.conftest import compile_query, image_row, random_vectors, unit
 
@@ -287,15 +286,23 @@ def test_a_query_that_names_no_preset_takes_the_gallerys(context: SearchContext)
     assert compile_query(named, theirs).preset == PRESETS["circo"]
 
 
-def test_images_without_captions_are_told_where_captions_count(context: SearchContext) -> None:
-    bare = replace(image_row(1, unit(1), np.zeros(DIM, np.float32)), captions=())
-    context.store.upsert([bare], [])
-    query = ComposedQuery(edit_text="a red cat")
-    assert compile_query(query, context).warnings == (
-        "1 of 1 images have no captions yet, which sets them back: run `cvsi-db caption`",
-    )
-    blind = Preset("blind", PRESETS["cirr"].weights, gamma=0.0)
-    assert list(_warnings(Parts(), blind, context)) == []
+def test_captions_count_for_no_image_while_one_has_none(context: SearchContext) -> None:
+    def columns(preset: str, models: Any = context.models) -> tuple[list[float], tuple[str, ...]]:
+        compiled = compile_query(ComposedQuery(edit_text="a red cat", preset=preset), replace(context, models=models))
+        return [column.weight for column in compiled.logical.columns], compiled.warnings
+
+    rows = [image_row(number, unit(number), unit(9)) for number in (1, 2)]
+    context.store.upsert(rows, [])
+    assert columns("cirr") == ([0.8, 0.2], ())
+    context.store.upsert([replace(rows[0], captions=(), caption_vector=np.zeros(DIM, np.float32))], [])
+    told = "1 of 2 images have no captions yet: until `cvsi-db caption` has written them, captions count for none"
+    assert columns("cirr") == ([1.0, 0.0], (f"{told} (γ 0, not 0.2)",))
+    assert columns("fashioniq") == ([1.0, 0.0], (f"{told} (γ 0, not 0.1)",))
+    assert columns("sum") == ([1.0, 0.0], ())
+    silent = replace(context.models, captioner=None)
+    assert len(columns("cirr", silent)[1]) == 1  # captions from elsewhere: some have them, and one has not
+    context.store.upsert([replace(row, captions=(), caption_vector=np.zeros(DIM, np.float32)) for row in rows], [])
+    assert columns("cirr", silent) == ([1.0, 0.0], ())
 
 
 def test_without_a_captioner_the_edit_text_stands_for_the_edited_captions(
