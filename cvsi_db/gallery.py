@@ -335,6 +335,7 @@ class Gallery:
         """
         from cvsi_db.ingest.recaption import recaption
         from cvsi_db.models.bundle import Bundle
+        from cvsi_db.store.catalog import GIVEN
         from cvsi_db.store.folder import write_lock
 
         bundle = self._bundle
@@ -343,7 +344,7 @@ class Gallery:
                 raise IngestError(f"cannot write {captions!r} captions per image: ask for at least 1")
             bundle = Bundle(replace(bundle.spec, captions=captions), bundle.device, bundle.source)
         captioner = bundle.captioner
-        if captioner is None:
+        if captioner is None and not self._catalog.captions(self._store.uncaptioned(), GIVEN):
             raise ModelError(
                 f"the bundle {bundle.spec.name} has no captioner: name one in a bundle file, or import captions"
             )

@@ -25,6 +25,7 @@ from cvsi_db.ingest.read_bytes import read_file
 from cvsi_db.interrupt import stop_between_steps
 from cvsi_db.models.protocols import Captioner, Encoder
 from cvsi_db.records import CaptionRow, ImageRow, IngestFailure, Picture
+from cvsi_db.store.catalog import GIVEN
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
@@ -70,13 +71,15 @@ def recaption(
     store: Store,
     catalog: Catalog,
     encoder: Encoder,
-    captioner: Captioner,
+    captioner: Captioner | None,
     image_ids: Sequence[str] | None = None,
     batch_size: int | None = None,
     given: bool = False,
     progress: Callable[[RecaptionProgress], None] | None = None,
 ) -> RecaptionSummary:
     """Caption the named images, by default all without captions; `progress` is called after each batch.
+
+    Without a captioner, those that have captions in the catalog from an import or a repair get these.
 
     A batch has at most `batch_size` images, by default as many as the encoder takes at once, but no more than AT_ONCE.
     The caller holds the gallery's write lock. With `given` the captions hold whatever captioner a later search has, as
@@ -87,11 +90,16 @@ def recaption(
     if batch_size is not None and batch_size < 1:
         raise IngestError(f"cannot caption {batch_size!r} images at a time: the batch size is at least 1")
     waiting = store.uncaptioned() if image_ids is None else image_ids
+    name = GIVEN if captioner is None else captioner.name
+    if captioner is None:
+        known = catalog.captions(waiting, name)
+        waiting = [image_id for image_id in waiting if image_id in known]
     total, started = RecaptionSummary(), time.monotonic()
 
     def describe(batch: Sequence[_Waiting]) -> tuple[list[ImageRow], list[CaptionRow], list[IngestFailure]]:
         texts = {each.row.image_id: each.cached for each in batch if each.cached is not None}
-        texts |= caption([each.picture for each in batch if each.picture is not None], captioner, catalog)
+        if captioner is not None:
+            texts |= caption([each.picture for each in batch if each.picture is not None], captioner, catalog)
         if given:  # before the rows: a run that dies here finds these captions, and writes the same
             catalog.give_captions(texts)
         rows = [replace(each.row, captions=texts[each.row.image_id]) for each in batch if each.row.image_id in texts]
@@ -99,7 +107,7 @@ def recaption(
 
     with (
         Pipeline(
-            _rows(waiting, captioner.name, store, catalog),
+            _rows(waiting, name, store, catalog),
             _load,
             list,
             describe,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from cvsi_db.store.catalog import GalleryInfo
 
 _ROWS = 4096
-_FEW = 16
-"""Rows of a damaged stretch that are given up together: each try reads a page of the file."""
+_TRIES = 2000
+"""Reads that may fail before the damaged stretches that are left are given up whole: each takes some milliseconds."""
 _MAY_BE_NULL = frozenset(
     {"taken_at", "camera", "latitude", "longitude", "image_norm"}
     | {"rating", "lens", "orientation", "date_source", "utc_offset"}
@@ -141,6 +142,8 @@ def _catalog_fault(path: Path) -> str | None:
     """What is wrong with the catalog `path`, or None. Raises GalleryError when another program has locked it."""
     if not path.is_file():
         return "it is gone"
+    if not path.stat().st_size:
+        return "it is empty"
     try:
         with closing(connect_reading(path)) as connection:
             said = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
@@ -254,10 +257,19 @@ def _table_fault(tables: Path, name: str, is_new: bool) -> str | None:
 def _probe(table: Any, index: Any) -> None:
     """Use an index; raises what LanceDB raises when it cannot be read."""
     (column,) = index.columns
+    kind = table.schema.field(column).type
+    search = table.search()
     if index.index_type == "FTS":
-        table.search("a", query_type="fts", fts_columns=column).limit(1).to_arrow()
-    elif index.index_type in ("BTree", "Bitmap"):
-        table.search().where(f"{column} IS NOT NULL").select([column]).limit(1).to_arrow()
+        search = table.search("a", query_type="fts", fts_columns=column)
+    elif pa.types.is_list(kind):
+        search = search.where(f"array_has_any({column}, ['a'])")
+    elif pa.types.is_string(kind):
+        search = search.where(f"{column} IN ('0', 'a')")
+    elif pa.types.is_fixed_size_list(kind):
+        search = table.search([1.0] * kind.list_size, vector_column_name=column).distance_type("dot")
+    else:
+        search = search.where(f"{column} IS NOT NULL")
+    search.select([table.schema.names[0]]).limit(1).to_arrow()
 
 
 def _schema(name: str, dim: int) -> pa.Schema:
@@ -315,9 +327,9 @@ def _readable(tables: Path, name: str) -> Iterator[pa.Table]:
     table = _newest(tables, name)
     if table is None:
         return
-    todo = [(start, _ROWS) for start in range(0, table.count_rows(), _ROWS)][::-1]
-    while todo:
-        start, count = todo.pop()
+    failed, todo = 0, deque((start, _ROWS) for start in range(0, table.count_rows(), _ROWS))
+    while todo:  # long stretches first, so that what is whole is found before the tries are used up
+        start, count = todo.popleft()
         try:
             rows = _read(table, start, count)
             if _fault(rows) is None:
@@ -326,9 +338,9 @@ def _readable(tables: Path, name: str) -> Iterator[pa.Table]:
                 continue
         except Exception:  # whatever LanceDB and Arrow make of altered bytes
             pass
-        if count > _FEW:
-            half = count // 2
-            todo += [(start + half, count - half), (start, half)]
+        failed, half = failed + 1, count // 2
+        if half and failed < _TRIES:
+            todo += [(start, half), (start + half, count - half)]
 
 
 def _newest(tables: Path, name: str) -> Any:

@@ -265,5 +265,5 @@ def _back_up(folder: Path, stamp: str) -> Path:
 
 def copy_catalog(source: Path, target: Path) -> None:
     """Copy one SQLite file over another, with what its write-ahead log holds."""
-    with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(target)) as here:
+    with closing(connect_reading(source)) as there, closing(sqlite3.connect(target)) as here:
         there.backup(here)
