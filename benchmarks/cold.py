@@ -29,7 +29,11 @@ def run_cold() -> None:
     with tempfile.TemporaryDirectory() as folder:
         gallery = Path(folder) / "gallery"
         command = [COMMAND, "search", str(REFERENCE), EDIT, "--db", str(gallery)]
-        subprocess.run([COMMAND, "ingest", str(SAMPLES), "--model", "starter", "--db", str(gallery)], check=True, capture_output=True)
+        subprocess.run(
+            [COMMAND, "ingest", str(SAMPLES), "--model", "starter", "--db", str(gallery)],
+            check=True,
+            capture_output=True,
+        )
         subprocess.run(command, check=True, capture_output=True)  # so that captions and rewrite are kept
         taken = [_in_new_process(gallery) for _ in range(ROUNDS)]
         whole = [_timed(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(ROUNDS)]
