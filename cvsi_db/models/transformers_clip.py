@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from cvsi_db.errors import ModelError
 from cvsi_db.models.clip import OpenClipEncoder, Preprocess, padded, quiet_libraries
@@ -134,12 +135,18 @@ class _Tokenizer:
 
 def _transform(processor: Any) -> Any:
     """What an image processor of CLIP does to an RGB picture, as a torchvision Compose of the same settings."""
-    from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Normalize, Resize, ToTensor
+    from torchvision.transforms import Compose, InterpolationMode, Normalize, Resize, ToTensor
 
-    size, crop, steps = processor.size, processor.crop_size, []
+    size, crop, steps = processor.size, processor.crop_size, list[Any]()
+
+    def crop_centre(picture: Image.Image) -> Image.Image:
+        """torchvision's rounds an odd margin the other way, one pixel off."""
+        left, top = (picture.width - crop["width"]) // 2, (picture.height - crop["height"]) // 2
+        return picture.crop((left, top, left + crop["width"], top + crop["height"]))
+
     if processor.do_resize:
         edge = size["shortest_edge"] if "shortest_edge" in size else (size["height"], size["width"])
         steps.append(Resize(edge, InterpolationMode.BICUBIC))
     if processor.do_center_crop:
-        steps.append(CenterCrop((crop["height"], crop["width"])))
+        steps.append(crop_centre)
     return Compose([*steps, ToTensor(), Normalize(processor.image_mean, processor.image_std)])
