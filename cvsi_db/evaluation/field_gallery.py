@@ -126,7 +126,7 @@ def take_in(
             check_rewriter(rewriter)
     with Gallery.open_or_create(folder, model=bundle.source, device=bundle.device) as gallery:
         if not is_complete:
-            gallery.ingest(*roots, on_progress=lambda now: on_progress("ingesting", now.done, now.total))
+            gallery.ingest(*roots, on_progress=lambda now: on_progress(now.phase, now.done, now.total))
     with opened(folder) as (_, catalog):
         seen = catalog.source_files()
     failed = {path: file.error or "unreadable" for path, file in seen.items() if file.state == "failed"}
