@@ -198,8 +198,8 @@ near misses on purpose: the right change on another subject, in another setting 
 ## Try
 
 ```
-cvsi-db ingest sample_gallery
-cvsi-db search sample_gallery/{reference} "{edit_text}"
+cvsi-db ingest sample_gallery --model starter --db samples
+cvsi-db search sample_gallery/{reference} "{edit_text}" --db samples
 ```
 
 | reference image | edit text | right answers |
