@@ -72,6 +72,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "image": Method({"image": 1.0}),
         "text": Method({"text": 1.0}),
         "image+text": image_and_text(TEXT_WEIGHT),
+        "sum": Method({"sum": 1.0}),
         "pseudo_token": Method({"pseudo_token": 1.0}),
         "edited_caption": Method({"edited_caption": 1.0}),
         "edited_captions": Method({"edited_captions": 1.0}),
@@ -90,8 +91,9 @@ METHODS: Mapping[str, Method] = MappingProxyType(
 
 `pseudo_token` ranks as SEARLE and LinCIR do (Baldrati et al., ICCV 2023; Gu et al., CVPR 2024), `edited_caption` as
 CIReVL (Karthik et al., ICLR 2024), `edited_captions` as LDRE (Yang et al., SIGIR 2024) without its weighting,
-`cvsi_paper` with the weights of CVSI (Ye et al., ICDM 2025), `cvsi` with the `default` preset. `cvsi-X` is `cvsi`
-without X, and without edited captions there is no direction to them either. `ceiling` is not a method: it embeds true
+`sum` with the preset of that name (Zhou et al., ACL 2025), `cvsi_paper` with the weights of CVSI (Ye et al., ICDM
+2025), `cvsi` with the `default` preset. `cvsi-X` is `cvsi` without X, and without edited captions there is no direction
+to them either. `ceiling` is not a method: it embeds true
 captions of the edited scene, as a flawless captioner and rewriter would give.
 """
 

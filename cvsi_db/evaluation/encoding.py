@@ -46,6 +46,13 @@ def unit_text_vectors(
     return cache.array("texts", key, lambda: _embed(texts, models.encoder, on_progress))
 
 
+def raw_text_vectors(texts: Sequence[str], models: Models, cache: Cache, on_progress: StageProgress) -> FloatArray:
+    """(n, dim) embeddings of texts as the text tower gives them, un-normalised."""
+    return cache.array(
+        "raw-texts", (models.fingerprint, *texts), lambda: _embed_raw(texts, models.encoder, on_progress)
+    )
+
+
 def caption_means(
     captions: Sequence[Sequence[str]], models: Models, cache: Cache, on_progress: StageProgress
 ) -> FloatArray:
@@ -62,14 +69,20 @@ def caption_means(
 
 
 def _embed(texts: Sequence[str | PseudoText], encoder: Encoder, on_progress: StageProgress) -> FloatArray:
-    """(n, dim) normalised embeddings, made some hundred texts at a time; texts of one length waste no padding."""
+    """(n, dim) normalised embeddings."""
+    rows = _embed_raw(texts, encoder, on_progress)
+    return normalise(rows, len(texts)) if texts else rows
+
+
+def _embed_raw(texts: Sequence[str | PseudoText], encoder: Encoder, on_progress: StageProgress) -> FloatArray:
+    """(n, dim) embeddings, made some hundred texts at a time; texts of one length waste no padding."""
     order = sorted(range(len(texts)), key=lambda row: len(_words(texts[row])))
     rows = np.empty((len(texts), encoder.dim), np.float32)
     for start in range(0, len(texts), TEXTS_AT_ONCE):
         chunk = order[start : start + TEXTS_AT_ONCE]
         rows[chunk] = encoder.encode_texts([texts[row] for row in chunk])
         on_progress("embedding texts", start + len(chunk), len(texts))
-    return normalise(rows, len(texts)) if texts else rows
+    return rows
 
 
 def _words(text: str | PseudoText) -> str:

@@ -1,8 +1,8 @@
 """The query side of an evaluation: every vector that a method may weigh, made as a search makes it.
 
-A term is an array (queries, dim): `image`, `text`, `pseudo_token`, `edited_captions`, `edit_direction`, `objects` and
-what baselines and ablations put in their place. Only the terms asked for are computed. A TermSource says what a
-benchmark makes them of.
+A term is an array (queries, dim): `image`, `text` (a search's edit_text), `sum`, `pseudo_token`, `edited_captions`,
+`edit_direction`, `objects` and what baselines and ablations put in their place. Only the terms asked for are computed.
+A TermSource says what a benchmark makes them of.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from cvsi_db.evaluation.cache import Cache
-from cvsi_db.evaluation.encoding import Models, StageProgress, caption_means, unit_text_vectors
+from cvsi_db.evaluation.encoding import Models, StageProgress, caption_means, raw_text_vectors, unit_text_vectors
 from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.records import FloatArray, PseudoText, Rewrite
 from cvsi_db.search.compile.embed import edit_direction, pseudo_sentence
@@ -85,6 +85,14 @@ def _text(source: TermSource) -> FloatArray:
     return _vectors(source, source.edit_texts)
 
 
+def _sum(source: TermSource) -> FloatArray:
+    """What the preset `sum` makes of image and edit text: i + t, un-normalised, over |i| + |t|."""
+    texts = [" ".join(text.split()) for text in source.edit_texts]
+    text = raw_text_vectors(texts, source.models, source.cache, source.on_progress)
+    lengths = sum(np.linalg.norm(each, axis=1, keepdims=True) for each in (source.references, text))
+    return np.asarray((source.references + text) / lengths, dtype=np.float32)
+
+
 def _pseudo_token(source: TermSource) -> FloatArray:
     return _sentences(source, [rewrite.added_objects for rewrite in source.rewrites()])
 
@@ -130,6 +138,7 @@ def _objects(source: TermSource) -> FloatArray:
 TERMS: Makers[TermSource] = {
     "image": _image,
     "text": _text,
+    "sum": _sum,
     "pseudo_token": _pseudo_token,
     "pseudo_token_alone": _pseudo_token_alone,
     "edited_caption": _edited_caption,
@@ -139,5 +148,5 @@ TERMS: Makers[TermSource] = {
 }
 """The terms that every benchmark has."""
 
-NEED_NO_REWRITER = frozenset({"image", "text", "pseudo_token_alone", "true_captions"})
+NEED_NO_REWRITER = frozenset({"image", "text", "sum", "pseudo_token_alone", "true_captions"})
 """The terms for which nothing is rewritten."""

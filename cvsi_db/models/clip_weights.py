@@ -5,6 +5,7 @@ Takes an architecture with a tag, a file, a folder or a repository; returns a We
 
 from __future__ import annotations
 
+import logging
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from cvsi_db.models.torchvision_shim import ensure_torchvision
 if TYPE_CHECKING:
     import torch
     from PIL import Image
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ def find_weights(arch: str, weights: str | None) -> WeightsSource:
         return WeightsSource(arch, None, {})
     if weights and Path(weights).expanduser().is_file():
         _check_known(arch)
+        _warn_of_gelu(arch, weights)
         return WeightsSource(arch, str(Path(weights).expanduser()), {})
     tag = _find_tag(arch, weights)
     repo, names = _repo_of(tag)
@@ -104,6 +109,19 @@ def find_repo(arch: str, weights: str | None) -> tuple[str, tuple[str, ...]]:
 def _repo_of(tag: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     repo, _, name = str(tag.get("hf_hub", "")).rpartition("/")
     return repo, (name,) if name else OPEN_CLIP_FILES
+
+
+def _warn_of_gelu(arch: str, weights: str) -> None:
+    """A file does not say with which GELU its weights were trained, and with the other one a model is merely worse."""
+    import open_clip
+
+    if f"{arch}-quickgelu" in open_clip.list_models():
+        _log.warning(
+            "%r is read with the plain GELU: if these are OpenAI's weights, or others trained with the quick GELU, "
+            "name the arch %r",
+            weights,
+            f"{arch}-quickgelu",
+        )
 
 
 def _check_known(arch: str) -> None:

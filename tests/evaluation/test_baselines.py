@@ -66,7 +66,7 @@ def test_choose_methods_by_name() -> None:
     assert list(choose_methods((), has_phi=True)) == list(METHODS)
     assert list(choose_methods(("cvsi", "image"), has_phi=True)) == ["image", "cvsi"]
     assert list(choose_methods((), has_phi=False)) == [
-        "image", "text", "image+text", "edited_caption", "edited_captions", "cvsi-pseudo_token", "ceiling",
+        "image", "text", "image+text", "sum", "edited_caption", "edited_captions", "cvsi-pseudo_token", "ceiling",
     ]  # fmt: skip
     with pytest.raises(UsageError, match="unknown method 'clip': choose among image, text"):
         choose_methods(("clip",), has_phi=True)

@@ -159,3 +159,15 @@ def test_the_repository_of_a_tag(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_clip, "get_pretrained_cfg", lambda *_: {"url": "https://example.org/weights.pt"})
     with pytest.raises(ModelError, match="does not keep 'RN50' with weights 'openai' on the hub: give a file"):
         find_repo("RN50", "openai")
+
+
+@pytest.mark.parametrize(
+    ("arch", "warned"), [("ViT-B-32", True), ("ViT-B-32-quickgelu", False), ("ViT-B-16-SigLIP", False)]
+)
+def test_a_file_for_an_arch_with_a_quick_gelu_twin_is_warned_of(
+    arch: str, warned: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "weights.safetensors"
+    file.write_bytes(b"")
+    assert find_weights(arch, str(file)).arch == arch
+    assert ("name the arch 'ViT-B-32-quickgelu'" in caplog.text) == warned
