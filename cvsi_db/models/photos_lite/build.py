@@ -32,8 +32,9 @@ HERE = Path(__file__).parent
 STEPS = 4
 WIDEST = 130
 """A noun of WordNet with more classes below it says too little."""
-WIDEST_NEAR = 12
-"""The same where it stands for a word that is not known."""
+NATURAL = {"05", "13", "20"}
+"""WordNet's files of animals, food and plants: a word that is not known may stand for any noun of these; of others, as
+"structure" and "surface", for words of concepts.txt and names of classes alone."""
 SHOWN = {"05", "06", "13", "17", "18", "20"}
 """WordNet's files of what can stand before a camera: animals, artifacts, food, natural objects, people and plants."""
 TOPS = {"person", "animal", "plant", "food"}
@@ -202,7 +203,7 @@ def build(wordnet: WordNet, concepts: str) -> dict[str, Any]:
     for name in sorted(named.keys() - misleading):
         made.add_class(name, named[name])
     for offset, classes in below.items():
-        if len(classes) > WIDEST or wordnet.file[offset] not in SHOWN:
+        if len(classes) > WIDEST or wordnet.file.get(offset) not in SHOWN:
             continue
         firsts = [word.lower() for word in wordnet.lemmas[offset] if _is_first(word, offset, wordnet)]
         if new := [word for word in firsts if word not in misleading and word not in made.words]:
@@ -263,7 +264,7 @@ def _known_above(word: str, wordnet: WordNet, words: dict[str, int], meanings: l
                 file, own = wordnet.file[offset], meaning["kind"] != "noun"
                 at_place = file == GROUPS_OF_PEOPLE and meaning["kind"] == "place"  # a school, a church
                 shown = file in SHOWN or lemma in TOPS or at_place
-                if shown and (own or len(meaning["at"]) <= WIDEST_NEAR):
+                if shown and (own or file in NATURAL):
                     yield lemma
 
 

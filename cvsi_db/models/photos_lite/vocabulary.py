@@ -60,7 +60,8 @@ SILENT = words_of("""
     photograph photographs picture pictures pic image images shot view scene version kind sort type lot lots bunch
     bit piece side front back middle center centre top bottom left right part edge end s t d re ll ve m don doesn
     isn aren wasn inside outside within upon onto toward towards against among about during after before until since
-    because though although however
+    because though although however color colors colour colours colored coloured background foreground area place
+    item items object objects target reference setting
 """)
 """Words that say how others go together; none of them is reported."""
 AGAINST = words_of("""
@@ -162,7 +163,7 @@ class Vocabulary:
         """The word itself, and what it may be the plural of."""
         word = word.removesuffix("'s")
         forms = [word, self.irregular.get(word, word)]
-        if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
+        if len(word) > 2 and word.endswith("s") and not word.endswith("ss"):
             forms += [word[:-1]]
             forms += [word[:-2]] if word.endswith("es") else []
             forms += [word[:-3] + "y"] if word.endswith("ies") else []
