@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,6 +28,7 @@ OUT, IN = (click.Path(path_type=Path, dir_okay=False, allow_dash=dash) for dash 
 
 @click.command("caption")
 @click.option("--captions", type=click.IntRange(min=1), metavar="N", help="Captions per image.  [default: the model's]")
+@click.option("--again", is_flag=True, help="Also the images whose captions another captioner wrote.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images per batch.  [default: what suits the device]")
 @click.option(
     "--export", "out", type=OUT, metavar="FILE.jsonl", help="Write all captions to FILE instead; - is stdout."
@@ -40,6 +41,7 @@ OUT, IN = (click.Path(path_type=Path, dir_okay=False, allow_dash=dash) for dash 
 @common_options
 def command(
     captions: int | None,
+    again: bool,
     batch_size: int | None,
     out: Path | None,
     given: Path | None,
@@ -67,18 +69,15 @@ def command(
             return 0
         if given is not None:
             return _import(gallery, given, form, quiet)
-        return _caption(gallery, captions, batch_size, strict, form, quiet)
+        return _caption(gallery, {"captions": captions, "again": again, "batch_size": batch_size}, strict, form, quiet)
 
 
-def _caption(
-    gallery: Gallery, captions: int | None, batch_size: int | None, strict: bool, form: str, quiet: bool
-) -> int:
+def _caption(gallery: Gallery, options: dict[str, Any], strict: bool, form: str, quiet: bool) -> int:
     with bar("captioning", quiet) as show:
         summary = gallery.caption(
-            captions=captions,
-            batch_size=batch_size,
             on_progress=show
             and (lambda now: show(now.done, now.total, f"{now.skipped} skipped" if now.skipped else "")),
+            **options,
         )
     for failure in summary.errors:
         click.echo(f"skipped {failure.path}: {failure.reason}", err=True)

@@ -94,7 +94,10 @@ def _as_text(summary: ReembedSummary) -> str:
             f"{plural(len(summary.missing), 'image')} cannot be read: searched again once an ingest finds them"
         )
     if summary.other_captions:
-        lines.append(f"{plural(summary.other_captions, 'image')} captioned by another captioner than this model's")
+        others = plural(summary.other_captions, "image")
+        lines.append(
+            f"{others} captioned by another captioner than this model's: `cvsi-db caption --again` writes anew"
+        )
     if summary.indexes:
         lines.append("its indexes are not built yet: run `cvsi-db optimize`")
     return "\n".join(lines)

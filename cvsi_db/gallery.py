@@ -324,16 +324,18 @@ class Gallery:
         self,
         *,
         captions: int | None = None,
+        again: bool = False,
         on_progress: Callable[[RecaptionProgress], None] | None = None,
         batch_size: int | None = None,
     ) -> RecaptionSummary:
         """Caption the images that have no captions; `on_progress` is called after each batch.
 
-        `captions` is how many each gets, in place of the bundle's number. Images whose file is gone or changed are
-        counted and listed in the summary. May be interrupted and called again. Raises ModelError when the bundle has no
-        captioner, or its weights cannot be had.
+        `captions` is how many each gets, in place of the bundle's number. With `again` those are captioned too whose
+        captions another captioner wrote, as after `reembed`. Images whose file is gone or changed are counted and
+        listed in the summary. May be interrupted and called again. Raises ModelError when the bundle has no captioner,
+        or its weights cannot be had.
         """
-        from cvsi_db.ingest.recaption import recaption
+        from cvsi_db.ingest.recaption import captioned_by_others, recaption
         from cvsi_db.models.bundle import Bundle
         from cvsi_db.store.catalog import GIVEN
         from cvsi_db.store.folder import write_lock
@@ -349,11 +351,13 @@ class Gallery:
                 f"the bundle {bundle.spec.name} has no captioner: name one in a bundle file, or import captions"
             )
         with write_lock(self.folder):
+            others = captioned_by_others(self._store, self._catalog, captioner.name) if again and captioner else []
             return recaption(
                 store=self._store,
                 catalog=self._catalog,
                 encoder=self._bundle.encoder,
                 captioner=captioner,
+                image_ids=sorted([*self._store.uncaptioned(), *others]),
                 batch_size=batch_size,
                 given=bundle.spec != self._bundle.spec,
                 progress=on_progress,

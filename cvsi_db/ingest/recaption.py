@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CAPTIONER_SIDE = 384
 """The side, in pixels, of what captioners see of a picture: BLIP's, the largest we know."""
 
-_CHUNK = 500
+_CHUNK, _BATCH = 500, 8192
 _PIXELS = 4 * MAX_SIDE**2
 
 
@@ -132,6 +132,16 @@ def recaption(
     if stopped.is_set():
         raise KeyboardInterrupt
     return replace(total, seconds=time.monotonic() - started)
+
+
+def captioned_by_others(store: Store, catalog: Catalog, captioner: str) -> list[str]:
+    """The image_ids of images whose captions neither a person gave nor `captioner` wrote, ascending."""
+    found = list[str]()
+    for batch in store.batches(["image_id", "captions"], _BATCH):
+        rows = {row["image_id"]: tuple(row["captions"]) for row in batch.to_pylist() if row["captions"]}
+        own = catalog.captions(rows, captioner)
+        found += [image_id for image_id, texts in rows.items() if own.get(image_id) != texts]
+    return sorted(found)
 
 
 def read_again(row: ImageRow, side: int) -> Picture:

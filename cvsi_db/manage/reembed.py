@@ -22,7 +22,7 @@ from cvsi_db.errors import GalleryError, ImageError
 from cvsi_db.ingest.commit_thread import RowCommits
 from cvsi_db.ingest.embed import embed_images, with_captions
 from cvsi_db.ingest.pipeline import Pipeline, StageTimes
-from cvsi_db.ingest.recaption import read_again
+from cvsi_db.ingest.recaption import captioned_by_others, read_again
 from cvsi_db.interrupt import stop_between_steps
 from cvsi_db.models.protocols import Encoder
 from cvsi_db.models.unit_vectors import normalise
@@ -136,16 +136,6 @@ def reembed(
         other_captions=len(captioned_by_others(new, catalog, captioner.name)) if captioner else 0,
         seconds=time.monotonic() - started,
     )
-
-
-def captioned_by_others(store: Store, catalog: Catalog, captioner: str) -> list[str]:
-    """The image_ids of images whose captions neither a person gave nor `captioner` wrote, ascending."""
-    found = list[str]()
-    for batch in store.batches(["image_id", "captions"], _BATCH):
-        rows = {row["image_id"]: tuple(row["captions"]) for row in batch.to_pylist() if row["captions"]}
-        own = catalog.captions(rows, captioner)
-        found += [image_id for image_id, texts in rows.items() if own.get(image_id) != texts]
-    return sorted(found)
 
 
 def _open(target: Path, dim: int, like: Store) -> Store:

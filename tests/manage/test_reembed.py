@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -15,14 +16,17 @@ import pytest
 
 from cvsi_db.errors import GalleryError
 from cvsi_db.ingest import commit_thread, ingest
-from cvsi_db.ingest.recaption import recaption
+from cvsi_db.ingest.decode import read_picture
+from cvsi_db.ingest.recaption import captioned_by_others, recaption
 from cvsi_db.manage.check import find_problems
-from cvsi_db.manage.reembed import ReembedPlan, ReembedSummary, captioned_by_others, reembed
+from cvsi_db.manage.reembed import ReembedPlan, ReembedSummary, reembed
 from cvsi_db.records import ImageRow, IngestFailure, IngestSummary
 from cvsi_db.store.catalog import Catalog
 from cvsi_db.store.folder import open_gallery_folder
 from cvsi_db.store.images import Store
 from tests.fakes import CutShort, FakeCaptioner, FakeEncoder, save_picture
+from tests.ingest.killed import cut_inside, die
+from tests.safety.workers import start
 
 WIDE = 48
 
@@ -80,8 +84,6 @@ def assert_embedded(store: Store, catalog: Catalog) -> None:
     """Vectors of images and captions are those of the wide encoder, and nothing is wrong."""
     assert store.dim == WIDE
     for row in store.rows(store.ids()).values():
-        from cvsi_db.ingest.decode import read_picture
-
         (vector,) = FakeEncoder(WIDE).encode_images([read_picture(Path(row.path)).image])
         np.testing.assert_allclose(row.image_vector, vector / np.linalg.norm(vector), atol=1e-3)
         assert row.image_norm == pytest.approx(np.linalg.norm(vector), rel=1e-5)
@@ -166,6 +168,46 @@ def test_an_interrupted_change_leaves_the_old_model_and_is_resumed(
         assert (before["blue.png"].tags, "crimson.png" in before) == (("changed",), True)
         assert new.ids("removed") == gone
         assert_embedded(new, opened)
+
+
+def change_and_die(folder: Path, step: str, number: int) -> None:
+    """In a process of its own: change the model, and be killed after the `number`-th `step`."""
+    commit_thread.COMMIT_S = 0
+    store, catalog = open_gallery_folder(folder)
+    method, _, table = step.partition(" ")
+    if table:
+        cut_inside(store, method, table, number)
+    catalog = catalog if table else CutShort(catalog, method, number, die)  # type: ignore[assignment]
+    reembed(folder, store, catalog, bundle_of(FakeEncoder(WIDE)), batch_size=2)
+
+
+@pytest.mark.parametrize(
+    ("step", "number", "is_switched"),
+    [("merge captions", 2, False), ("merge images", 2, False), ("merge removed", 1, False), ("describe", 1, True)],
+)
+def test_a_change_that_is_killed_is_resumed(
+    full: Callable[..., IngestSummary], catalog: Catalog, gallery_folder: Path, photos: Path,
+    step: str, number: int, is_switched: bool,
+) -> None:  # fmt: skip
+    (photos / "red.png").unlink()
+    full()
+    process = start(change_and_die, gallery_folder, step, number)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    with reopened(gallery_folder) as (store, opened):
+        assert (store.dim, store.count(), store.count(table="removed")) == (WIDE if is_switched else 32, 4, 1)
+        assert find_problems(store, opened, files=True) == []
+        reembed(gallery_folder, store, opened, bundle_of(FakeEncoder(WIDE)))
+    with reopened(gallery_folder) as (store, opened):
+        assert (store.count(), store.count(table="removed"), store.count(table="captions")) == (4, 1, 15)
+        assert_embedded(store, opened)
+    full_again = full_of(gallery_folder, photos)
+    assert (full_again.unchanged, full_again.embedded) == (4, 0)
+
+
+def full_of(folder: Path, photos: Path) -> IngestSummary:
+    with reopened(folder) as (store, opened):
+        return ingest([photos], store=store, catalog=opened, encoder=FakeEncoder(WIDE), captioner=FakeCaptioner())
 
 
 def store_ids(rows: dict[str, ImageRow]) -> set[str]:
