@@ -35,7 +35,7 @@ def lines(cli: Cli, few: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("later")
     shutil.copytree(few, folder / "photos")
     db = folder / "gallery"
-    taken = cli("ingest", folder / "photos", "--no-captions", "--db", db, "--format", "json")
+    taken = cli("ingest", folder / "photos", "--no-captions", "--model", "starter", "--db", db, "--format", "json")
     assert (taken.returncode, json.loads(taken.stdout)["new"]) == (0, 4), taken.stderr
     found = cli("search", few / NAMES[0], "with a hat", "--db", db, "--format", "json")
     assert len(json.loads(found.stdout)["hits"]) == 3
@@ -61,7 +61,7 @@ def test_the_export_is_a_line_per_image(lines: str) -> None:
 def other(cli: Cli, few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another gallery of the four pictures, without captions."""
     db = tmp_path_factory.mktemp("other") / "gallery"
-    assert cli("ingest", few, "--no-captions", "--db", db).returncode == 0
+    assert cli("ingest", few, "--no-captions", "--model", "starter", "--db", db).returncode == 0
     return db
 
 
