@@ -38,9 +38,7 @@ def command(repair: bool, model: str | None, form: str, db: Path | None, quiet: 
     folder, mended = settings_for(db).db, dict[str, int]()
     if repair:
         summary = Gallery.repair_folder(folder, model=model)
-        mended = {f"{damage}": 1 for damage in summary.damage}
-        mended |= {str(kind): count for kind, count in summary.mended.items()}
-        problems = summary.remaining
+        mended, problems = {str(kind): count for kind, count in summary.mended.items()}, summary.remaining
     else:
         problems = tuple(Gallery.check_folder(folder))
     emit(_as_json(problems, mended) if form == "json" else "\n".join(_lines(problems, mended, folder)))
@@ -58,8 +56,12 @@ def _as_json(problems: Sequence[Problem], mended: Mapping[str, int]) -> str:
 
 
 def _lines(problems: Sequence[Problem], mended: Mapping[str, int], folder: Path) -> Iterator[str]:
+    from cvsi_db.manage.check import REMEDIES
+
     for kind, count in mended.items():
         yield f"fixed {count} of {kind!r}"
+    steps = {remedy.partition(", then ")[2] for kind, remedy in REMEDIES.items() if kind in mended} - {""}
+    yield from (f"  next: {step}" for step in sorted(steps))
     for kind, group in groupby(problems, lambda problem: problem.kind):
         same = list(group)
         yield from (str(problem) for problem in same[:_SHOWN])

@@ -67,7 +67,8 @@ def repair_folder(folder: Path, model: str | None = None) -> RepairSummary:
         store, catalog = open_gallery_folder(folder)
         with closing(catalog):
             summary = repair(store, catalog)
-    return replace(summary, damage=tuple(damage))
+    mended = Counter(problem.kind for problem in damage) + Counter(summary.mended)
+    return replace(summary, mended=dict(mended), damage=tuple(damage))
 
 
 def repair(store: Store, catalog: Catalog) -> RepairSummary:

@@ -305,7 +305,10 @@ def hurt(db: Path, seed: int) -> list[str]:
     """Flip bytes of some of the gallery's files, cut or remove them; returns what was done."""
     chance, done = random.Random(seed), []
     for _ in range(chance.choice((1, 1, 2, 4))):
-        files = sorted(path for path in db.rglob("*") if path.is_file() and path.stat().st_size)
+        kind = chance.choice(("catalog.sqlite", "lance/*/data/*", "lance/*/_versions/*", "**/*"))
+        files = sorted(path for path in db.glob(kind) if path.is_file() and path.stat().st_size)
+        if not files:
+            continue
         file = chance.choice(files)
         content = bytearray(file.read_bytes())
         how = chance.choice(("flip", "flip", "cut", "remove"))
