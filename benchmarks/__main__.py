@@ -1,5 +1,5 @@
 """`python -m benchmarks`: the product's table; `python -m benchmarks engine`: the query engine's, as galleries
-grow; `python -m benchmarks cold`: a new process, step by step."""
+grow; `python -m benchmarks cold`: a new process, step by step; `python -m benchmarks sql`: SELECTs."""
 
 from __future__ import annotations
 
