@@ -161,7 +161,7 @@ def read_photos(folder: Path) -> PhotoSet:
     if not is_sound or not found:
         raise UsageError(f"{str(file)!r} is not {{FILE NAME: [CAPTION, ...], ...}}, with at least one caption each")
     for name in found:
-        if not (folder / name).is_file():
+        if Path(name).name != name or not (folder / name).is_file():
             raise UsageError(f"{str(file)!r} names {name!r}, which is not in {str(folder)!r}")
     return PhotoSet(folder, {name: tuple(found[name]) for name in sorted(found)})
 

@@ -62,6 +62,7 @@ def test_captions_are_read_in_the_order_of_the_files(tmp_path: Path) -> None:
         ('{"a.png": []}', "is not {FILE NAME"),
         ('{"a.png": [" "]}', "is not {FILE NAME"),
         ('{"a.png": ["a dog"]}', "names 'a.png', which is not in"),
+        ('{"../captions.json": ["a dog"]}', "names '../captions.json', which is not in"),
     ],
 )
 def test_captions_of_another_form_are_refused(tmp_path: Path, text: str | None, problem: str) -> None:
