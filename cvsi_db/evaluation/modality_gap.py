@@ -130,7 +130,8 @@ def formed(terms: Terms, form: str, images: FloatArray, centres: Terms) -> Terms
     if form == "spread":
         sample = images[:: max(len(images) // SAMPLE, 1)]
         scales = {name: (term @ sample.T).std(axis=1, keepdims=True) for name, term in terms.items()}
-        return {name: term / np.where(scales[name] > 0, scales[name], 1) for name, term in terms.items()}
+        scales = {name: np.where(scale > 0, scale, 1).astype(np.float32) for name, scale in scales.items()}
+        return {name: np.asarray(term / scales[name], np.float32) for name, term in terms.items()}
     return terms
 
 
