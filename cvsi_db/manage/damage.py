@@ -94,6 +94,11 @@ def mend_damage(folder: Path, info: GalleryInfo | None = None) -> list[Problem]:
             f"nothing in {str(folder)!r} says which model the gallery was made with: name it with "
             "`cvsi-db check --repair --model BUNDLE`"
         )
+    if known is info and (dim := _width(tables)) not in (None, info.dim):
+        raise GalleryError(
+            f"the gallery {str(folder)!r} was not made with {info.bundle}, whose vectors have {info.dim} numbers: its "
+            f"own have {dim}; name another model"
+        )
     aside = folder / layout.DAMAGED / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
     try:
         aside.mkdir(parents=True)
@@ -270,6 +275,14 @@ def _probe(table: Any, index: Any) -> None:
     else:
         search = search.where(f"{column} IS NOT NULL")
     search.select([table.schema.names[0]]).limit(1).to_arrow()
+
+
+def _width(tables: Path) -> int | None:
+    """The width of the vectors in the images table, or None when it cannot be opened."""
+    try:
+        return int(open_table(connect(tables), "images", tables).schema.field("image_vector").type.list_size)
+    except (GalleryError, KeyError):
+        return None
 
 
 def _schema(name: str, dim: int) -> pa.Schema:

@@ -226,6 +226,9 @@ def test_without_catalog_and_note_the_model_must_be_named(place: Place) -> None:
     (place.db / "lance" / "gallery.json").unlink()
     with pytest.raises(GalleryError, match=r"which model the gallery was made with: .*--repair --model BUNDLE"):
         Gallery.repair_folder(place.db)
+    with pytest.raises(GalleryError, match=r"was not made with starter, whose vectors .* its own have 32"):
+        Gallery.repair_folder(place.db, model="starter")
+    shutil.rmtree(place.db / "lance" / "images.lance")  # now nothing speaks against it
     Gallery.repair_folder(place.db, model="starter")
     with closing(open_gallery_folder(place.db)[1]) as catalog:
         assert catalog.gallery().bundle == "starter"
