@@ -51,8 +51,9 @@ def _as_text(found: Duplicates) -> str:
     groups += ["\n".join(["one file", *_paths(same)]) for same in found.linked]
     groups += ["\n".join(["look alike", *map(_line, group)]) for group in found.near]
     alike = sum(len(group) for group in found.near)
+    linked = f"{len(found.linked)} with links, " if found.linked else ""
     last = (
-        f"{plural(found.images, 'image')}: {len(found.exact)} with several files, {len(found.linked)} with links, "
+        f"{plural(found.images, 'image')}: {len(found.exact)} with several files, {linked}"
         f"{alike} alike in {plural(len(found.near), 'group')} (threshold {found.threshold:g}); {found.seconds:.1f} s"
     )
     return "\n\n".join([*groups, last])
