@@ -111,7 +111,7 @@ def test_bad_queries(cli: Cli, sample_db: Path, arguments: tuple[str | Path, ...
 def test_unavailable_weights_name_the_remedy(cli: Cli, tmp_path: Path) -> None:
     env = {"HF_HOME": str(tmp_path / "cache"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     done = cli("ingest", SAMPLES, "--model", "clip-b32", "--db", tmp_path / "db", env=env)
-    one_line(done, 1, "--model starter", "local copy")
+    one_line(done, 1, "--model photos-lite", "local copy")
     assert not (tmp_path / "db").exists()
 
 
