@@ -25,7 +25,7 @@ def test_the_parts_of_the_branches_sum_to_the_score(context: SearchContext) -> N
     result = search(ComposedQuery(make_picture(), "with a hat", negative=("snow",), pool=60), context)
     assert result.pool is not None
     parts = branch_parts(result.compiled.logical.branches, result.pool)
-    assert parts.shape == (60, 4)
+    assert parts.shape == (60, 5)  # with a pool the edit text as typed is there too
     assert parts.sum(axis=1) == pytest.approx(result.pool.ranking.scores, abs=1e-6)
 
 
