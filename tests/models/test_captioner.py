@@ -339,7 +339,7 @@ def test_weights_that_cannot_be_had_are_one_quick_error(monkeypatch: pytest.Monk
     message = str(raised.value)
     assert "'nobody/no-such-captioner'" in message
     assert "local copy" in message
-    assert "--no-captions" in message
+    assert "--model photos-lite" in message
     assert "\n" not in message
 
 
