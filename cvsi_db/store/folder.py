@@ -258,6 +258,8 @@ def _back_up(folder: Path, stamp: str) -> Path:
         backup.parent.mkdir(exist_ok=True)
         with replace_file(backup) as part:
             copy_catalog(folder / CATALOG, part)
+            with closing(sqlite3.connect(part)) as copied:  # else reading the backup leaves files of a log beside it
+                copied.execute("PRAGMA journal_mode = DELETE")
     except (OSError, sqlite3.Error) as error:
         raise MigrationError(f"cannot back up the catalog of {str(folder)!r}: {error}; free some space") from error
     return backup
