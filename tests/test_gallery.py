@@ -27,11 +27,11 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A gallery of three pictures, made with the starter bundle."""
     folder = tmp_path_factory.mktemp("made") / "gallery"
-    done: list[int] = []
+    done: list[tuple[str, int]] = []
     with Gallery.create(folder, model="starter", device="cpu") as gallery:
-        summary = gallery.ingest(pictures, on_progress=lambda now: done.append(now.done), batch_size=2)
+        summary = gallery.ingest(pictures, on_progress=lambda now: done.append((now.phase, now.done)), batch_size=2)
     assert (summary.new, summary.embedded, summary.failed) == (3, 3, 0)
-    assert done == [2, 3]
+    assert done == [("embedding", 2), ("embedding", 3), ("captioning", 3)]
     return folder
 
 
