@@ -47,7 +47,7 @@ def start(work: Callable[..., None], *args: Any) -> BaseProcess:
 def gallery_in(folder: Path, encoder: FakeEncoder | None = None) -> Gallery:
     """The gallery in `folder`, made if there is none."""
     models = {"encoder": encoder or FakeEncoder(), "captioner": FakeCaptioner(), "phi": FakePhi()}
-    bundle: Any = SimpleNamespace(**models, device="cpu", spec=SimpleNamespace(preset="default"))
+    bundle: Any = SimpleNamespace(**models, device="cpu", spec=SimpleNamespace(preset="default"), source="fake")
     opened = open_gallery_folder(folder) if is_gallery(folder) else create_gallery_folder(folder, INFO)
     return Gallery(folder, *opened, bundle, FakeRewriter())
 

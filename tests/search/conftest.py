@@ -119,8 +119,8 @@ def logical_query(
     seed: int = 10,
     unit_captions: bool = False,
 ) -> LogicalQuery:
-    """All three branches with random vectors; `weights` are in TERM_NAMES' order."""
-    edited, direction, pseudo, image, objects = weights
+    """All branches with random vectors; `weights` are in TERM_NAMES' order, that of edit_text may be left out."""
+    edited, direction, pseudo, image, objects, *typed = weights
     return LogicalQuery(
         branches=(
             Branch("pseudo_token", (Term("pseudo_token", unit(seed), pseudo),)),
@@ -132,6 +132,7 @@ def logical_query(
                 ),
             ),
             Branch("image_objects", (Term("image", unit(seed + 2), image), Term("objects", unit(seed + 3), objects))),
+            *(Branch("edit_text", (Term("edit_text", unit(seed + 5), weight),)) for weight in typed),
         ),
         columns=(Column("image_vector", 1 - gamma), Column("caption_vector", gamma, unit=unit_captions)),
         where=where,

@@ -38,7 +38,7 @@ REFERENCE = picture_bytes("red")
 def gallery(context: SearchContext, tmp_path: Path) -> Gallery:
     fill(context.store, random_vectors(60, seed=4))
     models = {"encoder": context.models.encoder, "phi": context.models.phi, "captioner": context.models.captioner}
-    bundle = SimpleNamespace(**models, spec=SimpleNamespace(preset="default"), device="cpu")
+    bundle = SimpleNamespace(**models, spec=SimpleNamespace(preset="default"), device="cpu", source="fake")
     return Gallery(tmp_path, context.store, context.catalog, cast(Any, bundle), context.rewriter)
 
 

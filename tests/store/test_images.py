@@ -90,7 +90,7 @@ def test_a_new_store_is_empty_and_reads_its_width_from_the_tables(store: Store, 
 
 
 def test_opening_a_missing_folder_is_an_error_and_makes_none(tmp_path: Path) -> None:
-    with pytest.raises(GalleryError, match="ingest images first"):
+    with pytest.raises(GalleryError, match="are gone: `cvsi-db check --repair` makes new ones"):
         Store.open(tmp_path / "none")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(GalleryError, match="cannot open the table 'images'"):

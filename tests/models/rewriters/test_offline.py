@@ -221,3 +221,11 @@ def test_verdicts_are_better_than_those_of_the_rules_before() -> None:
 def test_the_document_shows_the_tables() -> None:
     text = (Path(__file__).parents[3] / "docs" / "rewriter.md").read_text()
     assert text[text.index("## Figures") :] == document()
+
+
+def test_what_is_left_out_after_a_comma_and_what_has_stopped_is_taken_out() -> None:
+    duck = "a girl on the beach, with a duck next to her"
+    drawn = OfflineRewriter().rewrite([duck], "I'd like this as a pencil drawing, and leave out the duckling please")
+    assert drawn.edited_captions == ("a girl on the beach, as a pencil drawing",)
+    misty = OfflineRewriter().rewrite(["a robot in the rain"], "it has stopped raining but now everything is misty")
+    assert (misty.edited_captions, misty.fallback) == (("a robot, in the fog",), False)

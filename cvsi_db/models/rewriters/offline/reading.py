@@ -70,7 +70,7 @@ def _described(text: str, seen: Seen) -> str | None:
     if frame["target"] or shown or frame["has"]:
         return front if not frame["has"] or frame["target"] or (rest and main) else None
     word, nouns = first.noun[0].lower(), {noun.lower() for phrase in rest for noun in phrase.noun}
-    unsure = word in w.DEFINITE or re.fullmatch(rf"{_ORDERS}|more|less|no|not|another", word)
+    unsure = word in w.DEFINITE or re.fullmatch(rf"{_ORDERS}|more|less|no|not|another|everything", word)
     if not rest or unsure or first.head in w.ADJECTIVES | w.MOMENT_OF.keys():
         return None
     points = nouns & ({"background", "left", "right"} | w.PRONOUNS | w.POSSESSIVE)
@@ -318,7 +318,7 @@ _ABOUT = {"colour", "color", "time", "season", "weather", "pattern", "style", "n
 _ORDERS = (
     "add|remove|make|change|put|place|replace|swap|turn|give|take|move|paint|delete|have|let|zoom|include|drop|rotate|"
     "hang|increase|reduce|keep|get|lose|dress|hand|colou?r|exchange|trade|switch|convert|exclude|use|light|look|focus|"
-    "be|goes|grow"
+    "be|goes|grow|leave out"
 )
 _WHO = r"""(?P<who>it|them|they|him|her|he|she|both|the (?:other|smaller|bigger)(?: one)?|(?:the one|
     the [\w'-]+(?: [\w'-]+)??)(?: (?:on|to) the (?:left|right)| behind(?: it)?)?)""".replace("\n    ", "")
@@ -349,8 +349,11 @@ _FRAME = _re(r"""(?P<target>(?:unlike the \w+ IMAGE,? )?(?:i (?:want|need) )?(?:
     find|(?:take )?an? IMAGE of)(?: me)? )?)(?P<has>(?:has |have )?)""")
 _RATHER = _re(r""",? (?:(?:rather|instead)(?: of| than)? (?:making|showing|having|using)|RATHER|
     (?:and |but )?not(?<! is not)(?<! are not)(?<!do not)(?<!does not)) .+""")
-_LATER = rf"(?:{_ORDERS}|is|are|has|it|they|with|no|without|wearing|holding|looks?|more|less|in|at|on|by|during|as)\b"
-_JOINT = _re(rf"\s*[.;]\s+|,?\s+(?:and|but)\s+(?:then\s+)?(?={_LATER})|,\s+(?:and\s+|but\s+)?(?={_LATER})")
+_LATER = (
+    rf"(?:{_ORDERS}|is|are|has|it|they|everything|with|no|without|wearing|holding|looks?|more|less|in|at|on|by|during|as)"
+    r"\b"
+)
+_JOINT = _re(rf"\s*[.;]\s+|,?\s+(?:and|but)\s+(?:(?:then|now)\s+)?(?={_LATER})|,\s+(?:and\s+|but\s+)?(?={_LATER})")
 _WEAK_JOINT = _re(r",\s+(?:and\s+|but\s+)?|\s+(?:and|but)\s+")
 _EMPTY = _re(r"^(?:(?:and|but|it|they|is|are|make|let|have) )+")
 _OPENING = _re(r"""^(?:(?:please|kindly|ideally|if possible|maybe|now|but|and|also|then|just|simply|only|
@@ -369,6 +372,7 @@ _PATTERNS: tuple[tuple[Callable[..., list[Step]], str], ...] = (
         (?:remove|take|put|send|clear|leave) (?P<old>the THING|them) (?:away|off|down|out)(?: from (?P<who>the .+))?
         (?P<old>THING) (?:(?:is|are|has|have) )?(?:been )?(?:gone|removed|missing|disappeared|not needed)
         (?P<old>THING) (?:has to|must|should|is) (?:go|disappear|be removed|not be there|no longer there)
+        (?:it )?(?:has |is )?(?:stops?|stopped|no longer) (?P<old>(?:rain|snow)ing)
         (?:the )?(?P<old>rain|snow|fog|mist|storm) (?:has |is )?(?:lift|stop|clear|end|pass|over)\w*(?: up)?
     """),
     (_swap, r"""
