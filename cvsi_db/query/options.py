@@ -19,7 +19,7 @@ from cvsi_db.errors import QueryError
 from cvsi_db.query.filters import Filters, is_date, is_folder, is_place, with_filters
 from cvsi_db.query.sql_errors import is_text
 from cvsi_db.query.weights import PRESETS, find_preset, weights_of
-from cvsi_db.query.where import Condition
+from cvsi_db.query.where import Condition, check_where
 from cvsi_db.records import CheckedQuery, ComposedQuery
 
 
@@ -183,7 +183,12 @@ def check_query(query: ComposedQuery, columns: Mapping[str, object]) -> CheckedQ
     preset = None if query.preset is None else find_preset(query.preset)
     rank = None if query.rank is None else weights_of(query.rank)
     filters: Any = {option.field: getattr(query, option.field) for option in FILTERS}
-    return CheckedQuery(query, preset, rank, with_filters(query.where, columns, filters))
+    where = query.where
+    if any(given not in (None, ()) for given in filters.values()):
+        where = with_filters(where, columns, filters)
+    elif where is not None and not isinstance(where, Condition):
+        where = check_where(where, columns)
+    return CheckedQuery(query, preset, rank, where)
 
 
 def condition(where: str | None, columns: Mapping[str, object], filters: Mapping[str, Any]) -> Condition | None:

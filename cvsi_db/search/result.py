@@ -83,9 +83,9 @@ class Hit:
         return f"<Hit {self.rank}: {self.score:.4f} {self.path!r}>"
 
     def _repr_html_(self) -> str:
-        from cvsi_db.search.present.html import hits_table
+        from cvsi_db.search.present.thumbnails import hits_table
 
-        return hits_table([self])
+        return hits_table([(self.rank, self.score, self.path)])
 
 
 @dataclass(frozen=True)
@@ -172,9 +172,9 @@ class SearchResult(list[Hit]):
         return f"<SearchResult: {', '.join(map(repr, self)) or 'no hits'}>"
 
     def _repr_html_(self) -> str:
-        from cvsi_db.search.present.html import hits_table
+        from cvsi_db.search.present.thumbnails import hits_table
 
-        return hits_table(self)
+        return hits_table((hit.rank, hit.score, hit.path) for hit in self)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """A mapping of plain values per hit: see Hit.to_dict."""

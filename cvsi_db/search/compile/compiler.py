@@ -41,8 +41,7 @@ from cvsi_db.records import (
     TermName,
     Weights,
 )
-from cvsi_db.search.compile.embed import Embedded, Parts, cut_warnings, embed
-from cvsi_db.search.compile.readings import word_lines
+from cvsi_db.search.compile.embed import Embedded, Parts, cut_warnings, embed, word_lines
 from cvsi_db.search.compile.references import SeenImage, read_reference, recognised
 from cvsi_db.search.score_gap import CUT_WINDOW
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -224,3 +224,10 @@ def _mean(rows: _Rows, count: int) -> FloatArray:
 
 def _count(pictures: Sequence[SeenImage]) -> str:
     return "1 picture" if len(pictures) == 1 else f"{len(pictures)} pictures"
+
+
+def word_lines(parts: Parts, encoder: Encoder, kind: Literal["word_warnings", "word_readings"]) -> tuple[str, ...]:
+    """The warnings about words, or what each word was read as, of the edit text and the negative texts, each once."""
+    ask = getattr(encoder, kind, None)
+    texts = [text for text in (parts.edit_text, *parts.negative) if text]
+    return () if ask is None else tuple(dict.fromkeys(line for text in texts for line in ask(text)))

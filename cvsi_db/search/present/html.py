@@ -7,28 +7,22 @@ style in hits.css; autoescape keeps texts and paths from becoming markup.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from cvsi_db.errors import ImageError
 from cvsi_db.records import TERM_NAMES, TermName
 from cvsi_db.search.present.labels import examples, ranked_by, reference_label
+from cvsi_db.search.present.thumbnails import thumbnail, thumbnail_of
 from cvsi_db.search.result import Hit, SearchResult, TermScore
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-THUMBNAIL = 320
-"""The longest side of a thumbnail, in pixels."""
 
 LABELS: dict[TermName, str] = {
     "edited_captions": "edited captions",
@@ -90,29 +84,6 @@ def to_html(result: SearchResult, reference: Image | None) -> str:
     )
 
 
-def hits_table(hits: Sequence[Hit]) -> str:
-    """Hits as an HTML fragment for a notebook: thumbnail, rank, score and path of each."""
-    cell = Markup(
-        '<figure style="display:inline-block;width:170px;margin:4px;vertical-align:top;font-size:12px">{}'
-        '<figcaption style="overflow-wrap:anywhere">{}. {} <span title="{}">{}</span></figcaption></figure>'
-    )
-    shown = []
-    for hit in hits:
-        source = _thumbnail_of(Path(hit.path))
-        image = Markup('<img src="{}" style="max-width:160px;max-height:160px">').format(source) if source else ""
-        shown.append(cell.format(image, hit.rank, f"{hit.score:.4f}", hit.path, Path(hit.path).name))
-    return f"<div>{''.join(shown) or 'no hits'}</div>"
-
-
-def thumbnail(image: Image) -> str:
-    """A data URI of the picture, its longest side at most THUMBNAIL pixels."""
-    small = image.convert("RGB")
-    small.thumbnail((THUMBNAIL, THUMBNAIL))
-    buffer = BytesIO()
-    small.save(buffer, "JPEG", quality=88)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
 def _card(hit: Hit, low: float, high: float) -> Card:
     """A hit, its bars on a scale from `low` to `high`, which has 0 on it."""
     path, bars = Path(hit.path), []
@@ -123,17 +94,7 @@ def _card(hit: Hit, low: float, high: float) -> Card:
             bars.append(Bar(name, hit.terms[name], (left - low) * scale, (right - left) * scale))
     captions = tuple(hit.metadata.get("captions") or ())
     link = path.as_uri() if path.is_absolute() else None
-    return Card(hit, path.name, str(path.parent), link, captions, _thumbnail_of(path), tuple(bars))
-
-
-def _thumbnail_of(path: Path) -> str | None:
-    """The thumbnail of a file, or None when it cannot be read."""
-    from cvsi_db.ingest.decode import read_picture
-
-    try:
-        return thumbnail(read_picture(path).image)
-    except ImageError:
-        return None
+    return Card(hit, path.name, str(path.parent), link, captions, thumbnail_of(path), tuple(bars))
 
 
 @cache

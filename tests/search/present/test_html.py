@@ -9,7 +9,8 @@ from pathlib import Path
 
 from cvsi_db.records import ComposedQuery
 from cvsi_db.search import SearchContext, SearchResult, search
-from cvsi_db.search.present.html import THUMBNAIL, thumbnail, to_html
+from cvsi_db.search.present.html import to_html
+from cvsi_db.search.present.thumbnails import THUMBNAIL, thumbnail
 from tests.fakes import make_picture
 from tests.search.conftest import fill, random_vectors
 

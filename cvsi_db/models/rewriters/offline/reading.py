@@ -193,8 +193,8 @@ def _quality(seen: Seen, who: str, said: str) -> list[Step]:
 def _number(seen: Seen, who: str, words: Sequence[str]) -> list[Step]:
     """How many there are, or how many more or fewer, and nothing else."""
     more, less = (
-        w.words_of("another additional extra further second third"),
-        w.words_of("less fewer away take leaves go"),
+        {"another", "additional", "extra", "further", "second", "third"},
+        {"less", "fewer", "away", "take", "leaves", "go"},
     )
     exact = {"just", "only", "to"} & {*words}  # "leave just one"
     change = 0 if exact else -1 if less & {*words} else 1 if {*words} & {*more, "more"} else 0
@@ -247,7 +247,7 @@ def _at(seen: Seen, who: str, lead: str, said: str) -> list[Step]:
 def _hinted(part: str, seen: Seen) -> list[Step]:
     """A moment or a colour among a few words that say nothing else known."""
     words = _words(part)
-    content = seen.named.union(w.BEINGS, w.WORN, w.PLACES, w.NUMBERS, w.words_of("no not without never less stop"))
+    content = seen.named.union(w.BEINGS, w.WORN, w.PLACES, w.NUMBERS, {"no", "not", "without", "never", "less", "stop"})
     told = [word for word in words if word in w.MOMENT_OF.keys() | w.COLOURS | w.SHADES]
     unknown = [word for word in words if word not in {*told} | w.FILLERS | w.PRONOUNS | seen.mains]
     named = [noun for before, noun in pairwise(words) if before in w.DETERMINERS or before in told]
