@@ -22,8 +22,7 @@ import click
 from cvsi_db import __version__
 from cvsi_db.errors import CvsiError
 
-from .common import LogToStderr, debugging, discard_stdout
-from .output import printable
+from .common import LogToStderr, debugging, discard_stdout, tell
 
 COMMANDS = (
     "ingest",
@@ -133,5 +132,5 @@ def run() -> int:
 def _fail(message: str, code: int) -> int:
     if debugging():
         traceback.print_exc()
-    click.echo(printable(f"error: {message}"), err=True)
+    tell(f"error: {message}")
     return code

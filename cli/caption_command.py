@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import (
-    common_options,
-    emit,
-    format_options,
-    max_pixels_option,
-    model_options,
-    plural,
-    settings_for,
-)
+from .common import common_options, emit, format_options, max_pixels_option, model_options, plural, settings_for, tell
 from .progress import bar
 
 if TYPE_CHECKING:
@@ -80,7 +72,7 @@ def _caption(gallery: Gallery, options: dict[str, Any], strict: bool, form: str,
             **options,
         )
     for failure in summary.errors:
-        click.echo(f"skipped {failure.path}: {failure.reason}", err=True)
+        tell(f"skipped {failure.path}: {failure.reason}")
     values = dataclasses.asdict(summary)
     skipped = f", {summary.skipped} skipped" if summary.skipped else ""
     text = f"{plural(summary.captioned, 'image')} captioned{skipped} in {summary.seconds:.1f} s"

@@ -48,7 +48,7 @@ class LogToStderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the message to stderr."""
-        click.echo(printable(f"note: {record.getMessage()}"), err=True)
+        tell(f"note: {record.getMessage()}")
 
 
 def common_options(command: Command) -> Command:
@@ -165,10 +165,15 @@ def file_error(file: Path) -> Iterator[None]:
         raise click.FileError(str(file), hint=error.strerror or str(error)) from error
 
 
+def tell(text: str) -> None:
+    """Write a line to stderr, without what would steer a terminal."""
+    click.echo(printable(text), err=True)
+
+
 def warn(messages: tuple[str, ...], quiet: bool) -> None:
     """Write each warning on a line of its own to stderr."""
     for message in () if quiet else messages:
-        click.echo(printable(f"warning: {message}"), err=True)
+        tell(f"warning: {message}")
 
 
 def plural(count: int, noun: str) -> str:

@@ -24,6 +24,7 @@ from .common import (
     model_options,
     plural,
     settings_for,
+    tell,
 )
 from .progress import bars
 
@@ -87,11 +88,11 @@ def command(
         with file_error(errors), replace_file(errors) as part:
             part.write_text("".join(lines), "utf-8")
     for failure in summary.errors:
-        click.echo(f"skipped {failure.path}: {failure.reason}", err=True)
+        tell(f"skipped {failure.path}: {failure.reason}")
     for line in () if quiet else _not_taken(summary):
-        click.echo(line, err=True)
+        tell(line)
     for lost in summary.lost:
-        click.echo(f"warning: {lost.path}: {lost.reason}", err=True)
+        tell(f"warning: {lost.path}: {lost.reason}")
     text = _as_text(summary, settings.db, bundle) if bundle else _as_plan(summary)
     emit(json.dumps(_as_json(summary), indent=2) if form == "json" else text)
     return 1 if summary.lost or (strict and summary.failed) else 0
@@ -142,9 +143,9 @@ def _ingest(
             if waiting:
                 db = shlex.quote(str(settings.db))
                 left = f"{gallery.stats()['uncaptioned']} without captions: `cvsi-db caption --db {db}` goes on"
-                click.echo(f"all images can be searched, {left}", err=True)
+                tell(f"all images can be searched, {left}")
             elif isinstance(error, KeyboardInterrupt):
-                click.echo(f"{plural(len(gallery), 'image')} can be searched: the same command goes on", err=True)
+                tell(f"{plural(len(gallery), 'image')} can be searched: the same command goes on")
             raise
 
 

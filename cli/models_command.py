@@ -15,7 +15,7 @@ from cvsi_db.models.inventory import Part, inventory, licence_of, pull, readable
 from cvsi_db.models.spec import BUNDLES, NO_PHI, BundleSpec, load_spec
 from cvsi_db.models.verify import verify
 
-from .common import common_options, emit, format_options
+from .common import common_options, emit, format_options, tell
 
 _format = format_options("table", "json")
 _name = click.argument("name", metavar="BUNDLE")
@@ -99,7 +99,7 @@ def verify_command(name: str, form: str, quiet: bool, **_: object) -> int:
         first = "delete the damaged ones, then " if any(file.verdict != "missing" for file in bad) else ""
         remedy = f"{first}`cvsi-db models pull` what comes from the hub, or install or copy the others again"
         what = " or ".join(sorted({file.verdict for file in bad}))
-        click.echo(f"{len(bad)} of {len(checked)} files of {spec.name} are {what}: {remedy}", err=True)
+        tell(f"{len(bad)} of {len(checked)} files of {spec.name} are {what}: {remedy}")
     return 1 if bad else 0
 
 

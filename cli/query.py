@@ -13,7 +13,7 @@ import click
 
 from cvsi_db.settings import Settings
 
-from .common import Command
+from .common import Command, tell
 
 if TYPE_CHECKING:
     from cvsi_db.gallery import Gallery
@@ -77,7 +77,7 @@ def compose(given: dict[str, Any]) -> ComposedQuery:
     values = {**given, "edit_text": given["edit_text"] if given["text"] is None else given["text"]}
     lone = given["reference"]
     if lone is not None and values["edit_text"] is None and not _names_a_file(lone):
-        click.echo(f"note: there is no file {lone!r}, so it is searched for as a text (--text says so)", err=True)
+        tell(f"note: there is no file {lone!r}, so it is searched for as a text (--text says so)")
         values |= {"reference": None, "edit_text": lone}
     made: dict[str, Any] = {}
     for option in OPTIONS:
@@ -108,7 +108,7 @@ def opened(settings: Settings, model: str | None, rewriter: str | None, quiet: b
     with Gallery.open(settings.db, model=model, device=settings.device, rewriter=chosen) as gallery:
         yield gallery
         if gallery.usage and not quiet:
-            click.echo(f"{gallery.usage} by the rewriter", err=True)
+            tell(f"{gallery.usage} by the rewriter")
 
 
 def search(gallery: Gallery, query: ComposedQuery) -> SearchResult:

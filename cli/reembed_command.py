@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import common_options, emit, format_options, model_options, plural, settings_for
+from .common import common_options, emit, format_options, model_options, plural, settings_for, tell
 from .ingest_command import remark
 from .progress import bar
 
@@ -63,10 +63,10 @@ def command(
                 )
         except KeyboardInterrupt:
             before = catalog.gallery().bundle
-            click.echo(f"the gallery still searches with {before}; the same command goes on", err=True)
+            tell(f"the gallery still searches with {before}; the same command goes on")
             raise
     for failure in summary.missing:
-        click.echo(f"cannot read {failure.path}: {failure.reason}", err=True)
+        tell(f"cannot read {failure.path}: {failure.reason}")
     values = {**dataclasses.asdict(summary), "seconds": round(summary.seconds, 3)}
     emit(json.dumps(values, indent=2) if form == "json" else _as_text(summary))
     return 1 if summary.missing else 0
@@ -75,7 +75,7 @@ def command(
 def _tell(plan: ReembedPlan) -> None:
     done = f", of which {plan.embedded:,} are done" if plan.embedded else ""
     need, free = (f"{size / 2**20:,.0f} MB" for size in (plan.bytes_needed, plan.bytes_free))
-    click.echo(f"embedding {plural(plan.images, 'image')}{done}: takes some {need} beside the {free} free", err=True)
+    tell(f"embedding {plural(plan.images, 'image')}{done}: takes some {need} beside the {free} free")
 
 
 def _as_text(summary: ReembedSummary) -> str:

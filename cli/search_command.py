@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from .batch import answer_lines
-from .common import common_options, emit, format_options, model_options, settings_for, warn
+from .common import common_options, emit, format_options, model_options, settings_for, tell, warn
 from .output import as_csv, as_json_lines, as_table, printable, shortest
 from .query import compose, opened, query_options, search
 
@@ -74,7 +74,7 @@ def command(
     if explain:
         from cvsi_db.search.present.explain import explain_text
 
-        click.echo(explain_text(result), err=True)  # the warnings are in it
+        tell(explain_text(result))  # the warnings are in it
     else:
         warn(result.warnings, quiet)
     emit(_FORMATS[form](result), out, styled=form == "preview")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import common_options, emit, format_options, model_options, settings_for, warn
+from .common import common_options, emit, format_options, model_options, settings_for, tell, warn
 from .output import as_csv, as_table
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def command(
     ) as gallery:
         table = gallery.sql(asked, **given)
         if gallery.usage and not quiet:
-            click.echo(f"{gallery.usage} by the rewriter", err=True)
+            tell(f"{gallery.usage} by the rewriter")
     warn(warnings_of(table), quiet)
     emit(_FORMATS[form](table), out)
 

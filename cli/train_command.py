@@ -15,7 +15,7 @@ import click
 from cvsi_db.interrupt import stop_between_steps
 from cvsi_db.models.spec import complete_name
 
-from .common import common_options, emit, format_options, model_options, settings_for
+from .common import common_options, emit, format_options, model_options, settings_for, tell
 from .progress import stage_progress
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def phi(
             job.run(on_progress, stopped.is_set)
         except KeyboardInterrupt:
             if job.checkpoint.path.exists() and not quiet:
-                click.echo(f"{job.checkpoint.path} keeps the run: the same command with --resume goes on", err=True)
+                tell(f"{job.checkpoint.path} keeps the run: the same command with --resume goes on")
             raise
     emit(_report(job, run, time.perf_counter() - started, form))
 

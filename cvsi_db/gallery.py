@@ -218,7 +218,8 @@ class Gallery:
     ) -> SearchResult:
         """Find the images that look like `reference` changed as `edit_text` says; either may be missing, not both.
 
-        The reference is a path, the bytes of an image file, or a PIL image; it need not be in the gallery, and when
+        The reference is a path, a URL, the bytes of an image file, an open file, a PIL image, or an array of uint8
+        (height, width) or (height, width, 3); it need not be in the gallery, and when
         it is, it is left out of the hits unless `exclude_reference` is False. Returns a list of hits, best first.
         ComposedQuery says what the other arguments do.
         Raises QueryError, RankError or FilterError when the query makes no sense, and RankError when it is `strict`

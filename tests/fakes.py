@@ -218,3 +218,10 @@ class CutShort:
         if self._left == 0:
             self._cut()
         return result
+
+
+def load_phi(path: Path, *, dim: int, token_dim: int, device: str) -> Any:
+    """phi from a file, read and built as a bundle does it."""
+    from cvsi_db.models.phi import build_phi, read_phi
+
+    return build_phi(path, read_phi(path), dim=dim, token_dim=token_dim, device=device)

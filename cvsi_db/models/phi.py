@@ -62,14 +62,6 @@ class MappedPhi:
         return words
 
 
-def load_phi(path: Path, *, dim: int, token_dim: int, device: str) -> MappedPhi:
-    """phi from a safetensors or `.pt` file, for a CLIP of joint width `dim` and text width `token_dim`.
-
-    Raises ModelError for what `read_phi` and `build_phi` refuse.
-    """
-    return build_phi(path, read_phi(path), dim=dim, token_dim=token_dim, device=device)
-
-
 def build_phi(path: Path, weights: Weights, *, dim: int, token_dim: int, device: str) -> MappedPhi:
     """The network with the weights that `read_phi` found in `path`.
 

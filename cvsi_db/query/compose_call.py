@@ -12,9 +12,10 @@ from typing import Any
 from sqlglot import exp
 
 from cvsi_db.errors import SqlError
-from cvsi_db.query.options import BY_ARGUMENT
+from cvsi_db.query.options import BY_ARGUMENT, IMAGE, IMAGES
 from cvsi_db.query.placeholders import Placeholders
 from cvsi_db.query.sql_errors import place_of, pointed
+from cvsi_db.records import is_url
 
 _POSITIONS = ("reference", "edit")
 
@@ -49,6 +50,9 @@ def compose_fields(call: exp.Expr, text: str, placeholders: Placeholders) -> dic
         field = option.value(given)
         if isinstance(given, exp.Expr) or not option.accepts(field):
             raise pointed(SqlError, f"{name} takes {option.kind.takes}", text, place_of(value, text))
+        if isinstance(value, exp.Literal) and option.kind in (IMAGE, IMAGES) and is_url(given):
+            message = "a statement fetches nothing: give a path, or the image as a parameter"
+            raise pointed(SqlError, message, text, place_of(value, text))
         found[option.field] = not field if option.negated else field
     return found
 

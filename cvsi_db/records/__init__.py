@@ -25,6 +25,7 @@ from cvsi_db.records.names import (
     Reference,
     TermName,
     Weights,
+    is_url,
 )
 from cvsi_db.records.query import (
     Branch,
@@ -66,4 +67,5 @@ __all__ = [
     "TermName",
     "Usage",
     "Weights",
+    "is_url",
 ]

@@ -44,3 +44,8 @@ ColumnName = Literal["image_vector", "caption_vector"]
 Reference: TypeAlias = "str | Path | bytes | Image | BinaryIO | np.ndarray[Any, Any]"
 """A reference image as a caller may give it: a path, a URL, the bytes of an image file, an open file, a PIL
 image, or an array of uint8 (height, width) or (height, width, 3)."""
+
+
+def is_url(reference: object) -> bool:
+    """Whether a reference is a URL to fetch an image from, not a path."""
+    return isinstance(reference, str) and reference.lower().startswith(("http://", "https://"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -225,3 +227,17 @@ def test_a_bad_line_of_a_batch_is_named_and_nothing_answered(cli: Cli, sample_db
         done = cli("search", *more, "--batch", queries, "--db", sample_db)
         assert (done.returncode, done.stdout) == (2, "")
         assert said in done.stderr
+
+
+def test_every_format_tells_the_same_hits(cli: Cli, sample_db: Path) -> None:
+    asked = ("search", "--text", "a red cat", "--db", sample_db, "-n", "2", "--format")
+    paths = cli(*asked, "paths").stdout.splitlines()
+    assert len(paths) == 2
+    lines = [json.loads(line) for line in cli(*asked, "jsonl").stdout.splitlines()]
+    rows = list(csv.DictReader(io.StringIO(cli(*asked, "csv").stdout)))
+    assert [line["path"] for line in lines] == [row["path"] for row in rows] == paths
+    assert [float(row["score"]) for row in rows] == [line["score"] for line in lines]
+    preview = cli(*asked, "preview").stdout
+    assert preview.count("\u2580") > 2 * 32 * 8
+    shown = [line.split("  ")[1] for line in preview.splitlines() if line[:2] in ("1.", "2.")]
+    assert [Path(path).resolve() for path in shown] == [Path(path) for path in paths]

@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 
 from cvsi_db import Gallery
 from cvsi_db.errors import ModelError
-from cvsi_db.models.phi import MappingNetwork, load_phi, save_phi
+from cvsi_db.models.phi import MappingNetwork, save_phi
 from cvsi_db.models.starter import FOLDER
-from tests.fakes import make_picture, save_picture
+from tests.fakes import load_phi, make_picture, save_picture
 
 DIM, TOKEN_DIM = 8, 6
 

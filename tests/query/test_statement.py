@@ -98,6 +98,13 @@ def test_placeholders_take_pictures_and_texts_as_they_are() -> None:
     assert composed("compose('a', :none)", none=None) == ComposedQuery("a")
 
 
+@pytest.mark.parametrize("call", ["compose('https://a.b/c.jpg')", "compose('r.jpg', 'x', liked => 'HTTP://a.b/c.jpg')"])
+def test_a_statement_fetches_no_url_that_it_names(call: str) -> None:
+    with pytest.raises(SqlError, match="a statement fetches nothing: give a path, or the image as a parameter"):
+        composed(call)
+    assert composed("compose(?)", "https://a.b/c.jpg").reference == "https://a.b/c.jpg"
+
+
 def test_placeholders_of_a_condition_become_literals() -> None:
     text = "compose('a') WHERE path = :p AND width > ? AND taken_at > :day AND (width = ? OR name = :none) LIMIT :n"
     query = composed(text, -3, 1.5, p="it's", day=date(2024, 1, 31), none=None, n=7)

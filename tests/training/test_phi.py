@@ -11,7 +11,7 @@ import torch
 
 from cvsi_db.errors import ModelError
 from cvsi_db.models.clip import OpenClipEncoder
-from cvsi_db.models.phi import MappingNetwork, load_phi, save_phi
+from cvsi_db.models.phi import MappingNetwork, save_phi
 from cvsi_db.models.starter import FOLDER
 from cvsi_db.models.torchvision_shim import ensure_torchvision
 from cvsi_db.records import PseudoText
@@ -20,6 +20,7 @@ from cvsi_db.training.phi import RECIPES, PhiRun, Watch, masked_loss, pace, trai
 from cvsi_db.training.phi_checkpoint import PhiCheckpoint
 from cvsi_db.training.sentences import embed_sentences
 from cvsi_db.training.towers import new_clip, save_clip
+from tests.fakes import load_phi
 
 RUN = PhiRun(steps=7, batch=6, dropout=0.2)
 

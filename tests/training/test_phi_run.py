@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from cvsi_db.errors import BundleError, UsageError
-from cvsi_db.models.phi import load_phi
 from cvsi_db.training.phi import RECIPES, PhiRun
 from cvsi_db.training.phi_run import PhiJob, choose_run
+from tests.fakes import load_phi
 
 CAPTIONS = ["a red cat on the beach", "two dogs", "a robot with a hat", "three birds in the snow"]
 RUN = PhiRun(steps=3, batch=2)

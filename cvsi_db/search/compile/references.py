@@ -11,14 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from http.client import HTTPException
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from cvsi_db.errors import ImageError, QueryError
-from cvsi_db.records import FloatArray, Picture, Reference
+from cvsi_db.records import FloatArray, Picture, Reference, is_url
 from cvsi_db.store.images import matrix
 
 if TYPE_CHECKING:
@@ -64,10 +63,12 @@ def read_reference(reference: Reference, what: str = "the reference image") -> S
             raise QueryError(f"{what} is an array that holds no image ({error}): give {shape}") from error
         picture = told(lambda: picture_of(image))()
         return SeenImage(_file_id(image, picture) or picture.image_id, lambda: picture)
-    if isinstance(reference, str) and reference.lower().startswith(("http://", "https://")):
+    if isinstance(reference, str) and is_url(reference):
         reference = _fetched(reference, what)
     elif hasattr(reference, "read"):
         reference = reference.read()
+        if isinstance(reference, str):
+            raise QueryError(f"{what} is a file that was opened as text: open it with mode 'rb'")
     if isinstance(reference, bytes):
         image_id = hashlib.sha256(reference).hexdigest()
         return SeenImage(image_id, told(lambda: decode_bytes(reference, image_id, "the given bytes")))
@@ -83,9 +84,8 @@ def read_reference(reference: Reference, what: str = "the reference image") -> S
 
 def _file_id(image: Image, picture: Picture) -> str | None:
     """The content's id of the file that a PIL image was opened from, if it still shows what the file shows."""
-    from PIL.Image import open as open_image
-
     from cvsi_db.ingest.decode import picture_of
+    from cvsi_db.ingest.pillow_guard import image_errors, open_image
     from cvsi_db.ingest.read_bytes import read_file
 
     name = getattr(image, "filename", "")
@@ -93,7 +93,7 @@ def _file_id(image: Image, picture: Picture) -> str | None:
         return None
     try:
         content = read_file(Path(name))
-        with open_image(BytesIO(content.data)) as opened:
+        with image_errors(name), open_image(content.data, name) as opened:
             return content.image_id if picture_of(opened).image_id == picture.image_id else None
     except (ImageError, OSError):
         return None

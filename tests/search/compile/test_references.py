@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -130,3 +134,41 @@ def test_what_was_ingested_is_recognised(context: SearchContext, photos: Path, e
     embedding = encoder.encode_images([make_picture("red")])[0]
     term = next(term for term in compiled.logical.terms if term.name == "image")
     assert term.vector == pytest.approx(embedding / np.linalg.norm(embedding), abs=1e-3)
+
+
+@pytest.fixture
+def web(photos: Path) -> Iterator[str]:
+    """A web server of the photos."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(photos))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_url_is_fetched_and_its_picture_is_that_of_the_file(web: str, photos: Path) -> None:
+    file = min(photos.rglob("*.png"))
+    fetched = read_reference(f"{web}/{file.relative_to(photos)}")
+    assert fetched.image_id == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert fetched.picture.image.size == read_reference(file).picture.image.size
+
+
+def test_a_url_that_gives_no_image_is_told(web: str, monkeypatch: pytest.MonkeyPatch, photos: Path) -> None:
+    with pytest.raises(QueryError, match=r"the reference image cannot be fetched from http.*/none.png: .*404"):
+        read_reference(f"{web}/none.png")
+    monkeypatch.setattr("cvsi_db.ingest.pillow_guard.MAX_BYTES", 50)
+    with pytest.raises(QueryError, match="is too large"):
+        read_reference(f"{web}/{min(photos.rglob('*.png')).relative_to(photos)}")
+
+
+def test_home_is_expanded_and_a_file_opened_as_text_is_refused(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = min(photos.rglob("*.png"))
+    monkeypatch.setenv("HOME", str(file.parent))
+    assert read_reference(f"~/{file.name}").image_id == read_reference(file).image_id
+    with (
+        file.open(encoding="latin-1") as opened,
+        pytest.raises(QueryError, match="was opened as text: open it with mode 'rb'"),
+    ):
+        read_reference(opened)  # type: ignore[arg-type]
