@@ -15,7 +15,7 @@ from cvsi_db.errors import SqlError
 from cvsi_db.query.options import BY_ARGUMENT, IMAGE, IMAGES
 from cvsi_db.query.placeholders import Placeholders
 from cvsi_db.query.sql_errors import place_of, pointed
-from cvsi_db.records import is_url
+from cvsi_db.records import URL
 
 _POSITIONS = ("reference", "edit")
 
@@ -50,7 +50,7 @@ def compose_fields(call: exp.Expr, text: str, placeholders: Placeholders) -> dic
         field = option.value(given)
         if isinstance(given, exp.Expr) or not option.accepts(field):
             raise pointed(SqlError, f"{name} takes {option.kind.takes}", text, place_of(value, text))
-        if isinstance(value, exp.Literal) and option.kind in (IMAGE, IMAGES) and is_url(given):
+        if isinstance(value, exp.Literal) and option.kind in (IMAGE, IMAGES) and str(given).lower().startswith(URL):
             message = "a statement fetches nothing: give a path, or the image as a parameter"
             raise pointed(SqlError, message, text, place_of(value, text))
         found[option.field] = not field if option.negated else field

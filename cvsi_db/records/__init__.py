@@ -19,13 +19,13 @@ from cvsi_db.records.names import (
     EXAMPLE_TERMS,
     METHOD_TERMS,
     TERM_NAMES,
+    URL,
     BranchName,
     ColumnName,
     FloatArray,
     Reference,
     TermName,
     Weights,
-    is_url,
 )
 from cvsi_db.records.query import (
     Branch,
@@ -42,6 +42,7 @@ __all__ = [
     "EXAMPLE_TERMS",
     "METHOD_TERMS",
     "TERM_NAMES",
+    "URL",
     "Branch",
     "BranchName",
     "CaptionRow",
@@ -67,5 +68,4 @@ __all__ = [
     "TermName",
     "Usage",
     "Weights",
-    "is_url",
 ]

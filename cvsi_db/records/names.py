@@ -45,7 +45,5 @@ Reference: TypeAlias = "str | Path | bytes | Image | BinaryIO | np.ndarray[Any, 
 """A reference image as a caller may give it: a path, a URL, the bytes of an image file, an open file, a PIL
 image, or an array of uint8 (height, width) or (height, width, 3)."""
 
-
-def is_url(reference: object) -> bool:
-    """Whether a reference is a URL to fetch an image from, not a path."""
-    return isinstance(reference, str) and reference.lower().startswith(("http://", "https://"))
+URL = ("http://", "https://")
+"""How a reference begins, in any case, that is to be fetched."""

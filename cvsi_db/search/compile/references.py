@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from cvsi_db.errors import ImageError, QueryError
-from cvsi_db.records import FloatArray, Picture, Reference, is_url
+from cvsi_db.records import URL, FloatArray, Picture, Reference
 from cvsi_db.store.images import matrix
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def read_reference(reference: Reference, what: str = "the reference image") -> S
             raise QueryError(f"{what} is an array that holds no image ({error}): give {shape}") from error
         picture = told(lambda: picture_of(image))()
         return SeenImage(_file_id(image, picture) or picture.image_id, lambda: picture)
-    if isinstance(reference, str) and is_url(reference):
+    if isinstance(reference, str) and reference.lower().startswith(URL):
         reference = _fetched(reference, what)
     elif hasattr(reference, "read"):
         reference = reference.read()
