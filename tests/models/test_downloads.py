@@ -15,10 +15,11 @@ import torch
 from cvsi_db.errors import ModelError
 from cvsi_db.models.hashes import ledger
 from cvsi_db.models.inventory import Part, phi_part, pull
-from cvsi_db.models.phi import MappingNetwork, load_phi
+from cvsi_db.models.phi import MappingNetwork
 from cvsi_db.models.spec import LINCIR_L14, SEARLE_B32, SEARLE_L14
 from cvsi_db.models.verify import verify
 from tests.disks import fill, small_disk
+from tests.fakes import load_phi
 from tests.models.fake_hub import FakeHub, serve_hub
 
 HUB, RELEASE = LINCIR_L14, SEARLE_B32
