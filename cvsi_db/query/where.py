@@ -168,6 +168,8 @@ def _with_periods(node: exp.Expr, text: str, columns: Mapping[str, object]) -> e
         return exact(this=left.copy(), expression=end if kind in (exp.GT, exp.LTE) else start)
 
     if isinstance(node, exp.In):
+        if not node.expressions:  # IN a list, or the rows of a subquery
+            return node
         parts = [compared(exp.EQ, node.this, each) for each in node.expressions]
         return exp.paren(reduce(lambda left, right: exp.Or(this=left, expression=right), parts))
     if isinstance(node, exp.Between):

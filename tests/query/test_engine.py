@@ -456,6 +456,7 @@ def test_statements_that_parsers_take_long_over_are_refused(asked: Asked, text: 
         ("SELECT CAST(path AS INT) FROM images", "Could not convert string"),
         ("SELECT path FROM images WHERE sum(width) > 3", "WHERE clause cannot contain aggregates!"),
         ("SELECT sum(path) FROM images", "No function matches the given name and argument types"),
+        ("SELECT path FROM images WHERE '2024' IN taken_at", "No function matches the given name and argument types"),
         ("SELECT path, path FROM images", "two columns are called 'path': name one of them with AS"),
     ],
 )
