@@ -6,14 +6,14 @@
     │   ├── RankError         a rank expression or a preset
     │   ├── FilterError       a --where condition
     │   ├── SqlError          a statement that is not one SELECT of the kind it may be
-    │   └── BundleError       an unknown bundle, or a gallery made with another one
+    │   ├── BundleError       an unknown bundle, or a gallery made with another one
+    │   └── IngestError       nothing to ingest, no such folder
     ├── ImageError            one image cannot be read; names file, cause and remedy
     ├── ModelError            weights that are missing, unreachable or of the wrong shape
     ├── RewriteError          a rewriter gave no usable answer
-    ├── GalleryError          no gallery, a locked gallery, a damaged gallery
-    │   ├── MigrationError    a gallery from the future, or a migration that failed
-    │   └── ImageGoneError    an image that was found, and deleted before it could be shown
-    └── IngestError           nothing to ingest, no such folder
+    └── GalleryError          no gallery, a locked gallery, a damaged gallery
+        ├── MigrationError    a gallery from the future, or a migration that failed
+        └── ImageGoneError    an image that was found, and deleted before it could be shown
 
 The library raises, only the command line prints and exits. A message is one line: what, where, the remedy.
 """

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import sqlglot.optimizer.annotate_types  # noqa: F401  # sqlglot imports it late, which a test must not take for a deed
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
