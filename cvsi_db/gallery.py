@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from cvsi_db.manage.caption_file import CaptionImport
     from cvsi_db.manage.check import Problem
     from cvsi_db.manage.duplicates import Duplicates
+    from cvsi_db.manage.export import ExportSummary
     from cvsi_db.manage.reembed import ReembedPlan, ReembedSummary
     from cvsi_db.manage.remove import RemoveSummary
     from cvsi_db.manage.repair import RepairSummary
@@ -215,6 +217,8 @@ class Gallery:
         camera: str | None = None,
         tag: str | Sequence[str] = (),
         rating: int | None = None,
+        edited_captions: str | Sequence[str] = (),
+        added_objects: str | None = None,
     ) -> SearchResult:
         """Find the images that look like `reference` changed as `edit_text` says; either may be missing, not both.
 
@@ -225,14 +229,12 @@ class Gallery:
         Raises QueryError, RankError or FilterError when the query makes no sense, and RankError when it is `strict`
         and the bundle lacks a branch that the preset asks for.
         """
-        from cvsi_db.search import search
-
         query = ComposedQuery(
             reference, edit_text, k, where, rank, preset, exclude_reference, strict, offset, min_score, auto_cut,
             _several(liked), _several(unliked), _several(negative), pool, exact,
-            after, before, near, folder, camera, _several(tag), rating,
+            after, before, near, folder, camera, _several(tag), rating, _several(edited_captions), added_objects,
         )  # fmt: skip
-        return search(query, self._context)
+        return self.search_many([query])[0]
 
     def search_many(self, queries: Sequence[ComposedQuery]) -> list[SearchResult]:
         """A result per query, in their order, each as `search` would give it, but with one scan for all of them.
@@ -266,11 +268,16 @@ class Gallery:
         >>> gallery.sql("SELECT path FROM compose(:ref, :edit)", ref=picture, edit="with a hat")  # doctest: +SKIP
         """
         from cvsi_db.query.statement import parse_statement
-        from cvsi_db.search import search
         from cvsi_db.search.present.arrow import answer
 
         asked = parse_statement(statement, self._store.columns, values, parameters)
-        return answer(asked, self._store, lambda query: search(query, self._context))
+        return answer(asked, self._store, lambda query: self.search_many([query])[0])
+
+    def through(self, answer: Callable[[Sequence[ComposedQuery]], list[SearchResult]]) -> Gallery:
+        """The same gallery, open once, with `answer` in place of its search_many, as for a queue that several share."""
+        other = copy(self)
+        other.search_many = answer  # type: ignore[assignment, method-assign]
+        return other
 
     # --- images and captions ------------------------------------------------------------------------------------
 
@@ -369,6 +376,37 @@ class Gallery:
         from cvsi_db.manage.caption_file import export_captions
 
         return export_captions(self._store, self._catalog)
+
+    def export(
+        self,
+        file: PathLike,
+        where: str | None = None,
+        *,
+        columns: Sequence[str] = (),
+        vectors: bool = False,
+        on_progress: Callable[[int, int], None] | None = None,
+        **filters: Unpack[Filters],
+    ) -> ExportSummary:
+        """Write the images that satisfy `where` and the filters, a row each, to the Parquet `file`: see `images`.
+
+        They come in no particular order, with their `columns`, by default all but the vectors. With `vectors` also
+        `image_vector` (a list of the model's width) and `caption_vectors` (such a list per caption), float16 as stored;
+        the schema's metadata hold the model's name and fingerprint. The file is replaced, whole or not at all.
+        `on_progress` is called with the images done and their total. Raises FilterError when `where` does not parse or
+        names an unknown column, QueryError for unknown `columns`, GalleryError when the file cannot be written.
+        """
+        from cvsi_db.manage.export import export
+
+        return export(
+            Path(file),
+            store=self._store,
+            catalog=self._catalog,
+            where=where,
+            columns=columns,
+            vectors=vectors,
+            filters=filters,
+            progress=on_progress,
+        )
 
     def import_captions(
         self, file: PathLike, *, on_progress: Callable[[int, int], None] | None = None

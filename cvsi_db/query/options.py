@@ -145,6 +145,22 @@ OPTIONS: tuple[Option, ...] = (
     Option("camera", TEXT, "With these letters in the camera's name.", "--camera", "NAME", "camera"),
     Option("tag", TEXTS, "With this tag; repeatable: with all of them.", "--tag", "NAME", "tag"),
     Option("rating", RATING, "Rated so many stars or more.", "--rating", "N", "rating"),
+    Option(
+        "edited_captions",
+        TEXTS,
+        "An edited caption, in place of the rewriter's; repeatable.",
+        "--edited-caption",
+        "TEXT",
+        "edited_captions",
+    ),
+    Option(
+        "added_objects",
+        TEXT,
+        "What the edit adds, beside given edited captions.",
+        "--added-objects",
+        "TEXT",
+        "added_objects",
+    ),
 )
 """In the order of ComposedQuery's fields."""
 
@@ -177,9 +193,11 @@ def check_query(query: ComposedQuery, columns: Mapping[str, object]) -> CheckedQ
     if query.edit_text is not None and not query.edit_text.strip(_PUNCTUATION):
         remedy = "leave it out to search by the reference image alone" if query.reference is not None else "describe it"
         raise QueryError(f"the edit text {query.edit_text!r} says nothing: {remedy}")
-    for text in query.negative:
-        if not text.strip(_PUNCTUATION):
-            raise QueryError(f"the negative text {text!r} says nothing: leave it out")
+    for kind, texts in (("negative text", query.negative), ("edited caption", query.edited_captions)):
+        for text in texts:
+            if not text.strip(_PUNCTUATION):
+                raise QueryError(f"the {kind} {text!r} says nothing: leave it out")
+    _check_edited(query)
     preset = None if query.preset is None else find_preset(query.preset)
     rank = None if query.rank is None else weights_of(query.rank)
     filters: Any = {option.field: getattr(query, option.field) for option in FILTERS}
@@ -189,6 +207,14 @@ def check_query(query: ComposedQuery, columns: Mapping[str, object]) -> CheckedQ
     elif where is not None and not isinstance(where, Condition):
         where = check_where(where, columns)
     return CheckedQuery(query, preset, rank, where)
+
+
+def _check_edited(query: ComposedQuery) -> None:
+    """Raise QueryError for edited captions, or added objects, of an edit that is not there."""
+    if query.edited_captions and (query.reference is None or query.edit_text is None):
+        raise QueryError("edited captions are given without an edit: give a reference image and an edit text with them")
+    if query.added_objects is not None and not query.edited_captions:
+        raise QueryError("added_objects is given alone: it stands beside edited captions, so give those too")
 
 
 def condition(where: str | None, columns: Mapping[str, object], filters: Mapping[str, Any]) -> Condition | None:

@@ -24,6 +24,7 @@ from cvsi_db.records.names import (
     ColumnName,
     FloatArray,
     Reference,
+    StoredImage,
     TermName,
     Weights,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "PseudoText",
     "Reference",
     "Rewrite",
+    "StoredImage",
     "Term",
     "TermName",
     "Usage",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
@@ -41,9 +42,21 @@ Weights: TypeAlias = Mapping[TermName, float]
 BranchName = Literal["pseudo_token", "edited_captions", "image_objects", "edit_text", "examples"]
 ColumnName = Literal["image_vector", "caption_vector"]
 
-Reference: TypeAlias = "str | Path | bytes | Image | BinaryIO | np.ndarray[Any, Any]"
+
+@dataclass(frozen=True)
+class StoredImage:
+    """An image of the gallery as a reference; the file at `path`, which holds it, is read if a model must see it."""
+
+    image_id: str
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+
+Reference: TypeAlias = "str | Path | bytes | Image | BinaryIO | np.ndarray[Any, Any] | StoredImage"
 """A reference image as a caller may give it: a path, a URL, the bytes of an image file, an open file, a PIL
-image, or an array of uint8 (height, width) or (height, width, 3)."""
+image, an array of uint8 (height, width) or (height, width, 3), or an image of the gallery."""
 
 URL = ("http://", "https://")
 """How a reference begins, in any case, that is to be fetched."""

@@ -44,6 +44,9 @@ class ComposedQuery:
     these images out of the hits. The result keeps the `pool` best images, if it shows fewer, to be reranked; with a
     pool the term edit_text is there to rerank by even where it has no weight.
 
+    `edited_captions` stand in place of the rewriter's, which is then not asked, and `added_objects` beside them, if the
+    edit adds some.
+
     Only images count that were taken on the day `after` or later and earlier than `before` (a year, a month, a day or a
     time), `near` a latitude, longitude and distance in kilometres, that have a file in `folder` or below (a path, or
     the name of folders anywhere), whose camera's name has the letters of `camera`, with every `tag`, and with that
@@ -73,6 +76,8 @@ class ComposedQuery:
     camera: str | None = None
     tag: tuple[str, ...] = ()
     rating: int | None = None
+    edited_captions: tuple[str, ...] = ()
+    added_objects: str | None = None
 
 
 @dataclass(frozen=True)

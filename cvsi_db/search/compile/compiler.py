@@ -67,6 +67,9 @@ LENGTHY: tuple[TermName, ...] = ("image", "edit_text")
 NO_SPREAD = 1e-5
 """Similarities that differ less are equal."""
 
+GIVEN = "given"
+"""Stands for the rewriter where the edited captions came with the query."""
+
 TOGETHER = 64
 """Queries that share a forward: more would not fit into memory, with their images and a large text tower."""
 
@@ -189,12 +192,19 @@ def _parts(queries: Sequence[ComposedQuery], start: int, context: SearchContext)
             reference=reference,
             edit_text=query.edit_text,
             captions=captions.get(reference.image_id, ()) if reference and query.edit_text is not None else (),
+            rewrite=Rewrite(_lines(query.edited_captions), " ".join((query.added_objects or "").split()), GIVEN)
+            if query.edited_captions
+            else None,
             liked=liked,
             unliked=unliked,
-            negative=tuple(" ".join(text.split()) for text in query.negative),
+            negative=_lines(query.negative),
         )
         for query, (reference, liked, unliked) in zip(queries, shown, strict=True)
     ]
+
+
+def _lines(texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(" ".join(text.split()) for text in texts)
 
 
 def _captions(images: Sequence[SeenImage], context: SearchContext) -> dict[str, tuple[str, ...]]:
@@ -265,7 +275,7 @@ def _known_rewrites(
     whole = list(parts)
     waiting: dict[tuple[tuple[str, ...], str], list[int]] = {}
     for place, each in enumerate(parts):
-        if each.edit_text is None or not each.to_rewrite:
+        if each.edit_text is None or not each.to_rewrite or each.rewrite:
             continue
         edit = " ".join(each.edit_text.split())
         known = catalog.rewrite(each.captions, edit, name) if each.captions else Rewrite((edit,), "", "none")
@@ -282,6 +292,7 @@ def _compiled(
     if weighed.checked.rank is None and query.reference is not None and query.edit_text is not None:
         weights = _scaled(weights, preset, embedded, context)
     used = [name for name, weight in weights.items() if weight]
+    uses_rewrite = bool(set(_REWRITTEN) & set(used))
     captioned = bool(parts.captions or parts.reference is None or parts.edit_text is None)
     examples = sorted({image.image_id for image in (*parts.liked, *parts.unliked)})
     if examples and query.exclude_reference:
@@ -320,7 +331,8 @@ def _compiled(
             *weighed.warnings,
             *check_weights(weights, tuple(embedded), captioned=captioned),
             *cut_warnings(parts, embedded, weights, context.models.encoder),
-            *_warnings(parts if set(_REWRITTEN) & set(used) else replace(parts, rewrite=None), context),
+            *_warnings(parts if uses_rewrite else replace(parts, rewrite=None), context),
+            *([] if uses_rewrite or not query.edited_captions else ["the given edited captions have no weight here"]),
         ),
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from cvsi_db.errors import ImageError, QueryError
-from cvsi_db.records import URL, FloatArray, Picture, Reference
+from cvsi_db.records import URL, FloatArray, Picture, Reference, StoredImage
 from cvsi_db.store.images import matrix
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def read_reference(reference: Reference, what: str = "the reference image") -> S
     def told(make: Callable[[], Picture]) -> Callable[[], Picture]:
         return lambda: _or_no_use(make, what)
 
+    if isinstance(reference, StoredImage):
+        return SeenImage(reference.image_id, told(partial(_stored, reference)))
     if isinstance(reference, Image | np.ndarray):
         try:
             image = reference if isinstance(reference, Image) else fromarray(reference)
@@ -80,6 +82,17 @@ def read_reference(reference: Reference, what: str = "the reference image") -> S
     raise QueryError(
         f"{what} is a {kind}: give a path, a URL, the bytes of an image file, an open file, a PIL image or an array"
     )
+
+
+def _stored(image: StoredImage) -> Picture:
+    """The picture in an image's file. Raises ImageError when the file holds something else by now."""
+    from cvsi_db.ingest.decode import decode_bytes
+    from cvsi_db.ingest.read_bytes import read_file
+
+    content = read_file(Path(image.path))
+    if content.image_id != image.image_id:
+        raise ImageError(image.path, "its content has changed: ingest it again")
+    return decode_bytes(content.data, content.image_id, image.path)
 
 
 def _file_id(image: Image, picture: Picture) -> str | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cvsi_db.records import CompiledQuery, ComposedQuery, Reference
+from cvsi_db.records import CompiledQuery, ComposedQuery, Reference, StoredImage
 
 
 def reference_label(reference: Reference | None) -> str | None:
     """What to call a reference: its path, or what kind of thing it is."""
-    if reference is None or isinstance(reference, str | Path):
+    if reference is None or isinstance(reference, str | Path | StoredImage):
         return None if reference is None else str(reference)
     return f"<{len(reference):,} bytes>" if isinstance(reference, bytes) else "<image>"
 

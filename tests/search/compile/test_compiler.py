@@ -59,6 +59,44 @@ def test_the_terms_are_what_the_method_says(context: SearchContext, encoder: Fak
     assert compiled.logical.exclude == compiled.reference_id
 
 
+def test_given_edited_captions_stand_in_place_of_the_rewriters(
+    context: SearchContext, encoder: FakeEncoder, rewriter: FakeRewriter, photos: Path
+) -> None:
+    given = ("a red cat\n in a hat", "a cat, hatted")
+    compiled = compile_query(
+        ComposedQuery(photos / "red.png", "with a hat", edited_captions=given, added_objects=" a hat"), context
+    )
+    assert rewriter.calls == []
+    assert compiled.rewrite == Rewrite(("a red cat in a hat", "a cat, hatted"), "a hat", "given")
+    terms = {term.name: term for term in compiled.logical.terms}
+    rows = encoder.encode_texts(compiled.rewrite.edited_captions)
+    mean = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).mean(axis=0)
+    assert terms["edited_captions"].vector == pytest.approx(mean, abs=1e-6)
+    assert terms["pseudo_token"].text == "a photo of $ that with a hat. And the photo should have a hat."
+    assert compiled.warnings == ()
+    compile_query(ComposedQuery(photos / "red.png", "with a hat"), context)
+    assert len(rewriter.calls) == 1  # what was given is not kept as the rewriter's
+
+
+def test_given_edited_captions_without_a_weight_are_warned_of(context: SearchContext, photos: Path) -> None:
+    query = ComposedQuery(photos / "red.png", "with a hat", edited_captions=("a hat",), rank={"image": 1.0})
+    assert compile_query(query, context).warnings == ("the given edited captions have no weight here",)
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        (ComposedQuery("red.png", edited_captions=("a hat",)), "edited captions are given without an edit: give a"),
+        (ComposedQuery(None, "a hat", edited_captions=("a hat",)), "edited captions are given without an edit: give a"),
+        (ComposedQuery("red.png", "a hat", added_objects="a hat"), "added_objects is given alone: it stands beside"),
+        (ComposedQuery("red.png", "a hat", edited_captions=(" .",)), r"the edited caption ' \.' says nothing: leave"),
+    ],
+)
+def test_given_edited_captions_take_an_edit(context: SearchContext, query: ComposedQuery, told: str) -> None:
+    with pytest.raises(QueryError, match=told):
+        compile_query(query, context)
+
+
 def test_the_edit_direction_by_hand() -> None:
     edited, captions = np.array([0.5, 0.4], np.float32), np.array([0.5, 0.1], np.float32)
     assert edit_direction(edited, captions) == pytest.approx(np.array([0, 1]))

@@ -15,10 +15,11 @@ import pytest
 
 from cvsi_db.errors import QueryError
 from cvsi_db.ingest import ingest
-from cvsi_db.records import ComposedQuery
+from cvsi_db.records import ComposedQuery, StoredImage
 from cvsi_db.search import SearchContext, search
 from cvsi_db.search.compile.compiler import compile_queries
 from cvsi_db.search.compile.references import read_reference, recognised
+from cvsi_db.search.present.labels import reference_label
 from tests.fakes import FakeCaptioner, FakeEncoder, make_picture
 from tests.search.conftest import compile_query, image_row
 
@@ -49,6 +50,27 @@ def test_a_picture_in_the_gallery_is_neither_decoded_nor_encoded_nor_captioned(
     vectors = {term.name: term.vector for term in compiled.logical.terms}
     assert vectors["image"].tolist() == np.eye(encoder.dim, dtype=np.float32)[0].tolist()
     assert "pseudo_token" in vectors
+
+
+def test_an_image_of_the_gallery_is_found_by_without_its_file(
+    context: SearchContext, photos: Path, encoder: FakeEncoder, tmp_path: Path
+) -> None:
+    image_id = hold(context, photos / "red.png")
+    compiled = compile_query(ComposedQuery(StoredImage(image_id, str(tmp_path / "gone.png")), "with a hat"), context)
+    assert (encoder.image_batches, compiled.reference_id) == ([], image_id)
+    by_path = compile_query(ComposedQuery(photos / "red.png", "with a hat"), context)
+    assert [term.vector.tolist() for term in compiled.logical.terms] == [
+        term.vector.tolist() for term in by_path.logical.terms
+    ]
+    assert reference_label(compiled.query.reference) == str(tmp_path / "gone.png")
+
+
+def test_an_image_of_the_gallery_whose_file_holds_something_else_is_no_reference(
+    context: SearchContext, photos: Path
+) -> None:
+    image_id = hold(context, photos / "red.png", norm=None)
+    with pytest.raises(QueryError, match=r"blue\.png': its content has changed: ingest it again"):
+        compile_query(ComposedQuery(StoredImage(image_id, str(photos / "blue.png"))), context)
 
 
 def test_phi_is_given_the_embedding_at_its_own_length(context: SearchContext, photos: Path) -> None:
