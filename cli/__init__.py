@@ -36,6 +36,7 @@ COMMANDS = (
     "tag",
     "remove",
     "duplicates",
+    "export",
     "check",
     "backup",
     "restore",

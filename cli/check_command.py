@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .common import common_options, emit, format_options, plural, settings_for
+from .completion import bundles
 from .output import as_json
 
 if TYPE_CHECKING:
@@ -22,7 +23,12 @@ _SHOWN = 20
 
 @click.command("check")
 @click.option("--repair", is_flag=True, help="Fix what needs no model, then list what was done and what remains.")
-@click.option("--model", metavar="BUNDLE", help="With --repair: what the gallery was made with, if nothing says so.")
+@click.option(
+    "--model",
+    metavar="BUNDLE",
+    shell_complete=bundles,
+    help="With --repair: what the gallery was made with, if nothing says so.",
+)
 @format_options("table", "json")
 @common_options
 def command(repair: bool, model: str | None, form: str, db: Path | None, quiet: bool) -> int:

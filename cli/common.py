@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TextIO, TypeVar, cast
 
 import click
 
@@ -19,6 +19,7 @@ from cvsi_db.models.device import DEVICES
 from cvsi_db.models.spec import NO_PHI, complete_name
 from cvsi_db.settings import Settings, load_settings
 
+from .completion import bundles
 from .output import printable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -74,7 +75,12 @@ def model_options(command: Command) -> Command:
     made: Any = run
     for option in reversed(
         [
-            click.option("--model", metavar="BUNDLE", help="A bundle's name (see `cvsi-db models`) or a bundle.toml."),
+            click.option(
+                "--model",
+                metavar="BUNDLE",
+                shell_complete=bundles,
+                help="A bundle's name (see `cvsi-db models`) or a bundle.toml.",
+            ),
             click.option("--no-phi", is_flag=True, help="Without the bundle's phi: published ones are CC BY-NC 4.0."),
             click.option("--device", type=click.Choice(DEVICES), help="Where the models run."),
         ]
@@ -138,10 +144,17 @@ def emit(text: str, out: Path | None = None, *, end: str = "\n", styled: bool = 
         with file_error(out), replace_file(out) as part:
             part.write_text(text, "utf-8")
         return
+    with stdout_errors() as stdout:
+        stdout.write(printable(text) if stdout.isatty() and not styled else text)
+
+
+@contextmanager
+def stdout_errors() -> Iterator[TextIO]:
+    """Standard output, flushed at the end; an OSError becomes click's error that it cannot be written."""
     try:
         if sys.stdout is None:  # it was closed when the command began
             raise OSError(errno.EBADF, "it is closed")
-        sys.stdout.write(printable(text) if sys.stdout.isatty() and not styled else text)
+        yield sys.stdout
         sys.stdout.flush()
     except BrokenPipeError:
         raise

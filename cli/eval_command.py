@@ -13,6 +13,7 @@ from platformdirs import user_cache_path, user_data_path
 from cvsi_db.settings import APP
 
 from .common import common_options, emit, format_options, model_options, settings_for, warn
+from .completion import methods
 from .eval_field import FIELD, field_command
 from .progress import stage_progress
 
@@ -67,7 +68,14 @@ def photos(data: Path, form: str, model: str | None, device: str | None, db: Pat
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed makes another benchmark.")
 @click.option("--queries", type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option("--gallery", "images", type=click.IntRange(min=1), default=10_000, show_default=True)
-@click.option("--method", "names", multiple=True, metavar="NAME", help="Only this method; may be given several times.")
+@click.option(
+    "--method",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=methods,
+    help="Only this method; may be given several times.",
+)
 @click.option("--tune", is_flag=True, help="Find the best weights on val instead.")
 @format_options("table", "json")
 @click.option("--chart", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.svg", help="Also draw mAP@10.")

@@ -15,6 +15,7 @@ from platformdirs import user_data_path
 from cvsi_db.settings import APP
 
 from .common import common_options, emit, format_options, model_options, settings_for, warn
+from .completion import methods
 from .progress import stage_progress
 
 if TYPE_CHECKING:
@@ -89,7 +90,14 @@ def field_command(name: str) -> click.Command:
         click.option("--data", type=folder, required=True, metavar="DIR", help="The benchmark's folder."),
         click.option("--split", type=click.Choice(FIELD[name]), default="val", show_default=True),
         click.option("--images", type=folder, metavar="DIR", help="Where the images are, if not in their place."),
-        click.option("--method", "names", multiple=True, metavar="NAME", help="Only this method; may be given again."),
+        click.option(
+            "--method",
+            "names",
+            multiple=True,
+            metavar="NAME",
+            shell_complete=methods,
+            help="Only this method; may be given again.",
+        ),
         click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N queries."),
         click.option(
             "--allow-missing", is_flag=True, help="Leave out images that are missing or unreadable (see above)."

@@ -16,9 +16,10 @@ from cvsi_db.models.spec import BUNDLES, NO_PHI, BundleSpec, load_spec
 from cvsi_db.models.verify import verify
 
 from .common import common_options, emit, format_options, tell
+from .completion import bundles
 
 _format = format_options("table", "json")
-_name = click.argument("name", metavar="BUNDLE")
+_name = click.argument("name", metavar="BUNDLE", shell_complete=bundles)
 
 
 @click.group("models", invoke_without_command=True)

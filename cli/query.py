@@ -14,6 +14,7 @@ import click
 from cvsi_db.settings import Settings
 
 from .common import Command, tell
+from .completion import files, folders, presets
 
 if TYPE_CHECKING:
     from cvsi_db.gallery import Gallery
@@ -47,10 +48,11 @@ def filter_options(command: Command) -> Command:
 
 def _made(option: Option) -> Any:
     """The option as click has it."""
-    from cvsi_db.query.options import COUNT, NUMBER, POSITIVE, RATING, SWITCH
+    from cvsi_db.query.options import COUNT, IMAGE, IMAGES, NUMBER, POSITIVE, RATING, SWITCH
 
     if option.flag is None or not option.flag.startswith("-"):
-        return click.argument(option.field, required=False, metavar=f"[{option.metavar}]")
+        complete = files if option.kind is IMAGE else None
+        return click.argument(option.field, required=False, metavar=f"[{option.metavar}]", shell_complete=complete)
     if option.kind is SWITCH:
         return click.option(option.flag, option.field, is_flag=True, help=option.help)
     types: dict[str, Any] = {each.takes: int for each in (COUNT, POSITIVE, RATING)} | {NUMBER.takes: float}
@@ -64,6 +66,7 @@ def _made(option: Option) -> Any:
         help=option.help,
         default=option.default,
         show_default=bool(option.default),
+        shell_complete=files if option.kind is IMAGES else {"preset": presets, "folder": folders}.get(option.field),
     )
 
 

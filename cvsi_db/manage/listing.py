@@ -6,6 +6,7 @@ Takes the store or the catalog; returns lists in the order of paths.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -36,14 +37,14 @@ def list_images(
 
     It has the `columns`, by default all but the vectors. At most `limit`, after the first `offset`; with `removed` the
     images whose files are all gone. Raises FilterError for a condition that cannot be used, QueryError for a negative
-    number or a filter that cannot be used.
+    number, an unknown column or a filter that cannot be used.
     """
     from cvsi_db.store.images import any_of
 
     if offset < 0 or (limit is not None and limit < 0):
         raise QueryError(f"cannot list {limit!r} images after {offset!r}: neither may be negative")
     wanted_rows: str | None = condition(where, store.columns, filters)
-    wanted = list(columns or store.columns)
+    wanted = check_columns(columns, store.columns)
     table: TableName = "removed" if removed else "images"
     if limit is not None and limit <= _FEW:
         listed = _sorted(store.scan(_ORDER, wanted_rows, table=table)).slice(offset, limit)
@@ -51,6 +52,18 @@ def list_images(
     found = _sorted(store.scan([*wanted, *(name for name in _ORDER if name not in wanted)], wanted_rows, table=table))
     rows: list[dict[str, Any]] = found.select(wanted).slice(offset, limit).to_pylist()
     return rows
+
+
+def check_columns(wanted: Sequence[str], columns: Mapping[str, object]) -> list[str]:
+    """The wanted columns, each once, by default all of `columns`. Raises QueryError for one that is not among them."""
+    if isinstance(wanted, str) or not all(isinstance(name, str) for name in wanted):
+        raise QueryError(f"columns is {wanted!r}: give a list of names of columns")
+    for name in wanted:
+        if name not in columns:
+            close = get_close_matches(name, columns, 1)
+            remedy = f"did you mean {close[0]}?" if close else f"the columns are {', '.join(columns)}"
+            raise QueryError(f"unknown column {name!r}: {remedy}")
+    return list(dict.fromkeys(wanted or columns))
 
 
 def list_failed(catalog: Catalog) -> list[dict[str, Any]]:

@@ -229,14 +229,41 @@ class Store:
         held = self.scan(["image_id"], _CAPTIONED), self.scan(["image_id"], _CAPTIONED, "removed")
         return self.ids("captions").difference(*(table["image_id"].to_pylist() for table in held))
 
-    def batches(self, columns: Sequence[str], size: int, table: TableName = "images") -> Iterator[pa.RecordBatch]:
-        """`columns` of every row of one version, as stored (vectors float16), at most `size` rows at a time."""
-        with _lance_errors(self._folder):
+    def batches(
+        self, columns: Sequence[str], size: int, table: TableName = "images", where: str | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """`columns` of every row of one version that meets `where`, as stored (vectors float16), `size` at a time."""
+        with _lance_errors(self._folder, where):
             rows = self._lance.open_table(table)  # a handle of its own, to stay at one version
-            rows.checkout(rows.version)  # whatever is written in between
+            rows.checkout(self._tables[table].version)  # whatever is written in between
             # One query per batch: a single query reads ahead, into memory, when its reader is slow.
-            for start in range(0, rows.count_rows(), size):
-                yield from rows.search().select(list(columns)).offset(start).limit(size).to_batches()
+            for start in range(0, rows.count_rows(where), size):
+                query = rows.search().select(list(columns)).offset(start).limit(size)
+                yield from (query.where(where) if where else query).to_arrow().combine_chunks().to_batches()
+
+    def snapshot(self) -> Store:
+        """The store as it is now, to read from: what is written from now on is not in it."""
+        kept = Store(self._folder, self._lance)
+        with _lance_errors(self._folder):
+            for name, table in kept._tables.items():  # images first: their captions are older or the same
+                table.checkout(self._tables[name].version)
+        return kept
+
+    def caption_vectors(self, image_ids: Sequence[str], captions: Sequence[Sequence[str]]) -> pa.Array:
+        """A list per image with the vector of each of its captions, float16 as stored.
+
+        Raises GalleryError when one is not there, as after a change by another process.
+        """
+        table = self._named(image_ids, ["image_id", "text", "vector"], "captions")
+        keys = zip(table["image_id"].to_pylist(), table["text"].to_pylist(), strict=True)
+        places = {key: place for place, key in enumerate(keys)}
+        wanted = [(image_id, text) for image_id, texts in zip(image_ids, captions, strict=True) for text in texts]
+        if lacking := [key for key in wanted if key not in places]:
+            image_id, text = lacking[0]
+            raise GalleryError(f"the caption {text!r} of image {image_id!r} has no vector (any more): {REPAIR}")
+        vectors = table["vector"].combine_chunks().take(pa.array([places[key] for key in wanted], pa.int64()))
+        starts = np.cumsum([0, *map(len, captions)], dtype=np.int32)
+        return pa.ListArray.from_arrays(starts, vectors.cast(self._captions.schema.field("vector").type))
 
     def count(self, where: str | None = None, table: TableName = "images") -> int:
         """The number of rows of `table` that meet `where`."""

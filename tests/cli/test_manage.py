@@ -7,11 +7,13 @@ import json
 import os
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import pyarrow.parquet as pq
 import pytest
 
 from cvsi_db.cli import run
@@ -97,6 +99,25 @@ def test_list_in_every_format(cli: Cli, made: Path, folder: Path, document: Docu
     assert table == "no image matches\n"
     assert cli("list", "--db", made, "--where", "width < 0").stdout == ""
     assert "camera" in cli("list", "--db", made, "--format", "table").stdout.splitlines()[0].split()
+
+
+def test_export_to_a_file_and_to_stdout(cli: Cli, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, chosen = tmp_path / "out.parquet", ("--columns", "name, width", "--folder", "sub", "--db", made)
+    done = cli("export", file, *chosen)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"2 images in {file} ({file.stat().st_size:,} bytes)\n"
+    assert pq.read_table(file).column_names == ["name", "width"]
+    monkeypatch.setattr("sys.stdout", TextIOWrapper(BytesIO()))
+    cli("export", "-", *chosen)
+    assert pq.read_table(sys.stdout.buffer).equals(pq.read_table(file))
+    monkeypatch.undo()
+
+
+def test_export_errors_are_one_line(cli: Cli, made: Path, tmp_path: Path) -> None:
+    one_line(cli("export", tmp_path / "out.csv", "--db", made), 2, "writes Parquet", "cvsi-db list --format csv")
+    one_line(cli("export", tmp_path / "x.parquet", "--columns", "nme", "--db", made), 2, "'nme': did you mean name?")
+    one_line(cli("export", tmp_path / "no" / "x.parquet", "--db", made), 1, "cannot write", "No such file or directory")
+    assert not any(tmp_path.iterdir())
 
 
 def test_list_failed_and_removed(cli: Cli, made: Path, folder: Path, document: Document) -> None:
