@@ -4,26 +4,45 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.processes import COMMAND, run_forked
+
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "sample_gallery"
-COMMAND = str(Path(sys.executable).with_name("cvsi-db"))
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def run_cli(*arguments: str | Path, env: dict[str, str] | None = None, **options: object) -> object:
-    """Run `cvsi-db` in a clean environment: no hub, no colour, starter for new galleries, no settings of a person."""
+def run_cli(
+    *arguments: str | Path,
+    env: dict[str, str] | None = None,
+    text: bool = True,
+    input: str | bytes = "",
+    cwd: str | Path | None = None,
+    timeout: float = 300,
+) -> subprocess.CompletedProcess[Any]:
+    """Run `cvsi-db` in a clean environment: no hub, no colour, starter for new galleries, no settings of a person.
+
+    The process is forked from one that has imported everything, unless `env` says what only a new Python reads.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CVSI_", "OPENAI_"))}
     ours = {"HF_HUB_OFFLINE": "1", "NO_COLOR": "1", "CVSI_MODEL": "starter", "CVSI_CONFIG": os.devnull}
     environ = kept | ours | (env or {})
-    options = {"capture_output": True, "text": True, "timeout": 300} | options
-    return subprocess.run([COMMAND, *map(str, arguments)], env=environ, check=False, **options)  # type: ignore[call-overload]
+    command, given = [str(each) for each in arguments], input.encode() if isinstance(input, str) else input
+    if all(name.startswith(("CVSI_", "OPENAI_", "COLUMNS", "HOME")) for name in env or {}):
+        done = run_forked(command, environ, cwd=cwd, input=given, timeout=timeout)
+    else:
+        done = subprocess.run(
+            [COMMAND, *command], env=environ, cwd=cwd, input=given, capture_output=True, timeout=timeout, check=False
+        )
+    if not text:
+        return done
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @pytest.fixture(scope="session")

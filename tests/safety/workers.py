@@ -5,7 +5,6 @@ The gallery is a real one with the fakes for models. Every function here is the 
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 import warnings
@@ -27,12 +26,11 @@ from cvsi_db.store.folder import create_gallery_folder, is_gallery, open_gallery
 from cvsi_db.store.images import Store, widened
 from cvsi_db.store.lance import connect, open_table
 from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakePhi, FakeRewriter
+from tests.processes import context
 from tests.safety.photos import Photos
 from tests.search.conftest import assert_exact, brute_force
 
 warnings.filterwarnings("ignore", "lancedb fork support")
-context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload([__name__])
 
 INFO = GalleryInfo("fake", "fake-1", DIM, "2024-01-01T00:00:00+00:00")
 
