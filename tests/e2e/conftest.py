@@ -47,7 +47,7 @@ def run_cli(
 
 @pytest.fixture(scope="session")
 def cli() -> Cli:
-    return run_cli  # type: ignore[return-value]
+    return run_cli
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ COUNT = 240
 
 @pytest.fixture
 def cli() -> Cli:
-    return run_cli  # type: ignore[return-value]
+    return run_cli
 
 
 @pytest.fixture
