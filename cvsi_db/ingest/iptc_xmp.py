@@ -73,16 +73,15 @@ def read_xmp(block: bytes | str) -> Xmp:
     except (ElementTree.ParseError, LookupError) as error:
         raise ValueError(f"not XML: {error}") from None
     hierarchical = (text.rpartition("|")[2] for text in _items(root, _HIERARCHY))
-    values = [_value(root, name) for name in (*_DATES, f"{_EXIF}GPSLatitude", f"{_EXIF}GPSLongitude", *_LENSES)]
-    dates, (latitude, longitude), lenses = values[:3], values[3:5], values[5:]
-    place = sound_place(_degrees(latitude, "NS"), _degrees(longitude, "EW"))
+    lenses = (" ".join(_value(root, name).split())[:100] for name in _LENSES)
+    place = sound_place(_degrees(root, "GPSLatitude", "NS"), _degrees(root, "GPSLongitude", "EW"))
     return Xmp(
         keywords=keyword_tags(_items(root, _SUBJECT), hierarchical),
-        moment=next(filter(None, map(moment_of, dates)), None),
+        moment=next(filter(None, (moment_of(_value(root, name)) for name in _DATES)), None),
         rating=sound_rating(_value(root, f"{_XMP}Rating")),
         latitude=place[0],
         longitude=place[1],
-        lens=next(filter(None, (" ".join(lens.split())[:100] for lens in lenses)), None),
+        lens=next(filter(None, lenses), None),
     )
 
 
@@ -125,15 +124,22 @@ def _value(xmp: Element, name: str) -> str:
     return next(filter(None, found), "")
 
 
-def _degrees(text: str, halves: str) -> float | None:
-    """Degrees of XMP's DDD,MM,SSk and DDD,MM.mmk, where k is one of the two halves of the globe (part 2, 1.2.7.4)."""
+def _degrees(xmp: Element, name: str, halves: str) -> float | None:
+    """Degrees of XMP's DDD,MM,SSk and DDD,MM.mmk, where k is one of the two halves of the globe (part 2, 1.2.7.4).
+
+    Apple Photos and others write degrees with a fraction instead, signed, or with k in a field of its own.
+    """
+    number = r"\d{1,2}(?:\.\d+)?"
     found = re.fullmatch(
-        rf"(\d{{1,3}}),(\d{{1,2}}(?:\.\d+)?)(?:,(\d{{1,2}}(?:\.\d+)?))?([{halves}])", text.strip(), re.ASCII
+        rf"(-?\d{{1,3}}(?:\.\d+)?)(?:,({number})(?:,({number}))?)?([{halves}]?)",
+        _value(xmp, _EXIF + name).strip(),
+        re.ASCII,
     )
-    if found is None:
+    half = found and (found[4] or _value(xmp, f"{_EXIF}{name}Ref").strip().upper()[:1])
+    if not found or (found[2] and not half) or half not in ("", *halves):
         return None
-    value = int(found[1]) + float(found[2]) / 60 + float(found[3] or 0) / 3600
-    return -value if found[4] == halves[1] else value
+    value = abs(float(found[1])) + float(found[2] or 0) / 60 + float(found[3] or 0) / 3600
+    return -value if found[1].startswith("-") or half == halves[1] else value
 
 
 # --- IPTC -------------------------------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ _FRACTION, _OFFSET = {_CHANGED_AT: 0x9290, _TAKEN_AT: 0x9291, _DIGITIZED_AT: 0x9
 """The tags beside a time with its fraction of a second and its offset from UTC (EXIF 2.32, 4.6.5)."""
 _LATITUDE, _LONGITUDE = (1, 2), (3, 4)
 """GPS tags of the reference (which half of the globe) and of degrees, minutes and seconds (EXIF 2.32, 4.6.6)."""
+_NO_MOMENT = "2002-12-08T12:00:00"
+"""What Android phones of some years wrote where they had no date."""
 CHANGED = "exif:DateTime"
 """The source of a date that an editor may have written: what an XMP sidecar says comes before it."""
 
@@ -133,7 +135,8 @@ def _value(tags: Any, tag: int) -> Any:
 
 def _moment(tags: Any, details: Mapping[int, Any], tag: int) -> Moment | None:
     beside = (_text(_value(details, beside[tag])) for beside in (_FRACTION, _OFFSET))
-    return moment_of(_text(_value(tags, tag)), *beside)
+    moment = moment_of(_text(_value(tags, tag)), *beside)
+    return None if moment and moment.taken_at == _NO_MOMENT else moment
 
 
 def _device(make: Any, model: Any) -> str | None:

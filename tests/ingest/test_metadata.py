@@ -99,6 +99,13 @@ def test_the_time_of_the_last_change_is_the_last_that_exif_offers() -> None:
     assert date_of(exif=both, xmp=xmp) == ("2001-02-03T04:05:06", "exif:DateTimeDigitized", None)
 
 
+def test_the_date_that_phones_write_for_none_is_none() -> None:
+    none = "2002:12:08 12:00:00"
+    changed = {0x0132: "2013:07:12 16:54:27"}
+    assert date_of(exif=exif_of(changed, {0x9003: none, 0x9004: none}))[0] == "2013-07-12T16:54:27"
+    assert date_of(exif=exif_of({}, {0x9003: "2002:12:08 12:00:01", 0x9004: none}))[0] == "2002-12-08T12:00:01"
+
+
 def test_fractions_and_offsets_of_exif_times() -> None:
     details = {0x9003: "2024:05:06 07:08:09", 0x9291: "25 ", 0x9011: "+02:00", 0x9012: "-07:00"}
     assert date_of(exif=exif_of(details=details)) == ("2024-05-06T07:08:09.250000", "exif:DateTimeOriginal", "+02:00")
@@ -316,6 +323,30 @@ def test_0_0_is_no_place_but_its_neighbours_are() -> None:
     xmp = xmp_of(attributes='exif:GPSLatitude="48,51,30N" exif:GPSLongitude="2,17.5E"')
     metadata = read_picture(encoded(make_picture(), "JPEG", exif=exif_of(gps=nowhere), xmp=xmp)).metadata
     assert (metadata.latitude, metadata.longitude) == (pytest.approx(48.858333), pytest.approx(2.291667))
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "place"),
+    [
+        (("60.5", "N"), ("68.25", "W"), (60.5, -68.25)),  # as Apple Photos writes them
+        (("38.025312", "S"), ("145.28905", "E"), (-38.025312, 145.28905)),
+        (("-38.025312", None), ("145.28905", None), (-38.025312, 145.28905)),
+        (("33,51.6S", "S"), ("151,12,36E", None), (-33.86, 151.21)),
+        (("33,51.6", "S"), ("151,12,36", "E"), (-33.86, 151.21)),
+        (("33,51.6", None), ("151,12,36", None), (None, None)),
+        (("60.5", "X"), ("68.25", "W"), (None, None)),
+        (("95.5", "N"), ("68.25", "W"), (None, None)),
+    ],
+)
+def test_places_of_xmp_in_every_spelling(
+    latitude: tuple[str, str | None], longitude: tuple[str, str | None], place: tuple[float | None, float | None]
+) -> None:
+    inside = ""
+    for name, (written, half) in {"GPSLatitude": latitude, "GPSLongitude": longitude}.items():
+        inside += f"<exif:{name}>{written}</exif:{name}>"
+        inside += f"<exif:{name}Ref>{half}</exif:{name}Ref>" if half else ""
+    said = read_xmp(xmp_of(inside=inside))
+    assert (said.latitude, said.longitude) == place
 
 
 def test_half_a_place_is_none() -> None:
