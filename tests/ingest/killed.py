@@ -1,17 +1,17 @@
-"""An ingest that is killed at a chosen moment: `python -m tests.ingest.killed GALLERY PHOTOS METHOD NUMBER`.
+"""An ingest that is killed at a chosen moment; `ingest_and_die` is what a process of its own does.
 
-The process sends itself SIGKILL right after the NUMBER-th call of METHOD, a method of the store, the catalog or the
+It sends itself SIGKILL right after the `number`-th call of `method`, a method of the store, the catalog or the
 encoder, or a step inside of the store: `merge TABLE` (of some rows) or `delete TABLE` is one commit to one Lance table.
-With METHOD `sleep` it sleeps in the encoder, after a line on stdout, until someone else kills it. The ingest prunes.
+With the method `sleep` it sleeps in the encoder, after it has set `asleep`, until someone else kills it. It prunes.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from importlib import import_module
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,13 @@ def die() -> None:
 class Sleepy(FakeEncoder):
     """Falls asleep over the second batch."""
 
+    def __init__(self, asleep: Event) -> None:
+        super().__init__()
+        self.asleep = asleep
+
     def encode_images(self, pictures: Any) -> Any:
         if self.image_batches:
-            print("asleep", flush=True)
+            self.asleep.set()
             time.sleep(600)
         return super().encode_images(pictures)
 
@@ -53,18 +57,14 @@ def cut_inside(store: Any, step: str, table: str, number: int) -> None:
     cvsi_db.store.images.merge = counted
 
 
-def main(gallery: str, photos: str, method: str, number: str) -> None:
+def ingest_and_die(gallery: Path, photos: Path, method: str, number: int, asleep: Event) -> None:
     commit_thread.COMMIT_S = 0  # as many commits as there can be
     import_module("cvsi_db.ingest.recaption").AT_ONCE = 2
-    store, catalog = open_gallery_folder(Path(gallery))
-    encoder = Sleepy() if method == "sleep" else FakeEncoder()
+    store, catalog = open_gallery_folder(gallery)
+    encoder = Sleepy(asleep) if method == "sleep" else FakeEncoder()
     step, _, table = method.partition(" ")
     if table:
-        cut_inside(store, step, table, int(number))
-    parts: list[Any] = [CutShort(part, method, int(number), die) for part in (store, catalog, encoder)]
+        cut_inside(store, step, table, number)
+    parts: list[Any] = [CutShort(part, method, number, die) for part in (store, catalog, encoder)]
     models = {"encoder": parts[2], "captioner": FakeCaptioner()}
-    ingest([Path(photos)], store=parts[0], catalog=parts[1], batch_size=2, prune=True, **models)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    ingest([photos], store=parts[0], catalog=parts[1], batch_size=2, prune=True, **models)

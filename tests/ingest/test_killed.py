@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -19,8 +17,8 @@ from cvsi_db.store.catalog import Catalog, GalleryInfo
 from cvsi_db.store.folder import create_gallery_folder
 from cvsi_db.store.images import Store
 from tests.fakes import DIM, FakeCaptioner, FakeEncoder, save_picture
-
-REPOSITORY = Path(__file__).parents[2]
+from tests.ingest.killed import ingest_and_die
+from tests.processes import context
 
 
 @contextmanager
@@ -75,11 +73,6 @@ def content(store: Store, catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def killed(gallery: Path, photos: Path, method: str, number: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.ingest.killed", str(gallery), str(photos), method, str(number)]
-    return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
-
-
 @pytest.mark.parametrize(
     ("method", "number"),
     [
@@ -103,12 +96,15 @@ def test_after_a_kill_the_next_ingest_completes_the_gallery(
     with gallery_of(tmp_path / "whole") as whole, gallery_of(tmp_path / "killed") as cut:
         start(photos, whole, cut)
         change(photos)
-        with killed(tmp_path / "killed", photos, method, number) as process:
-            if method == "sleep":
-                assert process.stdout is not None
-                assert process.stdout.readline() == "asleep\n"
-                process.kill()
-        assert process.returncode == -signal.SIGKILL
+        asleep = context.Event()
+        told = (tmp_path / "killed", photos, method, number, asleep)
+        process = context.Process(target=ingest_and_die, args=told, daemon=True)
+        process.start()
+        if method == "sleep":
+            assert asleep.wait(60)
+            process.kill()
+        process.join(60)
+        assert process.exitcode == -signal.SIGKILL
         take_in(photos, *whole, prune=True)
         assert content(*cut) != content(*whole)
         take_in(photos, *cut, prune=True)

@@ -99,6 +99,7 @@ def test_training_writes_a_captioner_that_loads_and_scores(run: CaptionerRun) ->
     assert "n2-m6" in scores["settings"]
 
 
+@pytest.mark.slow
 def test_resumed_run_equals_uninterrupted_run(run: CaptionerRun) -> None:
     train_captioner(run)
     whole = (run.out / "model.safetensors").read_bytes()
