@@ -30,8 +30,8 @@ RETURNED = (
     "ingest.recaption.RecaptionSummary", "manage.caption_file.CaptionImport", "manage.duplicates.Duplicates",
     "manage.duplicates.SameContent", "manage.duplicates.Link", "manage.duplicates.Lookalike", "manage.tags.TagSummary",
     "manage.remove.RemoveSummary", "manage.check.Problem", "manage.repair.RepairSummary",
-    "manage.backup.BackupSummary", "manage.reembed.ReembedPlan", "manage.reembed.ReembedSummary",
-    "store.indexes.OptimizeSummary", "records.Usage",
+    "manage.backup.BackupSummary", "manage.export.ExportSummary", "manage.reembed.ReembedPlan",
+    "manage.reembed.ReembedSummary", "store.indexes.OptimizeSummary", "records.Usage",
 )  # fmt: skip
 
 
