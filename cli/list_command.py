@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .common import common_options, emit, format_options, settings_for
+from .common import common_options, emit, format_options, settings_for, tell
 from .output import as_csv, as_json, as_json_lines, as_table, shortest
 from .query import filter_options
 
@@ -52,9 +52,13 @@ def command(
     with Gallery.open(settings_for(db).db) as gallery:
         if failed:
             found = gallery.failed()[offset : None if limit is None else offset + limit]
+            reason = "every file that was seen is in the gallery" if not offset else None
         else:
             wanted = ("path",) if form == "paths" else ()
             found = gallery.images(where, limit=limit, offset=offset, removed=removed, columns=wanted, **filters)
+            reason = None if found else gallery.why_no_image(where, removed=removed, **filters)
+    if not found and limit != 0 and not quiet:
+        tell(f"note: {reason or '--offset leaves out all images'}")
     if form == "paths":
         end = "\0" if null else "\n"
         emit("".join(f"{row['path']}{end}" for row in found), end=end)
@@ -75,7 +79,6 @@ def command(
             as_table(
                 columns,
                 [[row[name] for name in columns] for row in found],
-                nothing="no file failed" if failed else "no image matches",
                 numbers=("size", "size_bytes"),
                 spare=() if failed else columns[:-1],
             )

@@ -44,12 +44,11 @@ def as_table(
     columns: Sequence[str],
     rows: Sequence[Row],
     *,
-    nothing: str,
     numbers: Collection[str] = (),
     whole: str = "path",
     spare: Sequence[str] = (),
 ) -> str:
-    """A table that suits the terminal's width, 200 characters elsewhere; without rows the words `nothing`.
+    """A table that suits the terminal's width, 200 characters elsewhere; without rows an empty text.
 
     `numbers` are the columns to be aligned right and never wrapped; the column `whole` is never wrapped either, so that
     its values can be copied. Where there is no room, the columns `spare` are left out, the last first, and a line
@@ -62,7 +61,7 @@ def as_table(
     from rich.text import Text
 
     if not rows:
-        return nothing
+        return ""
     room = get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else 200
     cells = {name: [_table_cell(row[at]) for row in rows] for at, name in enumerate(columns)}
     fixed = {name for name in columns if name in {*numbers, whole}}

@@ -146,7 +146,7 @@ def _as_table(result: SearchResult) -> str:
         for hit in result
     ]
     numbers = ("#", "score", *terms)
-    return as_table([*numbers, "path"], rows, nothing="no image matches", numbers=numbers, spare=terms)
+    return as_table([*numbers, "path"], rows, numbers=numbers, spare=terms)
 
 
 _FORMATS = {

@@ -89,7 +89,7 @@ def _as_csv(table: pa.Table) -> str:
 
 def _as_table(table: pa.Table) -> str:
     rows = [list(row.values()) for row in table.to_pylist()]
-    return as_table(table.column_names, rows, nothing="no image matches")
+    return as_table(table.column_names, rows)
 
 
 _FORMATS = {"json": _as_json, "csv": _as_csv, "table": _as_table}

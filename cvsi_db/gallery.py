@@ -4,15 +4,15 @@ that does the work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack, cast
 
 from cvsi_db.errors import BundleError, GalleryError, IngestError, ModelError
 from cvsi_db.records import ComposedQuery, IngestProgress, IngestSummary, Reference, Usage, Weights
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cvsi_db.store.indexes import OptimizeSummary
 
 PathLike = str | Path
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class _Closed:
@@ -48,7 +49,26 @@ class _Closed:
         self._folder = folder
 
     def __getattr__(self, name: str) -> Any:
+        self.refuse()
+
+    def refuse(self) -> NoReturn:
+        """Raise GalleryError."""
         raise GalleryError(f"the gallery {str(self._folder)!r} is closed: open it again")
+
+
+def _checked(method: Method) -> Method:
+    """The method; it raises UsageError for an argument of the wrong kind, GalleryError once the gallery is closed."""
+
+    @wraps(method)
+    def call(*given: Any, **named: Any) -> Any:
+        from cvsi_db.query.arguments import check_arguments
+
+        if given and isinstance(given[0], Gallery) and isinstance(given[0]._catalog, _Closed):
+            given[0]._catalog.refuse()
+        check_arguments(method, given, named)
+        return method(*given, **named)
+
+    return cast(Method, call)
 
 
 class Gallery:
@@ -73,6 +93,7 @@ class Gallery:
     # --- opening and closing ------------------------------------------------------------------------------------
 
     @classmethod
+    @_checked
     def create(
         cls, folder: str | Path, *, model: str | None = None, device: str = "auto", rewriter: str | None = None
     ) -> Self:
@@ -101,6 +122,7 @@ class Gallery:
         return cls(Path(folder), *create_gallery_folder(Path(folder), info), bundle, chosen)
 
     @classmethod
+    @_checked
     def open(
         cls, folder: str | Path, *, model: str | None = None, device: str = "auto", rewriter: str | None = None
     ) -> Self:
@@ -131,6 +153,7 @@ class Gallery:
         return cls(Path(folder), store, catalog, bundle, chosen)
 
     @classmethod
+    @_checked
     def open_or_create(
         cls,
         folder: str | Path,
@@ -156,6 +179,21 @@ class Gallery:
     def model(self) -> str:
         """The bundle it is opened with: a name, or a bundle file's path."""
         return self._bundle.source
+
+    @property
+    def preset(self) -> str:
+        """The preset of a query that names none."""
+        return self._bundle.spec.preset
+
+    @property
+    def columns(self) -> Mapping[str, pa.DataType]:
+        """The columns of an image that conditions and statements may name, with their types."""
+        return self._store.columns
+
+    @property
+    def version(self) -> int:
+        """Changes with every write to the images, by whichever process."""
+        return self._store.version
 
     @property
     def usage(self) -> Usage | None:
@@ -236,6 +274,7 @@ class Gallery:
         )  # fmt: skip
         return self.search_many([query])[0]
 
+    @_checked
     def search_many(self, queries: Sequence[ComposedQuery]) -> list[SearchResult]:
         """A result per query, in their order, each as `search` would give it, but with one scan for all of them.
 
@@ -257,6 +296,7 @@ class Gallery:
 
         return explain_text(self.search(reference, edit_text, **options))
 
+    @_checked
     def sql(self, statement: str, /, *values: object, **parameters: object) -> pa.Table:
         """The rows of one SELECT over images, captions and compose(reference, edit), as an Arrow table: docs/sql.md.
 
@@ -273,6 +313,7 @@ class Gallery:
         asked = parse_statement(statement, self._store.columns, values, parameters)
         return answer(asked, self._store, lambda query: self.search_many([query])[0])
 
+    @_checked
     def through(self, answer: Callable[[Sequence[ComposedQuery]], list[SearchResult]]) -> Gallery:
         """The same gallery, open once, with `answer` in place of its search_many, as for a queue that several share."""
         other = copy(self)
@@ -281,6 +322,7 @@ class Gallery:
 
     # --- images and captions ------------------------------------------------------------------------------------
 
+    @_checked
     def ingest(
         self,
         *paths: PathLike,
@@ -328,6 +370,7 @@ class Gallery:
                 tags=tags,
             )
 
+    @_checked
     def caption(
         self,
         *,
@@ -371,12 +414,14 @@ class Gallery:
                 progress=on_progress,
             )
 
+    @_checked
     def export_captions(self) -> Iterator[str]:
         """A line of JSON per image, in the order of their paths: image_id, path, captions, captioner."""
         from cvsi_db.manage.caption_file import export_captions
 
         return export_captions(self._store, self._catalog)
 
+    @_checked
     def export(
         self,
         file: PathLike,
@@ -408,6 +453,7 @@ class Gallery:
             progress=on_progress,
         )
 
+    @_checked
     def import_captions(
         self, file: PathLike, *, on_progress: Callable[[int, int], None] | None = None
     ) -> CaptionImport:
@@ -425,12 +471,14 @@ class Gallery:
 
     # --- what is there ------------------------------------------------------------------------------------------
 
+    @_checked
     def stats(self) -> dict[str, Any]:
         """Counts and facts, as plain values: see cvsi_db.manage.stats."""
         from cvsi_db.manage.stats import stats
 
         return stats(self.folder, self._store, self._catalog)
 
+    @_checked
     def images(
         self,
         where: str | None = None,
@@ -451,6 +499,37 @@ class Gallery:
 
         return list_images(self._store, where, limit, offset, removed, columns, filters)
 
+    @_checked
+    def count(self, where: str | None = None, **filters: Unpack[Filters]) -> int:
+        """How many images satisfy `where` and the filters. Raises as `images` does."""
+        from cvsi_db.query.options import condition
+
+        return self._store.count(condition(where, self._store.columns, filters))
+
+    @_checked
+    def facets(self, where: str | None = None, *, limit: int = 100, **filters: Unpack[Filters]) -> dict[str, Any]:
+        """How many of the images that satisfy `where` and the filters are in which folder, of which camera, year, tag,
+        rating and format: see cvsi_db.manage.facets. Raises as `images` does.
+        """
+        from cvsi_db.manage.facets import facets
+
+        return facets(self._store, where, filters, limit)
+
+    @_checked
+    def why_no_image(
+        self, where: str | None = None, *, removed: bool = False, **filters: Unpack[Filters]
+    ) -> str | None:
+        """Why `images` with these arguments lists none, in one line; None where there are some.
+
+        The gallery is empty, a folder or a tag is not in it, a condition is too narrow. Raises as `images` does.
+        """
+        from cvsi_db.manage.nothing import why_no_image
+        from cvsi_db.query.options import condition
+
+        condition(where, self._store.columns, filters)
+        return why_no_image(self._store, where, filters, "removed" if removed else "images")
+
+    @_checked
     def failed(self) -> list[dict[str, Any]]:
         """The files that were seen and are not in the gallery, by path: path, error, size_bytes and state.
 
@@ -461,6 +540,7 @@ class Gallery:
 
         return list_failed(self._catalog)
 
+    @_checked
     def duplicates(
         self, threshold: float = 0.98, *, on_progress: Callable[[int, int], None] | None = None
     ) -> Duplicates:
@@ -476,6 +556,7 @@ class Gallery:
 
     # --- keeping it in order ------------------------------------------------------------------------------------
 
+    @_checked
     def tag(
         self, *paths: PathLike, where: str | None = None, add: Sequence[str] = (), remove: Sequence[str] = ()
     ) -> TagSummary:
@@ -490,12 +571,14 @@ class Gallery:
         with write_lock(self.folder):
             return tag(self._store, [Path(path) for path in paths], where, add, remove)
 
+    @_checked
     def tags(self, *paths: PathLike, where: str | None = None) -> dict[str, int]:
         """How many of these images, else of all, have each tag, by name. Raises as `tag` does."""
         from cvsi_db.manage.tags import count_tags
 
         return count_tags(self._store, [Path(path) for path in paths], where)
 
+    @_checked
     def remove(self, *paths: PathLike, where: str | None = None, dry_run: bool = False) -> RemoveSummary:
         """Forget images with their captions and what the catalog knows of their files; the files stay as they are.
 
@@ -508,12 +591,14 @@ class Gallery:
         with nullcontext() if dry_run else write_lock(self.folder):
             return remove(self._store, self._catalog, [Path(path) for path in paths], where, dry_run)
 
+    @_checked
     def check(self) -> list[Problem]:
         """What is wrong with the gallery, sorted: catalog, tables and files against each other, vectors, captions."""
         from cvsi_db.manage.check import find_problems
 
         return find_problems(self._store, self._catalog, files=True)
 
+    @_checked
     def repair(self) -> RepairSummary:
         """Mend what can be mended without a model; the summary says what was done and what remains.
 
@@ -526,6 +611,7 @@ class Gallery:
             return repair(self._store, self._catalog)
 
     @staticmethod
+    @_checked
     def check_folder(folder: PathLike) -> list[Problem]:
         """What is wrong with the gallery in `folder`, which may be too damaged to be opened. No model is loaded.
 
@@ -536,6 +622,7 @@ class Gallery:
         return check_folder(Path(folder))
 
     @staticmethod
+    @_checked
     def repair_folder(folder: PathLike, *, model: str | None = None) -> RepairSummary:
         """Mend the gallery in `folder`, which may be too damaged to be opened; else as `repair`.
 
@@ -546,6 +633,7 @@ class Gallery:
 
         return repair_folder(Path(folder), model)
 
+    @_checked
     def backup(self, file: PathLike) -> BackupSummary:
         """Write the whole gallery, at one moment, to a new tar archive `file`; a name in .zst needs Python 3.14.
 
@@ -557,6 +645,7 @@ class Gallery:
         return backup(self.folder, Path(file))
 
     @staticmethod
+    @_checked
     def restore(file: PathLike, folder: PathLike) -> BackupSummary:
         """Make the gallery of a backup `file` anew in `folder`, which must not exist or be empty.
 
@@ -566,6 +655,7 @@ class Gallery:
 
         return restore(Path(file), Path(folder))
 
+    @_checked
     def reembed(
         self,
         model: str,
@@ -606,6 +696,7 @@ class Gallery:
             self.__dict__.pop("_context", None)
         return summary
 
+    @_checked
     def optimize(self, *, on_step: Callable[[int, int, str], None] | None = None) -> OptimizeSummary:
         """Compact the tables, drop their old versions, and build the indexes that a gallery of this size should have.
 

@@ -48,7 +48,7 @@ def remove(
     files = {path for selected in images.values() for path in selected}
     if where is None:  # also the files there that never became an image
         files.update(file.path for file in catalog.each_file() if root_of(file.path, roots))
-        refuse_unmatched(selection.unmatched - {root for path in files if (root := root_of(path, roots))})
+        refuse_unmatched(selection.unmatched - {root for path in files if (root := root_of(path, roots))}, store)
     paths_left = {}
     for batch in store.scan(["image_id", "paths"]).to_batches():
         for image_id, held in zip(batch["image_id"].to_pylist(), batch["paths"].to_pylist(), strict=True):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvsi_db.errors import UsageError
+from cvsi_db.manage.nothing import close_path
 from cvsi_db.query.where import check_where
 
 if TYPE_CHECKING:
@@ -55,15 +56,17 @@ def select_named(store: Store, paths: Sequence[Path], where: str | None, *, all_
     """As `select`; raises UsageError also for a path without images, unless there is a condition."""
     selection = select(store, paths, where, all_without=all_without)
     if where is None:
-        refuse_unmatched(selection.unmatched)
+        refuse_unmatched(selection.unmatched, store)
     return selection
 
 
-def refuse_unmatched(unmatched: frozenset[str]) -> None:
+def refuse_unmatched(unmatched: frozenset[str], store: Store) -> None:
     """Raise UsageError if there is such a path."""
     if unmatched:
         first = min(unmatched)
-        raise UsageError(f"no image of the gallery is at or under {first!r}: `cvsi-db list` shows all paths")
+        asked = close_path(first, [path for _, paths in _rows(store, None, False) for path in paths])
+        remedy = asked or "`cvsi-db list` shows all paths"
+        raise UsageError(f"no image of the gallery is at or under {first!r}: {remedy}")
 
 
 def root_of(path: str, roots: frozenset[str]) -> str | None:

@@ -109,7 +109,7 @@ class Option:
     def check(self, value: Any) -> None:
         """Raise QueryError unless the field may hold the value."""
         if not self.accepts(value):
-            raise QueryError(f"{self.field} is {_shown(value)}: give {self.kind.takes}")
+            raise QueryError(f"{self.field} is {shown(value)}: give {self.kind.takes}")
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -231,7 +231,8 @@ def condition(where: str | None, columns: Mapping[str, object], filters: Mapping
     return with_filters(where, columns, values)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """The value as an error shows it, cut where it is long."""
     text = repr(value)
     return text if len(text) <= 100 else text[:99] + "…"
 

@@ -99,10 +99,15 @@ def _answer(compiled: Sequence[CompiledQuery], context: SearchContext, watch: St
     with watch("present"):
         presented = present_rankings(rankings, compiled, store)
     timings = watch.timings_ms(len(compiled))
-    return [
-        SearchResult(hits, compiled=of, plan=plan, timings_ms=timings, warnings=of.warnings, pool=pool)
-        for of, plan, (hits, pool) in zip(compiled, executed, presented, strict=True)
-    ]
+    results = []
+    for of, plan, (hits, pool) in zip(compiled, executed, presented, strict=True):
+        warnings = of.warnings
+        if not hits:
+            from cvsi_db.manage.nothing import why_no_hit
+
+            warnings = (*warnings, why_no_hit(store, of.query, pool.ranking.scores))
+        results.append(SearchResult(hits, compiled=of, plan=plan, timings_ms=timings, warnings=warnings, pool=pool))
+    return results
 
 
 def retry_if_gone(answer: Callable[[], T]) -> T:

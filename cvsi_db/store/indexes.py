@@ -26,8 +26,8 @@ KEEP = timedelta(hours=1)
 _KEYS = MappingProxyType({"images": ("image_id",), "captions": ("caption_id", "image_id")})
 _FILTERED = MappingProxyType(
     {
-        "BTree": ("path", "name", "width", "height", "size_bytes", "modified_at", "taken_at"),
-        "Bitmap": ("folder", "format", "camera"),
+        "BTree": ("path", "name", "width", "height", "size_bytes", "modified_at", "taken_at", "latitude", "longitude"),
+        "Bitmap": ("folder", "format", "camera", "lens", "rating", "date_source"),
         "LabelList": ("tags",),
     }
 )

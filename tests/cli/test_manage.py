@@ -95,9 +95,10 @@ def test_list_in_every_format(cli: Cli, made: Path, folder: Path, document: Docu
     ]
     rows = list(csv.DictReader(StringIO(cli("list", "--db", made, "--format", "csv").stdout)))
     assert (len(rows), {row["format"] for row in rows}) == (7, {"png"})
-    table = cli("list", "--db", made, "--format", "table", "--where", "width < 0").stdout
-    assert table == "no image matches\n"
-    assert cli("list", "--db", made, "--where", "width < 0").stdout == ""
+    for form, nothing in (("table", ""), ("paths", ""), ("json", "[]\n")):
+        done = cli("list", "--db", made, "--format", form, "--where", "width < 0")
+        said = "note: none of the 7 images satisfies the condition 'width < 0'\n"
+        assert (done.returncode, done.stdout, done.stderr) == (0, nothing, said)
     assert "camera" in cli("list", "--db", made, "--format", "table").stdout.splitlines()[0].split()
 
 
@@ -124,7 +125,9 @@ def test_list_failed_and_removed(cli: Cli, made: Path, folder: Path, document: D
     (failed,) = document("list", "--db", made, "--failed")  # type: ignore[misc]
     assert (failed["path"], failed["size_bytes"]) == (str(folder / "broken.png"), 8)
     assert cli("list", "--db", made, "--failed").stdout == f"{folder / 'broken.png'}\n"
-    assert document("list", "--db", made, "--removed") == []
+    done = cli("list", "--db", made, "--removed", "--json")
+    assert (done.stdout, done.stderr) == ("[]\n", "note: no image of the gallery has lost its files\n")
+    assert cli("list", "--db", made, "--offset", "7").stderr == "note: --offset leaves out all images\n"
     one_line(cli("list", "--db", made, "--failed", "--removed"), 2, "--failed")
     one_line(cli("list", "--db", made, "-0", "--format", "json"), 2, "-0")
     one_line(cli("list", "--db", made, "--where", "colour = 'red'"), 2, "colour")
@@ -171,6 +174,9 @@ def test_remove_asks_first_and_prints_counts(cli: Cli, db: Path, folder: Path, d
     assert (folder / "sub" / "twin.png").exists()
     assert document("check", "--db", db) == {"sound": True, "mended": {}, "problems": []}
     one_line(cli("remove", folder / "sub", "--db", db, "--yes"), 2, "sub")
+    near = min(folder.glob("*.png"))
+    mistyped = near.with_name(near.name.replace("-", "_", 1))
+    one_line(cli("remove", mistyped, "--db", db, "--yes"), 2, f"did you mean {str(near)!r}?")
     one_line(cli("remove", "--yes", "--db", db), 2, "no image is named")
     again = cli("ingest", folder, "--db", db, "--format", "json", "--quiet")
     assert {"new": 1, "duplicates": 1}.items() <= json.loads(again.stdout).items()

@@ -19,7 +19,7 @@ def table(width: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     numbers, spare = COLUMNS[:-1], COLUMNS[2:-1]
-    return as_table(COLUMNS, ROWS, nothing="no image", numbers=numbers, spare=spare).splitlines()
+    return as_table(COLUMNS, ROWS, numbers=numbers, spare=spare).splitlines()
 
 
 def test_a_path_is_never_broken_nor_read_as_markup(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,12 +38,12 @@ def test_columns_without_room_are_left_out_and_that_is_said(monkeypatch: pytest.
 
 
 def test_without_rows_a_table_says_so() -> None:
-    assert as_table(["path"], [], nothing="no image matches") == "no image matches"
+    assert as_table(["path"], []) == ""
 
 
 def test_what_steers_a_terminal_is_escaped() -> None:
     assert printable("a\x1b[2Jb\x07\u202egpj.exe\udcff é 猫\n") == "a\\u001b[2Jb\\u0007\\u202egpj.exe\\udcff é 猫\n"
-    assert "\\n" in as_table(["path"], [["a\nb"]], nothing="")
+    assert "\\n" in as_table(["path"], [["a\nb"]])
 
 
 def test_lines_of_json_are_a_document_each() -> None:

@@ -5,6 +5,7 @@ A batch gives to the last bit what its queries give one by one.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from cvsi_db import ComposedQuery, Gallery
 from cvsi_db.errors import QueryError
-from cvsi_db.search import SearchContext
+from cvsi_db.search import SearchContext, search
 from cvsi_db.search.plan.build import build_plan
 from cvsi_db.search.plan.nodes import ResidentScan, find_node
 from cvsi_db.search.plan.strategies import Facts
@@ -25,7 +26,7 @@ from cvsi_db.search.run.executor import run_plan, run_plans
 from cvsi_db.search.run.rerank import rerank
 from cvsi_db.search.run.resident_matrix import Resident
 from tests.fakes import picture_bytes
-from tests.search.conftest import fill, logical_query, new_store, random_vectors
+from tests.search.conftest import fill, image_row, logical_query, new_store, random_vectors
 
 if TYPE_CHECKING:
     from cvsi_db.records import LogicalQuery
@@ -111,3 +112,13 @@ def test_a_batch_gives_what_its_queries_give_alone(
         ran, single = find_node(many.plan, ResidentScan), find_node(alone.plan, ResidentScan)
         assert (ran.rows, ran.matching) == (single.rows, single.matching)
         assert ran.candidates == len(many.candidates)
+
+
+def test_a_search_without_hits_warns_of_the_reason(context: SearchContext) -> None:
+    query = ComposedQuery(REFERENCE, "in blue")
+    found = search(query, context)
+    assert (list(found), found.warnings[-1]) == ([], "the gallery is empty: `cvsi-db ingest FOLDER` takes images in")
+    context.store.upsert([image_row(1, *random_vectors(1, seed=2)[0])], [])
+    assert len(search(query, context)) == 1
+    found = search(replace(query, folder="phtos"), context)
+    assert found.warnings[-1] == "the only image does not satisfy folder 'phtos': did you mean '/photos'?"

@@ -28,14 +28,23 @@ FILTERS = (
     "array_has(tags, 'even') AND camera IS NULL",
     "path IN ('/photos/it''s 3.jpg', '/nowhere')",
     "NOT (width > 100 OR camera IS NOT NULL)",
+    "rating >= 4",
+    "rating IS NULL AND lens LIKE 'EF%'",
+    "date_source = 'exif' AND rating < 3",
+    "latitude BETWEEN 10.05 AND 20 AND longitude IS NOT NULL",
 )
 
 
 @pytest.fixture(scope="module")
 def rows() -> list[ImageRow]:
-    """One image in ten has no captions, and so a caption vector of zero."""
+    """One image in ten has no captions, and so a caption vector of zero; one in seven has no place nor rating."""
     bare = {"captions": (), "caption_vector": np.zeros(DIM, np.float32)}
-    return [replace(image(n, dim=DIM), **(bare if n % 10 == 0 else {})) for n in range(ROWS)]  # type: ignore[arg-type]
+    images = []
+    for n in range(ROWS):
+        told = {"rating": n % 5 + 1, "lens": "EF 50", "date_source": "exif"} if n % 7 else {"lens": "EF 85"}
+        place = {"latitude": n / 10, "longitude": -n / 5} if n % 7 else {}
+        images.append(replace(image(n, dim=DIM), **told, **place, **(bare if n % 10 == 0 else {})))  # type: ignore[arg-type]
+    return images
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +81,7 @@ def test_small_galleries_get_key_indexes_only(plain: Store) -> None:
 
 def test_optimize_builds_every_wanted_index_once(indexed: Store, rows: list[ImageRow]) -> None:
     assert kinds(indexed)["image_vector"] == kinds(indexed)["caption_vector"] == "IvfRq"
-    assert {"image_id", "folder", "name", "width", "taken_at", "tags"} <= kinds(indexed).keys()
+    assert {"image_id", "folder", "name", "width", "taken_at", "tags", "rating", "lens"} <= kinds(indexed).keys()
     facts = next(facts for facts in indexed.indexes() if facts.column == "image_vector")
     assert (facts.rows, facts.rows_since) == (ROWS - 101, 101)
 

@@ -6,6 +6,7 @@ Takes what the compiler has read, looked up and rewritten; returns unweighted ve
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -227,7 +228,20 @@ def _count(pictures: Sequence[SeenImage]) -> str:
 
 
 def word_lines(parts: Parts, encoder: Encoder, kind: Literal["word_warnings", "word_readings"]) -> tuple[str, ...]:
-    """The warnings about words, or what each word was read as, of the edit text and the negative texts, each once."""
+    """The warnings about words, or what each word was read as, of the edit text and the negative texts, each once.
+
+    Of an encoder that does not read word by word the words are warned of that are in no Latin script, and emoji.
+    """
     ask = getattr(encoder, kind, None)
     texts = [text for text in (parts.edit_text, *parts.negative) if text]
-    return () if ask is None else tuple(dict.fromkeys(line for text in texts for line in ask(text)))
+    if ask is not None:
+        return tuple(dict.fromkeys(line for text in texts for line in ask(text)))
+    foreign = [
+        word
+        for text in texts
+        for word in (() if kind != "word_warnings" or text.isascii() else dict.fromkeys(text.split()))
+        for letter in word
+        if unicodedata.category(letter) == "So" or (letter.isalpha() and "LATIN" not in unicodedata.name(letter, ""))
+    ]
+    shown = ", ".join(map(repr, dict.fromkeys(foreign)))
+    return (f"most models read English alone: what this one makes of {shown} is uncertain",) if foreign else ()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pyarrow as pa
 
 from cvsi_db.errors import CvsiError
+from cvsi_db.manage.nothing import why_no_image
 from cvsi_db.query.engine import run
 from cvsi_db.query.statement import SIMILARITY, Hits, Rows, Statement
 from cvsi_db.records import ComposedQuery, TermName
@@ -47,6 +48,10 @@ def answer(statement: Statement, store: Store, search: Callable[[ComposedQuery],
             if isinstance(relation, _Stream) and relation.error:
                 raise relation.error from None
         raise
+    if not table.num_rows and not warnings:
+        sources = [source for source in statement.sources.values() if isinstance(source, Rows)]
+        reasons = [why_no_image(store, source.where, {}) for source in sources if source.table == "images"]
+        warnings += [reason for reason in reasons if reason] or ["no row satisfies the statement"]
     return table.replace_schema_metadata({WARNINGS: "\n".join(dict.fromkeys(warnings))}) if warnings else table
 
 

@@ -592,3 +592,18 @@ def test_weights_may_be_a_mapping(context: SearchContext) -> None:
     for wrong, reason in (({"cat": 1.0}, "unknown term 'cat'"), ({"image": 1e9}, "keep weights between")):
         with pytest.raises(RankError, match=reason):
             compile_query(ComposedQuery(make_picture(), rank=wrong), context)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("собака in the snow", "'собака'"),
+        ("with a 🐱 and a 猫, in 東京", "'🐱', '猫,', '東京'"),
+        ("in a café, 20 € — “très” chic", ""),
+        ("a dog", ""),
+    ],
+)
+def test_words_in_other_scripts_and_emoji_are_warned_of(context: SearchContext, text: str, words: str) -> None:
+    said = [f"most models read English alone: what this one makes of {words} is uncertain"] if words else []
+    for query in (ComposedQuery(None, text), ComposedQuery(None, "a cat", negative=(text,))):
+        assert [line for line in compile_query(query, context).warnings if "English" in line] == said
