@@ -27,6 +27,7 @@ from .common import LogToStderr, debugging, discard_stdout, tell
 COMMANDS = (
     "ingest",
     "watch",
+    "serve",
     "caption",
     "search",
     "explain",

@@ -191,6 +191,11 @@ class Gallery:
         return self._store.columns
 
     @property
+    def uncaptioned(self) -> int:
+        """How many images have no captions."""
+        return self._store.count_uncaptioned()
+
+    @property
     def version(self) -> int:
         """Changes with every write to the images, by whichever process."""
         return self._store.version

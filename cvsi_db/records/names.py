@@ -13,6 +13,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from cvsi_db.records.ingest import Picture
+
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 """Float32 arrays; the docstring of whoever returns one gives its shape."""
 
@@ -54,9 +56,10 @@ class StoredImage:
         return self.path
 
 
-Reference: TypeAlias = "str | Path | bytes | Image | BinaryIO | np.ndarray[Any, Any] | StoredImage"
+Reference: TypeAlias = "str | Path | bytes | Image | BinaryIO | np.ndarray[Any, Any] | StoredImage | Picture"
 """A reference image as a caller may give it: a path, a URL, the bytes of an image file, an open file, a PIL
-image, an array of uint8 (height, width) or (height, width, 3), or an image of the gallery."""
+image, an array of uint8 (height, width) or (height, width, 3), an image of the gallery, or one decoded by
+cvsi_db.ingest.decode."""
 
 URL = ("http://", "https://")
 """How a reference begins, in any case, that is to be fetched."""

@@ -55,6 +55,9 @@ def read_reference(reference: Reference, what: str = "the reference image") -> S
     def told(make: Callable[[], Picture]) -> Callable[[], Picture]:
         return lambda: _or_no_use(make, what)
 
+    if isinstance(reference, Picture):
+        decoded = reference
+        return SeenImage(decoded.image_id, lambda: decoded)
     if isinstance(reference, StoredImage):
         return SeenImage(reference.image_id, told(partial(_stored, reference)))
     if isinstance(reference, Image | np.ndarray):
