@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,14 +67,25 @@ def gallery_folder(tmp_path: Path) -> Path:
     return tmp_path / "gallery"
 
 
-@pytest.fixture
-def opened(gallery_folder: Path) -> Iterator[tuple[Store, Catalog]]:
-    """A new, empty gallery of the fakes' width: its store and its catalog."""
+@pytest.fixture(scope="session")
+def empty_gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a new gallery of the fakes' width, to be copied: making one takes ten times as long."""
     from cvsi_db.store.catalog import GalleryInfo
     from cvsi_db.store.folder import create_gallery_folder
 
+    folder = tmp_path_factory.mktemp("empty") / "gallery"
     info = GalleryInfo(bundle="fake", fingerprint="fake-1", dim=DIM, created_at="2024-01-01T00:00:00+00:00")
-    store, catalog = create_gallery_folder(gallery_folder, info)
+    create_gallery_folder(folder, info)[1].close()
+    return folder
+
+
+@pytest.fixture
+def opened(empty_gallery: Path, gallery_folder: Path) -> Iterator[tuple[Store, Catalog]]:
+    """A new, empty gallery of the fakes' width: its store and its catalog."""
+    from cvsi_db.store.folder import open_gallery_folder
+
+    shutil.copytree(empty_gallery, gallery_folder)
+    store, catalog = open_gallery_folder(gallery_folder)
     yield store, catalog
     catalog.close()
 

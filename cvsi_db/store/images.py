@@ -239,7 +239,8 @@ class Store:
             # One query per batch: a single query reads ahead, into memory, when its reader is slow.
             for start in range(0, rows.count_rows(where), size):
                 query = rows.search().select(list(columns)).offset(start).limit(size)
-                yield from (query.where(where) if where else query).to_arrow().combine_chunks().to_batches()
+                found = (query.where(where) if where else query).to_batches().read_all()
+                yield from found.combine_chunks().to_batches()
 
     def snapshot(self) -> Store:
         """The store as it is now, to read from: what is written from now on is not in it."""
@@ -310,7 +311,7 @@ class Store:
     def _read(self, query: Any, where: str | None = None) -> pa.Table:
         """The answer to a query; `where` is a condition that a person wrote, which may be at fault."""
         with _lance_errors(self._folder, where):
-            return widened((query.where(where) if where else query).to_arrow())
+            return widened((query.where(where) if where else query).to_batches().read_all())  # to_arrow reads schemas
 
 
 def any_of(image_ids: Iterable[str]) -> str:
