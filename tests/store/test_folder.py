@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
 import sqlite3
 import subprocess
@@ -26,6 +25,7 @@ from cvsi_db.store.catalog import Catalog, GalleryInfo, SourceFile, open_engine
 from cvsi_db.store.folder import create_gallery_folder, is_gallery, open_gallery_folder, write_lock
 from cvsi_db.store.images import Store
 from cvsi_db.store.lance import TABLE_NAMES, connect
+from tests.processes import context
 
 INFO = GalleryInfo("starter", "f00d", 4, "2024-01-01T00:00:00+00:00")
 FILE = SourceFile("/a.jpg", 1, 2, "id1", "ok", None)
@@ -174,9 +174,8 @@ def _hold(folder: Path, held: object, done: object) -> None:
 
 
 def test_there_is_one_writer_at_a_time(gallery: Path) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    held, done = spawn.Event(), spawn.Event()
-    other = spawn.Process(target=_hold, args=(gallery, held, done))
+    held, done = context.Event(), context.Event()
+    other = context.Process(target=_hold, args=(gallery, held, done))
     other.start()
     assert held.wait(60)
     said = rf"another process is writing to '.*' \(process {other.pid} on .+\): wait until it is done"

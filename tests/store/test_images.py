@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from cvsi_db.errors import CvsiError, FilterError, GalleryError, ModelError, Que
 from cvsi_db.query.where import check_where
 from cvsi_db.records import CaptionRow, ColumnName, FloatArray, ImageRow
 from cvsi_db.store.images import Store, any_of, matrix
+from tests.processes import context
 
 DIM = 16
 
@@ -402,8 +402,7 @@ def _upsert_all(folder: Path, writer: int) -> None:
 
 
 def test_four_processes_that_write_the_same_images_leave_no_duplicates(store: Store, folder: Path) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    writers = [spawn.Process(target=_upsert_all, args=(folder, writer)) for writer in range(4)]
+    writers = [context.Process(target=_upsert_all, args=(folder, writer)) for writer in range(4)]
     for process in writers:
         process.start()
     for process in writers:
@@ -425,7 +424,7 @@ def test_searches_beside_a_writer_see_whole_commits(store: Store, folder: Path) 
     put(store, *(image(number) for number in range(40)))
     everyone = store.ids()
     stay = {f"id{n:04}" for n in range(1, 40, 2)}
-    writer = multiprocessing.get_context("spawn").Process(target=_remove_and_bring_back, args=(folder, 15))
+    writer = context.Process(target=_remove_and_bring_back, args=(folder, 15))
     writer.start()
     seen = set()
     while writer.is_alive():
