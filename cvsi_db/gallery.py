@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack, cast
 
-from cvsi_db.errors import BundleError, GalleryError, IngestError, ModelError
+from cvsi_db.errors import BundleError, GalleryError, IngestError, ModelError, QueryError
 from cvsi_db.records import ComposedQuery, IngestProgress, IngestSummary, Reference, Usage, Weights
 
 if TYPE_CHECKING:
@@ -279,7 +279,6 @@ class Gallery:
         )  # fmt: skip
         return self.search_many([query])[0]
 
-    @_checked
     def search_many(self, queries: Sequence[ComposedQuery]) -> list[SearchResult]:
         """A result per query, in their order, each as `search` would give it, but with one scan for all of them.
 
@@ -290,6 +289,8 @@ class Gallery:
         """
         from cvsi_db.search import search_many
 
+        if not isinstance(queries, Sequence) or not all(isinstance(query, ComposedQuery) for query in queries):
+            raise QueryError(f"queries is {queries!r:.100}: give a list of ComposedQuery")
         return search_many(queries, self._context)
 
     def explain(self, reference: Reference | None = None, edit_text: str | None = None, **options: Any) -> str:

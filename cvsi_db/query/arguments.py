@@ -13,21 +13,16 @@ from typing import Any
 from cvsi_db.errors import UsageError
 from cvsi_db.query.options import SWITCH, TEXT, Kind, shown
 from cvsi_db.query.sql_errors import is_text
-from cvsi_db.records import ComposedQuery
 
 
-def _all_are(kind: type) -> Callable[[Any], bool]:
-    return lambda value: (
-        isinstance(value, Sequence)
-        and not isinstance(value, str | bytes)
-        and all(isinstance(one, kind) for one in value)
-    )
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes) and all(isinstance(v, str) for v in value)
 
 
 PATH = Kind("a path", lambda value: isinstance(value, str | PathLike) and is_text(str(value)))
 WHOLE = Kind("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool))
 NUMBER = Kind("a number", lambda value: isinstance(value, int | float) and not isinstance(value, bool))
-NAMES = Kind("a list of texts", _all_are(str))
+NAMES = Kind("a list of texts", _are_texts)
 FUNCTION = Kind("a function", callable)
 
 KINDS: Mapping[str, Kind] = {
@@ -36,9 +31,8 @@ KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(("limit", "offset", "batch_size", "captions", "max_pixels"), WHOLE),
     **dict.fromkeys(("columns", "tags", "add", "remove"), NAMES),
     **dict.fromkeys(("removed", "vectors", "caption", "prune", "dry_run", "again", "allow_missing"), SWITCH),
-    **dict.fromkeys(("on_progress", "on_searchable", "on_plan", "on_step"), FUNCTION),
+    **dict.fromkeys(("on_progress", "on_searchable", "on_plan", "on_step", "answer"), FUNCTION),
     "threshold": NUMBER,
-    "queries": Kind("a list of ComposedQuery", _all_are(ComposedQuery)),
 }
 """What each argument may be; one whose default is None may be None too."""
 

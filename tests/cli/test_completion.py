@@ -66,7 +66,7 @@ def test_folders_of_the_gallery_are_completed(catalog: Catalog, gallery_folder: 
         ("/photos/town/c.jpg", "ok"),
         ("/tr/d", "skipped"),
     ]
-    catalog.record_files([SourceFile(path, 1, 1, None, state) for path, state in files])  # type: ignore[arg-type]
+    catalog.record_files([SourceFile(path, 1, 1, None, state, None) for path, state in files])  # type: ignore[arg-type]
     assert complete("list", "--db", gallery_folder, "--folder", "t") == (["town", "trip"], {"dir"})
     assert complete("search", "--db", gallery_folder, "--folder", "tr") == (["trip"], {"dir"})
     assert complete("list", "--db", tmp_path / "none", "--folder", "t") == ([], {"dir"})

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import re
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from cvsi_db.cli import run
+from cvsi_db.cli import ingest_command, run
 from cvsi_db.cli.ingest_command import remark
 from cvsi_db.gallery import Gallery
 from cvsi_db.ingest import pillow_guard
@@ -105,6 +108,28 @@ def test_an_unwritable_error_log_is_an_error_before_any_work(ingest: Cli, photos
     assert (code, out) == (1, "")
     assert "errors.jsonl" in err
     assert not (tmp_path / "db").exists()
+
+
+def test_ctrl_c_tells_what_is_kept_and_how_to_go_on(
+    ingest: Cli, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes when the first batch has been written."""
+
+    @contextmanager
+    def bars(_labels: object, _quiet: bool) -> Iterator[list[Callable[..., None]]]:
+        yield [lambda *_: signal.raise_signal(signal.SIGINT)] * 2
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest_command, "bars", bars)
+        code, out, told = ingest(photos, "--batch-size", "1")
+    kept = re.fullmatch(r"(\d) images? can be searched: the same command goes on\n\n?error: interrupted\n", told)
+    assert (code, out, kept is not None) == (130, "", True), told
+    with Gallery.open(tmp_path / "db") as gallery:
+        assert kept is not None
+        assert len(gallery) == int(kept[1])
+    assert ingest(photos)[0] == 0
+    with Gallery.open(tmp_path / "db") as gallery:
+        assert len(gallery) == 5
 
 
 def test_tags_and_prune(ingest: Cli, photos: Path, tmp_path: Path) -> None:

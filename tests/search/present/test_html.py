@@ -57,6 +57,8 @@ def test_a_hit_on_disk_shows_its_thumbnail(context: SearchContext, photos: Path)
     hits = [replace(hit, path=str(photos / "red.png")) for hit in result]
     page = to_html(SearchResult(hits, compiled=result.compiled, plan=result.plan, timings_ms={}), None)
     assert page.count("data:image/jpeg;base64,") == 3
+    assert page.count(f'<a href="{(photos / "red.png").as_uri()}">') == 3
+    assert "Hits 1 to 3. Next page: <code>--offset 3</code>" in page
 
 
 def test_a_thumbnail_is_small() -> None:
