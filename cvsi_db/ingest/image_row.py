@@ -20,8 +20,6 @@ from cvsi_db.ingest.walk import seen
 from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.records import FloatArray, FoundFile, ImageRow, Metadata, Picture
 
-_LAST_MOMENT = 253402300799 * 10**9
-"""The end of the year 9999 in nanoseconds, the last time that Python can represent; file systems have later ones."""
 _METADATA = tuple(field.name for field in fields(Metadata) if field.name != "tags")
 
 
@@ -88,4 +86,4 @@ def is_respelt(old: str, new: str) -> bool:
 
 
 def _moment(mtime_ns: int) -> str:
-    return datetime.fromtimestamp(min(max(mtime_ns, 0), _LAST_MOMENT) // 1000 / 1e6, UTC).isoformat()
+    return datetime.fromtimestamp(max(mtime_ns, 0) // 1000 / 1e6, UTC).isoformat()

@@ -89,6 +89,11 @@ def printable(path: Path | str) -> str:
     return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def mtime_ns(status: os.stat_result) -> int:
+    """When a file was changed last, as the catalog can hold it: 64 bits of nanoseconds end in the year 2262."""
+    return max(-(2**63), min(status.st_mtime_ns, 2**63 - 1))
+
+
 def read_file(path: Path, *, patience: float = PATIENCE_S) -> Content:
     """The whole file as it is at one moment. Safe to call from several threads.
 
@@ -150,7 +155,10 @@ _idle: list[_Reader] = []
 
 
 def _read(path: Path, note: Callable[[], None]) -> Content:
-    _check_kind(path, path.stat())  # opening a pipe or a device may have effects, even without waiting
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        os.scandir(path).close()  # a walk hands on a folder that it cannot list: the error says why
+    _check_kind(path, status)  # opening a pipe or a device may have effects, even without waiting
     opened = os.open(path, _FLAGS)
     try:
         for _ in range(2):
@@ -159,7 +167,7 @@ def _read(path: Path, note: Callable[[], None]) -> Content:
             data = _whole(opened, before.st_size, note)
             after = os.fstat(opened)
             if _mark(before) == _mark(after) == (len(data), after.st_mtime_ns):
-                return Content(data, hashlib.sha256(data).hexdigest(), after.st_size, after.st_mtime_ns)
+                return Content(data, hashlib.sha256(data).hexdigest(), after.st_size, mtime_ns(after))
     finally:
         os.close(opened)
     raise ImageError(str(path), "changed while it was read: ingest it again")

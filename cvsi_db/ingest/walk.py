@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from cvsi_db.ingest.formats import HEAD_BYTES, SUFFIXES, kind_of, sniff, unreadable
 from cvsi_db.ingest.ignore import IGNORE_FILE, IgnoreRules, rules_above, why_hidden, why_skipped
+from cvsi_db.ingest.read_bytes import mtime_ns
 
 
 class Seen(NamedTuple):
@@ -132,7 +133,7 @@ def seen(file: str | os.DirEntry[str]) -> Seen:
         status = os.stat(file) if isinstance(file, str) else file.stat()
     except OSError:
         return Seen(path, -1, -1)
-    return Seen(path, status.st_size, status.st_mtime_ns)
+    return Seen(path, status.st_size, mtime_ns(status))
 
 
 def named(path: str) -> Seen:

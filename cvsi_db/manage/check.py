@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
+from cvsi_db.ingest.read_bytes import mtime_ns
 from cvsi_db.manage.cross_check import CrossCheck, Records
 from cvsi_db.store.indexes import is_outgrown
 
@@ -120,7 +121,7 @@ def _disk_problems(file: SourceFile) -> Iterator[Problem]:
     except OSError as error:
         yield Problem("file gone", f"{file.path}: {error.strerror or error}", file.image_id, file.path)
     else:
-        if (status.st_size, status.st_mtime_ns) != (file.size_bytes, file.mtime_ns):
+        if (status.st_size, mtime_ns(status)) != (file.size_bytes, file.mtime_ns):
             yield Problem("file changed", f"{file.path} has changed since it was read", file.image_id, file.path)
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cvsi_db.ingest.image_row import placed
+from cvsi_db.ingest.read_bytes import mtime_ns
 from cvsi_db.manage.check import Kind, Problem, find_problems
 from cvsi_db.manage.damage import find_gallery, mend_damage
 from cvsi_db.models.bundle import load_bundle
@@ -188,7 +189,7 @@ def _files_with_their_image(problems: Sequence[Problem]) -> Iterator[tuple[str, 
         except OSError:
             continue
         if found == problem.image_id:
-            yield problem.path, SourceFile(problem.path, status.st_size, status.st_mtime_ns, found, "ok", None)
+            yield problem.path, SourceFile(problem.path, status.st_size, mtime_ns(status), found, "ok", None)
 
 
 def _ids(problems: Sequence[Problem], table: str) -> set[str]:

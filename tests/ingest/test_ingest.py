@@ -313,11 +313,16 @@ def test_odd_names(run: Ingest, store: Store, tmp_path: Path, name: str) -> None
     assert run(tmp_path / "photos") == IngestSummary(unchanged=1)
 
 
-def test_a_modification_time_after_the_year_9999_is_clamped(run: Ingest, store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seconds", "year"), [(9_000_000_000, "2255"), (15_000_000_000, "2262"), (-(10**9), "1970")])
+def test_a_modification_time_out_of_bounds_is_clamped(
+    run: Ingest, store: Store, catalog: Catalog, tmp_path: Path, seconds: int, year: str
+) -> None:
     path = save_picture(tmp_path / "x.png")
-    os.utime(path, ns=(0, 9_000_000_000 * 10**9))
+    os.utime(path, ns=(0, seconds * 10**9))
     run(path)
-    assert row_of(store, path).modified_at.startswith("2255")
+    assert row_of(store, path).modified_at.startswith(year)
+    assert run(path) == IngestSummary(unchanged=1)
+    assert find_problems(store, catalog, files=True) == []
 
 
 # --- progress, runs, and models that misbehave ----------------------------------------------------------------------

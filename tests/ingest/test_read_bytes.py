@@ -50,6 +50,14 @@ def test_pipes_folders_and_devices_are_errors(tmp_path: Path) -> None:
     assert reason_of(tmp_path / os.fsdecode(b"caf\xe9")) == "its name is not UTF-8: rename it"
 
 
+def test_a_folder_that_cannot_be_listed_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(os, "scandir", refuse)  # a real one cannot be had: root may list every folder
+    assert reason_of(tmp_path) == "permission denied"
+
+
 def test_a_file_that_becomes_a_pipe_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe")
     monkeypatch.setattr(Path, "stat", lambda self: os.stat(__file__))  # what it was a moment ago
