@@ -11,11 +11,12 @@ import logging
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -23,6 +24,9 @@ from cvsi_db import __version__
 from cvsi_db.errors import CvsiError
 
 from .common import LogToStderr, debugging, discard_stdout, tell
+
+if TYPE_CHECKING:
+    from .query import Warm
 
 COMMANDS = (
     "ingest",
@@ -93,6 +97,7 @@ def main() -> None:
             stream.reconfigure(
                 encoding="utf-8" if exact else None, errors="surrogateescape" if exact else "backslashreplace"
             )
+    logging.getLogger("cvsi_db").addHandler(LogToStderr())
     code = run()
     gc.freeze()
     if code == EXIT_INTERRUPTED:
@@ -108,11 +113,13 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def run() -> int:
-    """Run the command line and return its exit code; every failure is one clear line on stderr."""
-    logging.getLogger("cvsi_db").addHandler(LogToStderr())
+def run(arguments: Sequence[str] | None = None, program: str | None = None, warm: Warm | None = None) -> int:
+    """Run the command line, else these `arguments`, and return its exit code; every failure is one line on stderr.
+
+    With `warm` a server runs it for another process. Raises PassOver where that process is to do it.
+    """
     try:
-        return int(cli.main(standalone_mode=False) or 0)
+        return int(cli.main(arguments, program, standalone_mode=False, obj=warm) or 0)
     except click.exceptions.Exit as done:
         return done.exit_code
     except (click.Abort, KeyboardInterrupt):

@@ -62,7 +62,9 @@ def as_table(
 
     if not rows:
         return ""
-    room = get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else 200
+    # A server's stdout for another process knows how wide that one's terminal is.
+    width = getattr(sys.stdout, "columns", None) or get_terminal_size().columns
+    room = width if sys.stdout and sys.stdout.isatty() else 200
     cells = {name: [_table_cell(row[at]) for row in rows] for at, name in enumerate(columns)}
     fixed = {name for name in columns if name in {*numbers, whole}}
     widths = {

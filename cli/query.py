@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import fields
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ def query_options(command: Command) -> Command:
     made.append(
         click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules.")
     )
+    made.append(server_option)
     for option in reversed(made):
         command = option(command)
     return command
@@ -99,19 +100,62 @@ def _names_a_file(given: str) -> bool:
     return given in ("-", "") or "/" in given or "\\" in given or path.exists() or len(path.suffix) in (4, 5)
 
 
+class PassOver(BaseException):
+    """This server does not answer such a command: it is to run on its own."""
+
+
+@dataclass(frozen=True)
+class Warm:
+    """A gallery that a server has open, for the commands that it answers; with the settings and the model that it was
+    opened with, as they were asked for."""
+
+    gallery: Gallery
+    settings: Settings
+    model: str | None
+
+    def check(self, settings: Settings, model: str | None) -> None:
+        """Raise PassOver unless a command that asks for these would open the same gallery with the same models."""
+        asked, has = (settings.device, settings.rewriter, model), (self.settings.device, self.settings.rewriter)
+        if asked != (*has, self.model) or settings.db.resolve() != self.gallery.folder.resolve():
+            raise PassOver
+
+
+def server_option(command: Command) -> Command:
+    """--no-server, for commands that a server of the same gallery may answer."""
+    option = click.option("--no-server", is_flag=True, expose_value=False, help="Do not ask a running `cvsi-db serve`.")
+    return option(command)
+
+
 @contextmanager
 def opened(settings: Settings, model: str | None, rewriter: str | None, quiet: bool) -> Iterator[Gallery]:
-    """The gallery, closed again at the end; what the rewriter cost is then told on stderr.
+    """The gallery, closed again at the end, or the one that a server has open.
 
-    A gallery knows its bundle: the settings' default model does not override it, only `model` (asked for) is checked.
+    What the rewriter cost is then told on stderr. A gallery knows its bundle: the settings' default model does not
+    override it, only `model` (asked for) is checked.
     """
     from cvsi_db.gallery import Gallery
+    from cvsi_db.records import Usage
 
-    chosen = rewriter or settings.rewriter
-    with Gallery.open(settings.db, model=model, device=settings.device, rewriter=chosen) as gallery:
+    settings = replace(settings, rewriter=rewriter or settings.rewriter)
+    context = click.get_current_context(silent=True)
+    warm = context and context.find_object(Warm)
+    with ExitStack() as closed:
+        if warm:
+            warm.check(settings, model)
+            gallery = warm.gallery
+        else:
+            made = Gallery.open(settings.db, model=model, device=settings.device, rewriter=settings.rewriter)
+            gallery = closed.enter_context(made)
+        before = replace(gallery.usage) if gallery.usage else Usage()
         yield gallery
-        if gallery.usage and not quiet:
-            tell(f"{gallery.usage} by the rewriter")
+        usage = gallery.usage or before
+        spent = Usage(
+            usage.requests - before.requests,
+            usage.prompt_tokens - before.prompt_tokens,
+            usage.completion_tokens - before.completion_tokens,
+        )
+        if spent.requests and not quiet:
+            tell(f"{spent} by the rewriter")
 
 
 def search(gallery: Gallery, query: ComposedQuery) -> SearchResult:

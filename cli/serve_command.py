@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +17,13 @@ from cvsi_db.errors import UsageError
 from cvsi_db.interrupt import stop_between_steps
 
 from .common import common_options, max_pixels_option, model_options, settings_for, tell
-from .query import opened
+from .query import PassOver, Warm, opened
+from .warm import answering
+
+if TYPE_CHECKING:
+    from cvsi_db.records import ComposedQuery
+    from cvsi_db.search import SearchResult
+    from cvsi_db.server.search_queue import SearchQueue
 
 PORT = 8765
 SHORTEST_TOKEN = 16
@@ -61,6 +70,8 @@ def command(
     cvsi-db serve
     cvsi-db serve --host 0.0.0.0 --allow-host photos.example.org
     """
+    from . import run
+
     try:
         from cvsi_db.server.app import ServeSettings, create_app
         from cvsi_db.server.listen import Server, bind, is_loopback, url_of
@@ -85,6 +96,7 @@ def command(
         for _ in range(2):  # the models load with the first search, and the gallery's vectors with the second
             gallery.search(edit_text="a picture", k=1)
         app = create_app(gallery, ServeSettings(token or made, names, allowed, settings.device))
+        shared = gallery.through(partial(_search, app.state.queue))
 
         def ready() -> None:
             if made:
@@ -92,7 +104,23 @@ def command(
             tell(f"serving {settings.db} at {url_of(listening)} (Ctrl-C ends it)")
 
         server = Server(app, ready, idle_stop)
+        warm = Warm(shared, replace(settings, rewriter=rewriter or settings.rewriter), model)
         if not stop.is_set():
-            asyncio.run(server.serve([listening]))
+            with answering(warm, run, app.state.meter.touch):
+                asyncio.run(server.serve([listening]))
     if not quiet:
         tell("stopped")
+
+
+def _search(queue: SearchQueue, queries: Sequence[ComposedQuery]) -> list[SearchResult]:
+    """The results of another command's queries. Raises PassOver where the queue is full, or would have to fetch one."""
+    from cvsi_db.records import URL
+    from cvsi_db.server.search_queue import BusyError
+
+    images = (image for query in queries for image in (query.reference, *query.liked, *query.unliked))
+    if any(isinstance(image, str) and image.lower().startswith(URL) for image in images):
+        raise PassOver
+    try:
+        return queue.search_many(queries)
+    except BusyError:
+        raise PassOver from None

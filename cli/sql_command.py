@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import common_options, emit, format_options, model_options, settings_for, tell, warn
+from .common import common_options, emit, format_options, model_options, settings_for, warn
 from .output import as_csv, as_table
+from .query import opened, server_option
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 @click.argument("statement", metavar="STATEMENT")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A string for :NAME in the statement.")
 @click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules.")
+@server_option
 @format_options("table", "json", "csv")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file.")
 @model_options
@@ -49,18 +51,13 @@ def command(
     added_objects by name, as in k => 50. A plain list of rows ends after 10 unless
     there is a LIMIT. Grouping, joins, subqueries and windows are as in DuckDB; docs/sql.md has every column.
     """
-    from cvsi_db.gallery import Gallery
     from cvsi_db.search.present.arrow import warnings_of
 
     settings = settings_for(db, model, device)
     given = dict(_pair(value) for value in values)
     asked = _from_stdin() if statement == "-" else statement
-    with Gallery.open(
-        settings.db, model=model, device=settings.device, rewriter=rewriter or settings.rewriter
-    ) as gallery:
+    with opened(settings, model, rewriter, quiet) as gallery:
         table = gallery.sql(asked, **given)
-        if gallery.usage and not quiet:
-            tell(f"{gallery.usage} by the rewriter")
     warn(warnings_of(table), quiet)
     emit(_FORMATS[form](table), out)
 

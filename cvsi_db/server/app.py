@@ -113,9 +113,13 @@ class Meter:
             registry=self._registry,
         )
 
+    def touch(self) -> None:
+        """Note that somebody has asked."""
+        self.last = monotonic()
+
     def count(self, scope: MutableMapping[str, Any], status: int, seconds: float) -> None:
         """Note an answered request."""
-        self.last = monotonic()
+        self.touch()
         route = getattr(scope.get("route"), "path", "other")
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)

@@ -7,6 +7,7 @@ into the documents of `schemas`. Whatever reads or computes does so in threads, 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import secrets
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from cvsi_db import __version__
-from cvsi_db.errors import CvsiError
+from cvsi_db.errors import CvsiError, QueryError
 from cvsi_db.gallery import Gallery
 from cvsi_db.query.options import FILTERS, IMAGE, IMAGES, OPTIONS, check_query
 from cvsi_db.query.weights import PRESETS
@@ -275,6 +276,7 @@ class Routes:
         for field, picture in uploads:
             values[field] = picture if field == "reference" else (*values.get(field, ()), picture)
         query = ComposedQuery(**values)
+        _check_folder(query.folder)
         check_query(query, self._gallery.columns)
         return query
 
@@ -449,7 +451,14 @@ def _filters(asked: BaseModel) -> tuple[dict[str, Any], str | None]:
     """The filters that a query string gives, and its condition."""
     given = asked.model_dump()
     filters = {option.field: option.value(given[option.field]) for option in FILTERS if given[option.field]}
+    _check_folder(filters.get("folder"))
     return filters, given["where"]
+
+
+def _check_folder(folder: Any) -> None:
+    """Raise QueryError for a path that is relative: to what, a client cannot know."""
+    if folder and not os.path.isabs(folder) and (os.sep in folder or folder[0] in ".~"):
+        raise QueryError(f"folder is {folder[:200]!r}: give an absolute path, or the bare name of a folder")
 
 
 def _span(wanted: str, size: int) -> tuple[int, int] | None:

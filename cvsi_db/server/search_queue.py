@@ -65,12 +65,19 @@ class SearchQueue:
         return _results(futures)
 
     def search_many(self, queries: Sequence[ComposedQuery]) -> list[SearchResult]:
-        """The results, in order, for another thread.
+        """The results, in order, for another thread; many queries take several turns.
 
         Raises what the first query caused that caused an error, whose `position` is its place among `queries`;
         BusyError when they do not fit into the queue.
         """
-        return _results(self._put(queries))
+        found: list[SearchResult] = []
+        for start in range(0, len(queries), TOGETHER):
+            try:
+                found += _results(self._put(queries[start : start + TOGETHER]))
+            except CvsiError as error:
+                error.position = None if error.position is None else start + error.position
+                raise
+        return found
 
     def _put(self, queries: Sequence[ComposedQuery]) -> list[Future[SearchResult]]:
         jobs: list[_Job] = [(query, Future()) for query in queries]

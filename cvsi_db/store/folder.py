@@ -39,7 +39,7 @@ EVALUATION = "evaluation"
 """The folder inside a gallery's folder that caches what models made of a benchmark's queries."""
 _OURS = frozenset(
     {LANCE, CATALOG, *(f"{CATALOG}-{kind}" for kind in ("wal", "shm", "journal"))}
-    | {_LOCK, _HOLDER, BACKUPS, DAMAGED, EVALUATION}
+    | {_LOCK, _HOLDER, BACKUPS, DAMAGED, EVALUATION, "server.sock"}
 )
 
 
