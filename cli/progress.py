@@ -29,6 +29,7 @@ def bars(labels: Sequence[str], quiet: bool) -> Iterator[Sequence[Show] | None]:
     """A bar for each label, from its first call on, with the time left, on stderr while it is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
 
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
@@ -36,12 +37,12 @@ def bars(labels: Sequence[str], quiet: bool) -> Iterator[Sequence[Show] | None]:
         return
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(max(5, min(40, console.width // 4))),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[remark]}"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[remark]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),  # what fits
     )
-    with Progress(*columns, console=console, transient=True) as shown:
+    with Progress(*columns, console=console, transient=True, expand=True) as shown:
         tasks = [shown.add_task(label, total=None, remark="", start=False, visible=False) for label in labels]
 
         def show(task: TaskID, done: int, total: int, remark: str) -> None:
