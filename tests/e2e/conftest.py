@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.processes import COMMAND, run_forked
 
@@ -52,8 +54,12 @@ def cli() -> Cli:
 
 @pytest.fixture(scope="session")
 def sample_db(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A gallery of the sample pictures, made once by the real command line."""
-    db = tmp_path_factory.mktemp("samples") / "gallery"
-    done = cli("ingest", SAMPLES, "--model", "starter", "--db", db)
-    assert done.returncode == 0, done.stderr
-    return db
+    """A gallery of the sample images, made once by the real command line; each process of the tests has a copy."""
+    folder = tmp_path_factory.getbasetemp()
+    made = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "sample-gallery"
+    with FileLock(f"{made}.lock"):
+        if not made.exists():
+            done = cli("ingest", SAMPLES, "--model", "starter", "--db", f"{made}.part")
+            assert done.returncode == 0, done.stderr
+            Path(f"{made}.part").rename(made)
+    return Path(shutil.copytree(made, tmp_path_factory.mktemp("samples") / "gallery"))
