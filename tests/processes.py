@@ -50,6 +50,6 @@ def _command(arguments: list[str], environ: dict[str, str], cwd: str | Path, str
     os.environ.update(environ)
     os.chdir(cwd)
     sys.argv = [COMMAND, *arguments]
-    from cvsi_db.cli import main
+    from cvsi_db.__main__ import main
 
     main()
