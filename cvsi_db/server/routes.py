@@ -118,7 +118,7 @@ def router(served: Served) -> APIRouter:
     add("GET", "/images/{image_id}/thumbnail", routes.thumbnail, None)
     add("GET", "/images/{image_id}/original", routes.original, None)
     add("GET", "/facets", routes.facets, schemas.FacetsDocument)
-    add("GET", "/stats", routes.stats, dict[str, Any])
+    add("GET", "/stats", routes.stats, schemas.StatsDocument)
     add("GET", "/ingest", routes.ingest_state, schemas.IngestDocument)
     add("POST", "/ingest", routes.ingest, schemas.IngestDocument, 202)
     return made
@@ -189,9 +189,9 @@ class Routes:
         """Find images: a reference image, an edit text, or both. With an upload, as multipart/form-data."""
         asked, files = await _read(request)
         uploads = [(field, await self._decoding.run(self._media.take_upload, data)) for field, data in files]
-        query = await self._look_ups.run(self._query, asked, uploads)
+        query = await self._look_ups.run(self.query, asked, uploads)
         [result] = await self._queue.search([query])
-        return json_answer(await self._look_ups.run(self._answer, result))
+        return json_answer(await self._look_ups.run(self.answer, result))
 
     async def rerank(self, asked: schemas.RerankRequest) -> Response:
         """A search's pool in the order of other weights, without asking a model again."""
@@ -201,7 +201,7 @@ class Routes:
             return error_answer(404, "not_found", error, "result")
         reranked = result.rerank(asked.weights, asked.k)
         reranked.compiled = replace(reranked.compiled, query=replace(reranked.compiled.query, pool=0))
-        return json_answer(await self._look_ups.run(self._answer, reranked))
+        return json_answer(await self._look_ups.run(self.answer, reranked))
 
     async def batch(self, request: Request) -> Response:
         """Several queries, answered together."""
@@ -218,7 +218,7 @@ class Routes:
         """Run a search and tell how it ran."""
         _check_type(request, "application/json")
         asked = schemas.SearchRequest.model_validate_json(await request.body())
-        query = await self._look_ups.run(self._query, asked)
+        query = await self._look_ups.run(self.query, asked)
         [result] = await self._queue.search([query])
         lines = [explain_text(result, analyzed=analyze)]
         if analyze and result:
@@ -231,14 +231,15 @@ class Routes:
 
     async def sql(self, asked: schemas.SqlRequest) -> Response:
         """The rows of one SELECT; images in compose(…) are those of the gallery."""
-        return json_answer(await self._slow.run(self._sql, asked))
+        return json_answer(await self._slow.run(self.rows, asked))
 
-    def _sql(self, asked: schemas.SqlRequest) -> dict[str, Any]:
+    def rows(self, asked: schemas.SqlRequest, most: int = SQL_ROWS) -> dict[str, Any]:
+        """A statement's rows, at most so many, as a SqlAnswer."""
         table = self._gallery.through(self._search_for_sql).sql(asked.sql, **asked.parameters)
         warnings = list(warnings_of(table))
-        if len(table) > SQL_ROWS:
-            warnings.append(f"the first {SQL_ROWS:,} of {len(table):,} rows: add a LIMIT, or group them")
-        rows = [[_finite(value) for value in row.values()] for row in table.slice(0, SQL_ROWS).to_pylist()]
+        if len(table) > most:
+            warnings.append(f"the first {most:,} of {len(table):,} rows: add a LIMIT, or group them")
+        rows = [[_finite(value) for value in row.values()] for row in table.slice(0, most).to_pylist()]
         return {"columns": table.column_names, "rows": rows, "warnings": warnings}
 
     def _search_for_sql(self, queries: Sequence[ComposedQuery]) -> list[SearchResult]:
@@ -259,7 +260,7 @@ class Routes:
             ]
         )
 
-    def _query(self, asked: BaseModel, uploads: Sequence[tuple[str, Picture]] = ()) -> ComposedQuery:
+    def query(self, asked: BaseModel, uploads: Sequence[tuple[str, Picture]] = ()) -> ComposedQuery:
         """The query that a request makes. Raises NotFoundError for an image that it names in vain."""
         given = asked.model_dump(exclude_unset=True)
         values: dict[str, Any] = {}
@@ -286,7 +287,7 @@ class Routes:
         for position, each in enumerate(asked.queries):
             try:
                 whole = type(each)(**{**defaults, **each.model_dump(exclude_unset=True)})
-                queries.append(self._query(whole))
+                queries.append(self.query(whole))
             except CvsiError as error:
                 if isinstance(error, NotFoundError):
                     error.field = f"queries.{position}.{error.field}"
@@ -294,8 +295,8 @@ class Routes:
                 raise
         return queries
 
-    def _answer(self, result: SearchResult) -> dict[str, Any]:
-        """The document of a search, with what only the server says."""
+    def answer(self, result: SearchResult) -> dict[str, Any]:
+        """The document of a search, with what only the server says: a SearchAnswer."""
         compiled, pool = result.compiled, None
         shown = {hit.image_id: hit.metadata for hit in result}
         if compiled.query.pool and result.pool is not None:
@@ -330,7 +331,7 @@ class Routes:
 
     async def images(self, asked: Annotated[FilterQuery, Query()]) -> Response:
         """Images in the order of their paths, of all or of those that satisfy the conditions."""
-        filters, where = _filters(asked)
+        filters, where = filters_of(asked)
         limit, offset = asked.limit, asked.offset  # type: ignore[attr-defined]
 
         def look_up() -> dict[str, Any]:
@@ -390,7 +391,7 @@ class Routes:
 
     async def facets(self, asked: Annotated[FilterQuery, Query()]) -> Response:
         """How many of the images that satisfy the conditions have which folder, camera, year, tag, rating, format."""
-        filters, where = _filters(asked)
+        filters, where = filters_of(asked)
         limit = asked.limit  # type: ignore[attr-defined]
         return json_answer(await self._slow.run(lambda: self._gallery.facets(where, limit=limit, **filters)))
 
@@ -447,7 +448,7 @@ def _check_type(request: Request, *types: str) -> None:
         raise HTTPException(415, f"the content type is {kind[:100]!r}: send {' or '.join(types)}")
 
 
-def _filters(asked: BaseModel) -> tuple[dict[str, Any], str | None]:
+def filters_of(asked: BaseModel) -> tuple[dict[str, Any], str | None]:
     """The filters that a query string gives, and its condition."""
     given = asked.model_dump()
     filters = {option.field: option.value(given[option.field]) for option in FILTERS if given[option.field]}

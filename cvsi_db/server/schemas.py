@@ -223,6 +223,36 @@ class ImageDocument(Model):
     utc_offset: int | str | None
 
 
+class RunDocument(Model):
+    """An ingest that was: its roots, its times, and what it counted."""
+
+    roots: list[str]
+    started_at: str
+    finished_at: str | None
+    summary: dict[str, Any] | None
+
+
+class StatsDocument(Model):
+    """The document of `cvsi-db stats --format json`; formats, folders and tags count images, the most frequent first."""
+
+    folder: str
+    model: str
+    fingerprint: str
+    dim: int
+    created_at: str
+    images: int
+    uncaptioned: int
+    removed: int
+    duplicates: int
+    files: dict[str, int]
+    formats: dict[str, int]
+    folders: dict[str, int]
+    tags: dict[str, int]
+    indexes: list[dict[str, Any]]
+    bytes: dict[str, int]
+    runs: list[RunDocument]
+
+
 # --- what only the server says ----------------------------------------------------------------------------------
 
 
