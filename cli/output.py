@@ -68,7 +68,7 @@ def as_table(
     cells = {name: [_table_cell(row[at]) for row in rows] for at, name in enumerate(columns)}
     fixed = {name for name in columns if name in {*numbers, whole}}
     widths = {
-        name: max(cell_len(name), max(map(cell_len, values)) if name in fixed else 10) for name, values in cells.items()
+        name: max(cell_len(name), max(map(cell_len, values)) if name in fixed else 8) for name, values in cells.items()
     }
     dropped: list[str] = []
     while len(dropped) < len(spare) and sum(widths[name] + 3 for name in columns if name not in dropped) > room + 2:
@@ -92,6 +92,17 @@ def as_table(
         console.print(table, soft_wrap=True)
     lines = "\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n")
     return f"{lines}\n(no room for {', '.join(dropped[::-1])}: widen the terminal)" if dropped else lines
+
+
+def labelled(name: str, value: str) -> str:
+    """A line of a name and its value; what a terminal has no room for goes on below the value, from an item on."""
+    room = get_terminal_size().columns - 13 if sys.stdout and sys.stdout.isatty() else len(value)
+    lines = [""]
+    for item in re.split("(?<=, )", value):
+        if lines[-1] and len(lines[-1] + item.rstrip()) > room:
+            lines.append("")
+        lines[-1] += item
+    return f"{name:12} " + f"\n{'':13}".join(line.rstrip() for line in lines)
 
 
 def printable(text: str) -> str:

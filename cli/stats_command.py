@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from .common import common_options, emit, format_options, plural, settings_for
-from .output import as_json, sized
+from .output import as_json, labelled, sized
 
 _TOP = 10
 """How many folders and tags are shown."""
@@ -37,8 +37,8 @@ def _as_text(stats: Mapping[str, Any]) -> str:
         "indexes": ", ".join(indexes) or "none",
         "bytes": ", ".join(f"{name} {sized(size)}" for name, size in stats["bytes"].items() if size),
     }
-    lines = [f"{name:12} {value}" for name, value in shown.items()]
-    return "\n".join([*lines, *(f"{'run':12} {_run(run)}" for run in stats["runs"])])
+    lines = [*shown.items(), *(("run", _run(run)) for run in stats["runs"])]
+    return "\n".join(labelled(name, str(value)) for name, value in lines)
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cvsi_db.cli.output import as_json_lines, as_table, printable
+from cvsi_db.cli.output import as_json_lines, as_table, labelled, printable
 
 ROWS = [
     [1, 0.5, "+0.100", "+0.200", "holiday/a rather long folder/IMG [edited] :smile: 1.jpg"],
@@ -28,6 +28,18 @@ def test_a_path_is_never_broken_nor_read_as_markup(monkeypatch: pytest.MonkeyPat
         assert lines[2].endswith("holiday/a rather long folder/IMG [edited] :smile: 1.jpg")
         assert lines[3].rstrip().endswith("b")
         assert len(lines) == (4 if width == 200 or width == 120 else 5)
+
+
+def test_a_long_value_goes_on_below_itself_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    value = "12 red cats, 3 blue dogs, 1 a very long name that is never broken, 2 more"
+    assert labelled("tags", value) == f"tags         {value}"
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert labelled("tags", value).splitlines() == [
+        "tags         12 red cats, 3 blue dogs,",
+        "             1 a very long name that is never broken,",
+        "             2 more",
+    ]
 
 
 def test_columns_without_room_are_left_out_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
