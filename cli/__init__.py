@@ -67,7 +67,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command called `cmd_name`, or None."""
         if cmd_name not in COMMANDS:
-            close = ", ".join(get_close_matches(cmd_name, COMMANDS, 3))
+            close = ", ".join(get_close_matches(cmd_name, COMMANDS, 3, 0.7))
             ctx.fail(f"no command {cmd_name!r}" + (f": did you mean {close}?" if close else ""))
         command = import_module(f"{__name__}.{cmd_name}_command").command
         assert isinstance(command, click.Command)
