@@ -32,6 +32,7 @@ COMMANDS = (
     "ingest",
     "watch",
     "serve",
+    "mcp",
     "caption",
     "search",
     "explain",
@@ -97,7 +98,6 @@ def main() -> None:
             stream.reconfigure(
                 encoding="utf-8" if exact else None, errors="surrogateescape" if exact else "backslashreplace"
             )
-    logging.getLogger("cvsi_db").addHandler(LogToStderr())
     code = run()
     gc.freeze()
     if code == EXIT_INTERRUPTED:
@@ -118,6 +118,8 @@ def run(arguments: Sequence[str] | None = None, program: str | None = None, warm
 
     With `warm` a server runs it for another process. Raises PassOver where that process is to do it.
     """
+    if warm is None:
+        logging.getLogger("cvsi_db").addHandler(LogToStderr())
     try:
         return int(cli.main(arguments, program, standalone_mode=False, obj=warm) or 0)
     except click.exceptions.Exit as done:

@@ -7,9 +7,10 @@ its owner's to close, after the app has ended.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -55,9 +56,10 @@ class ServeSettings:
     body_seconds: float = 30.0
 
 
-def create_app(gallery: Gallery, settings: ServeSettings) -> FastAPI:
-    """The app. Its state has `queue`, the search queue, for others in this process to share, and `meter`."""
-    meter = Meter()
+def create_app(gallery: Gallery, settings: ServeSettings | None = None) -> FastAPI:
+    """The app. Its state has `queue`, the search queue, for others in this process to share, `meter`, and `mcp`, the
+    server of assistants' tools, where the extra `mcp` is installed."""
+    settings, meter = settings or ServeSettings(), Meter()
     queue = SearchQueue(gallery.search_many, settings.waiting, meter.batch.observe)
     meter.waiting.set_function(lambda: len(queue))
     ingest = IngestJob(gallery.folder, settings.device)
@@ -65,7 +67,8 @@ def create_app(gallery: Gallery, settings: ServeSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with nullcontext() if sessions is None else sessions.run():
+            yield
         queue.close()
         ingest.close()
 
@@ -83,6 +86,13 @@ def create_app(gallery: Gallery, settings: ServeSettings) -> FastAPI:
     app.include_router(router(served))
     app.add_api_route("/metrics", meter.show, methods=["GET"], include_in_schema=False)
     app.add_api_route("/", _page, methods=["GET"], include_in_schema=False)
+    sessions = None
+    if find_spec("mcp"):
+        from cvsi_db.server.mcp import mcp_server, streamable_http
+
+        app.state.mcp = mcp_server(served)
+        route, sessions = streamable_http(app.state.mcp)
+        app.router.routes.append(route)
     app.mount("/static", _Static(directory=WEB, check_dir=False))
     app.add_exception_handler(CvsiError, _on_library_error)
     app.add_exception_handler(HTTPException, _on_http_error)

@@ -233,7 +233,7 @@ class RunDocument(Model):
 
 
 class StatsDocument(Model):
-    """The document of `cvsi-db stats --format json`; formats, folders and tags count images, the most frequent first."""
+    """The document of `cvsi-db stats --format json`; formats, folders and tags count images, most frequent first."""
 
     folder: str
     model: str
