@@ -31,6 +31,6 @@ def command(form: str, db: Path | None, quiet: bool) -> int:
         lines = []
         for finding in findings:
             lines.append(f"{_MARKS[finding.verdict]} {finding.about:{wide}}  {finding.found}")
-            lines += [f"  {'':{wide}}  → {finding.remedy}"] if finding.remedy else []
+            lines += [f"    → {finding.remedy}"] if finding.remedy else []
         emit("\n".join(lines))
     return int(any(finding.verdict == "problem" for finding in findings))
