@@ -12,6 +12,7 @@ demo: $(READY)
 	$(BIN)/cvsi-db search $(REFERENCE) "with a hat" --db demo-gallery -k 8
 	$(BIN)/cvsi-db search $(REFERENCE) "with a hat" --db demo-gallery -k 8 --format html --out demo.html
 	@echo "demo.html holds the same answer as a page: open it in a browser"
+	@echo "$(BIN)/cvsi-db serve --db demo-gallery   opens the gallery itself"
 
 # One process per core, one thread each: two that each take every core stall one another.
 test: $(READY)

@@ -41,6 +41,17 @@ def engine(rows: str, chart: Path | None, **options: Any) -> None:
 
 
 @main.command()
+@click.option("--clients", default=32, show_default=True, help="Clients at once, against one.")
+@click.option("--seconds", default=60.0, show_default=True, help="How long each measurement takes.")
+@click.option("--gallery", type=click.Path(path_type=Path, exists=True), help="Else the sample gallery.")
+def serve(clients: int, seconds: float, gallery: Path | None) -> None:
+    """Searches of many clients through one `cvsi-db serve`."""
+    from benchmarks.serve import run_serve
+
+    run_serve(clients, seconds, gallery)
+
+
+@main.command()
 def cold() -> None:
     """Where a new `cvsi-db search` process spends its time."""
     from benchmarks.cold import run_cold

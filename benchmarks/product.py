@@ -16,6 +16,7 @@ from PIL import Image
 from benchmarks.galleries import both_columns, open_gallery
 from benchmarks.ingest import bench_photos
 from benchmarks.samples import COMMAND, EDIT, REFERENCE, SAMPLES
+from benchmarks.serve import server
 from benchmarks.table import print_heading, print_row
 from benchmarks.timing import Call, in_turn
 from benchmarks.vectors import GAMMA, queries
@@ -73,6 +74,9 @@ def bench_commands(folder: Path) -> Iterator[tuple[str, str, Call, Call, int]]:
 
     yield "`cvsi-db --help`, cold", "`cvsi-db search`, cold", lambda: run("--help"), search, 5
     yield "`cvsi-db search --help`, cold", "`cvsi-db search`, cold", lambda: run("search", "--help"), search, 5
+    with server(folder / "ingest-0"):
+        alone = ("search", REFERENCE, EDIT, "--db", folder / "ingest-0", "--no-server")
+        yield "`cvsi-db search` while `cvsi-db serve` runs", "`cvsi-db search`, cold", search, lambda: run(*alone), 5
 
 
 def bench_rows(folder: Path) -> Iterator[tuple[str, str, Call, Call, int]]:

@@ -23,6 +23,7 @@ import struct
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import TextIO
 
 import cvsi_db
 
@@ -183,9 +184,8 @@ def _asked(server: socket.socket, folder: str, arguments: Sequence[str], program
     return _write(pieces) or int(code)
 
 
-def _described(stream: object) -> Mapping[str, object]:
+def _described(stream: TextIO) -> Mapping[str, object]:
     """What the server must know of a stream, to write for it what the command itself would."""
-    assert isinstance(stream, io.TextIOWrapper)
     tty = stream.isatty()
     columns = None
     if tty:
