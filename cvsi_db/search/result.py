@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from cvsi_db.store.images import Store
 
-METADATA = ("path", "folder", "name", "width", "height", "captions")
+METADATA = ("path", "folder", "name", "width", "height", "taken_at", "captions")
 """The columns a hit carries."""
 
 LONGEST = 1.001

@@ -321,7 +321,7 @@ class Routes:
             "reference": reference
             and {"image_id": reference, "in_gallery": is_stored or self._media.row(reference) is not None},
             "images": {
-                image_id: {name: metadata[name] for name in ("name", "folder", "width", "height", "captions")}
+                image_id: {name: metadata[name] for name in schemas.ShownImage.model_fields}
                 for image_id, metadata in shown.items()
             },
             "pool": pool,

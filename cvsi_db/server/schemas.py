@@ -264,12 +264,13 @@ class ReferenceDocument(Model):
 
 
 class ShownImage(Model):
-    """What a page needs to lay out an image; width and height are the file's, upright."""
+    """What a page needs to show an image; width and height are the file's, upright, `taken_at` local time."""
 
     name: str
     folder: str
     width: int
     height: int
+    taken_at: str | None
     captions: list[str]
 
 
