@@ -376,6 +376,18 @@ def test_filters_sort_and_cut(visit: Callable[..., Page], gallery: Gallery) -> N
     assert tally(page) == cut
 
 
+def test_hits_without_a_date_come_last(visit: Callable[..., Page]) -> None:
+    orders = visit().evaluate(
+        """async () => {
+            const {arranged} = await import("/static/rank.js");
+            const dates = {a: "2024-05-01T12:00:00", b: null, c: "2020-01-01T00:00:00"};
+            const hits = Object.entries(dates).map(([name, taken_at]) => ({name, taken_at}));
+            return ["newest", "oldest"].map((sort) => arranged(hits, {sort, min: null}).map(({name}) => name).join(""));
+        }"""
+    )
+    assert orders == ["acb", "cab"]
+
+
 def test_hostile_names_captions_and_tags_are_text(visit: Callable[..., Page], gallery: Gallery) -> None:
     page = visit("words=" + HOSTILE)
     page.locator(".tile").get_by_role("button", name=HOSTILE).first.click()

@@ -16,8 +16,11 @@ export const HINTS = {
 
 const float = Math.fround; // the server's scores are float32
 
-/** A number of a score or weight, with a true minus. */
-export const signed = (number, digits = 2) => number.toFixed(digits).replace("-", "−");
+/** A number of a score or weight, with a true minus, and none before 0. */
+export function signed(number, digits = 2) {
+  const text = number.toFixed(digits);
+  return text.replace("-", Number(text) === 0 ? "" : "−");
+}
 
 /**
  * The hits of an answer's pool by `weights` (one per term, in the order of `pool.terms`): best first, equal scores by
@@ -38,7 +41,7 @@ export function arranged(hits, { sort, min }) {
   const shown = min === null ? hits : hits.filter((hit) => hit.score >= min);
   const by = {
     newest: (one, other) => (other.taken_at ?? "").localeCompare(one.taken_at ?? ""),
-    oldest: (one, other) => (one.taken_at ?? "￿").localeCompare(other.taken_at ?? "￿"),
+    oldest: (one, other) => (one.taken_at ?? "9999").localeCompare(other.taken_at ?? "9999"),
     name: (one, other) => one.name.localeCompare(other.name, undefined, { numeric: true }),
   }[sort];
   return by ? [...shown].sort(by) : shown;

@@ -30,7 +30,7 @@ export function state(kind, { error, about, retry, restart } = {}) {
     ],
     failed: () => [
       "That did not work",
-      h("p", {}, error.message),
+      h(error.message.includes("\n") ? "pre" : "p", {}, error.message), // a caret stands under the place
       button("Try again", retry),
       view.at > 0 && button("Step back", () => step(-1)),
     ],
