@@ -310,6 +310,7 @@ def test_a_shared_url_opens_the_same_view(visit: Callable[..., Page], gallery: G
 def test_a_url_that_makes_no_sense_opens_all_the_same(visit: Callable[..., Page]) -> None:
     page = visit("words=a+cat&weights=nonsense&at=99&captions=&sort=<b>&min=x&rating=many&open=", noisy=True)
     assert page.locator("#state h2").text_content() == "That did not work"
+    assert not page.locator("#drawer, #toggles, .tile").first.is_visible()
     page.get_by_role("button", name="Begin anew").click()
     settle(page)
 

@@ -268,7 +268,15 @@ function fail(error) {
 
 /** Something in place of the images. */
 function put(kind, error) {
-  if (kind !== "none") grid.show([]);
+  if (kind !== "none") {
+    answer = null;
+    shown = [];
+    grid.show(shown);
+    filters.draw(view.current(), facets, null);
+    $("#tally").replaceChildren();
+    $("#toggles").hidden = true;
+    $("#drawer").hidden = true;
+  }
   state(kind, { error, about, retry: about ? () => follow(view.current()) : boot, restart: boot });
 }
 

@@ -6,9 +6,9 @@ import { $, h } from "./dom.js";
 const STAGES = { compile: "models", plan: "plan", run: "search", rerank: "rerank", present: "present" };
 
 /** Draw what was read; `onCorrect(captions, objects)` takes the edited captions as the user wants them. */
-export function drawRead({ query, warnings }, onCorrect) {
+export function drawRead({ query, reference, warnings }, onCorrect) {
   const parts = warnings.map((warning) => h("p", { class: "warning" }, warning));
-  if (query.edited_captions.length) {
+  if (reference && query.edited_captions.length) {
     const fields = query.edited_captions.map((caption, place) =>
       h("textarea", { rows: 2, "aria-label": `Edited caption ${place + 1}`, spellcheck: "false" }, caption),
     );
