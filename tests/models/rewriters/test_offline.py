@@ -37,6 +37,17 @@ def answer(caption: str, edit_text: str) -> str:
     [
         ("replace the ball with a kite", "holding a kite", "ball"),  # replace
         ("a kite instead of the ball", "a kite", "ball"),
+        ("put a dog in place of the cat", "a red dog", "cat"),
+        ("a dog takes the cat's place", "a red dog", "cat"),
+        ("put a dog where the cat is", "a red dog", "cat"),
+        ("not a cat but a dog", "a red dog", "cat"),
+        ("rather than a cat, a dog", "a red dog", "cat"),
+        ("the cap gives way to a crown", "wearing a crown", "cap"),
+        ("give it a kite instead of the ball", "holding a kite", "ball"),
+        ("lose the cap and wear a crown", "wearing a crown", "cap"),
+        ("the cat went from red to blue", "a blue cat", "red"),
+        ("move it from the beach to the forest", "in the forest", "beach"),
+        ("unlike here, the cat is blue", "a blue cat", "unlike"),
         ("as a dog", "a red dog", "cat"),
         ("with a hat", "wearing a hat", "cap"),
         ("remove the bird", "a red cat", "bird"),  # remove

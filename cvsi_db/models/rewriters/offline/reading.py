@@ -70,7 +70,7 @@ def _described(text: str, seen: Seen) -> str | None:
     if frame["target"] or shown or frame["has"]:
         return front if not frame["has"] or frame["target"] or (rest and main) else None
     word, nouns = first.noun[0].lower(), {noun.lower() for phrase in rest for noun in phrase.noun}
-    unsure = word in w.DEFINITE or re.fullmatch(rf"{_ORDERS}|more|less|no|not|another|everything", word)
+    unsure = word in w.DEFINITE or re.fullmatch(rf"{_ORDERS}|more|less|no|not|another|everything|rather|instead", word)
     if not rest or unsure or first.head in w.ADJECTIVES | w.MOMENT_OF.keys():
         return None
     points = nouns & ({"background", "left", "right"} | w.PRONOUNS | w.POSSESSIVE)
@@ -318,7 +318,7 @@ _ABOUT = {"colour", "color", "time", "season", "weather", "pattern", "style", "n
 _ORDERS = (
     "add|remove|make|change|put|place|replace|swap|turn|give|take|move|paint|delete|have|let|zoom|include|drop|rotate|"
     "hang|increase|reduce|keep|get|lose|dress|hand|colou?r|exchange|trade|switch|convert|exclude|use|light|look|focus|"
-    "be|goes|grow|leave out"
+    "be|goes|grow|leave out|substitute|imagine"
 )
 _WHO = r"""(?P<who>it|them|they|him|her|he|she|both|the (?:other|smaller|bigger)(?: one)?|(?:the one|
     the [\w'-]+(?: [\w'-]+)??)(?: (?:on|to) the (?:left|right)| behind(?: it)?)?)""".replace("\n    ", "")
@@ -333,10 +333,11 @@ _NAMES = {
         (?:it )?(?:shouldn't|should not|doesn't|does not)(?: have| hold| wear| need)|not(?: wearing| holding)?|
         anything but|has no|(?:it )?(?:has |is )?stop(?:s|ped)?)""",
     "THING": r"[\w' -]+?",
-    "NOT": "(?:RATHER|and not|not|replaces|replacing|tak(?:es|ing) the place of)",
+    "NOT": "(?:RATHER|and not|not|replaces|replacing|(?:tak(?:es|ing)|took|has taken) the place of)",
     "RATHER": r"(?:(?:instead of|rather than)(?: having| wearing| holding| carrying)?|in (?:the )?place of|in lieu of)",
     "PUT": r"(?:(?:put|add|place|with|move|shift|bring|hang|give|set|include|THERE|have) )*",
     "WITH": " (?:with|for|by|to|into) ",
+    "TURN": r"(?:make|take|bring|w[eo]nt|(?:go|chang|mov|turn)(?:es?|s|ed)?)",
     "THERE": r"there (?:is|are|should be)",
     "MAKE": r"""(?P<verb>make|let|have|turn|paint|colou?r|recolou?r|dye|get|keep|show|dress|give|hand|change|put|place|
         move|take|bring|send|redraw|transform|transport|relocate)""",
@@ -350,25 +351,29 @@ _FRAME = _re(r"""(?P<target>(?:unlike the \w+ IMAGE,? )?(?:i (?:want|need) )?(?:
 _RATHER = _re(r""",? (?:(?:rather|instead)(?: of| than)? (?:making|showing|having|using)|RATHER|
     (?:and |but )?not(?<! is not)(?<! are not)(?<!do not)(?<!does not)) .+""")
 _LATER = (
-    rf"(?:{_ORDERS}|is|are|has|it|they|everything|with|no|without|wearing|holding|looks?|more|less|in|at|on|by|during|as)"
+    rf"(?:{_ORDERS}|is|are|has|it|they|everything|with|no|without|wear(?:ing)?|hold(?:ing)?|looks?|more|less|in|at|on|by|during|as)"
     r"\b"
 )
 _JOINT = _re(rf"\s*[.;]\s+|,?\s+(?:and|but)\s+(?:(?:then|now)\s+)?(?={_LATER})|,\s+(?:and\s+|but\s+)?(?={_LATER})")
 _WEAK_JOINT = _re(r",\s+(?:and\s+|but\s+)?|\s+(?:and|but)\s+")
 _EMPTY = _re(r"^(?:(?:and|but|it|they|is|are|make|let|have) )+")
 _OPENING = _re(r"""^(?:(?:please|kindly|ideally|if possible|maybe|now|but|and|also|then|just|simply|only|
-    except(?: that)?|this time|this|plus|let's|make sure(?: that)?|see to it that|
+    except(?: that)?|this time|this|plus|let's|
+    (?:unlike|(?:as )?(?:compared|opposed) (?:with|to)) (?:here|this(?: one| IMAGE)?)|
+    make sure(?: that)?|see to it that|
     (?:could|can|may|would|might) (?:you|it|we|i)(?: be possible to)?(?: have(?= it))?|
-    i(?:'d| would| was|'m| am)? (?:want|like|love|prefer|need|wish|hoping|looking)(?: for| to see)?|
+    i(?:'d| would| was|'m| am)?(?: rather)? (?:
+    (?:see|have)(?= an?\b)|want|like|love|prefer|need|wish|hoping|looking)(?: for| to see)?|
     (?:what|how) about|is there|do you have|got|any chance of|would like|
     (?:the |an? )?(?:same )?(?:one|version|IMAGE|thing|scene)s? (?:that|which|where|in which|but|only|except(?: that)?|
     set(?= in))|(?:the )?same(?: IMAGE| thing| \w+(?= but| only| except))?|
     (?:find|search for|show me|give me) (?:the )?one(?: that| which)?),? )+""")
-_CLOSING = _re(r"""(?:,? (?:now|instead|please|too|as well|any ?more|if possible|would be nice|(?:should be )?added|
+_CLOSING = _re(r"""(?:,? (?:now|instead|please|too|as well|any ?more|if possible|would be (?:nice|better|good)|
+    (?:should be )?added|
     this time|for company|(?:joins?|comes? along|appears?|arrives?)(?: .+)?|to (?:it|the (?:scene|IMAGE)))|\?)+$""")
 _PATTERNS: tuple[tuple[Callable[..., list[Step]], str], ...] = (
     (_without, r"""
-        GONE (?P<old>THING)(?: away| off)?
+        GONE (?P<old>(?!.* but )THING)(?: away| off)?
         (?:remove|take|put|send|clear|leave) (?P<old>the THING|them) (?:away|off|down|out)(?: from (?P<who>the .+))?
         (?P<old>THING) (?:(?:is|are|has|have) )?(?:been )?(?:gone|removed|missing|disappeared|not needed)
         (?P<old>THING) (?:has to|must|should|is) (?:go|disappear|be removed|not be there|no longer there)
@@ -380,8 +385,12 @@ _PATTERNS: tuple[tuple[Callable[..., list[Step]], str], ...] = (
         (?:in )?(?:the )?(?P<old>place|setting|location|background)(?:,| should be| is| becomes?) (?P<new>.+)
         (?:not|no longer) (?P<old>.+?),? but (?P<new>.+)
         (?:RATHER) (?P<old>THING)(?:,|(?!.*,)) (?:THERE |it |show )?(?P<new>(?:an? |the |wear|hold|in |with ).+)
-        (?:with |has )?(?P<new>.+?)(?<! and),? NOT (?P<old>.+)
-        substitute (?P<new>.+) for (?P<old>.+)
+        (?:(?:with|has|put|use|imagine|show|give \w+) )?(?P<new>.+?)(?: here)?(?<! and),? NOT (?P<old>.+)
+        (?:substitute|swap in|put in) (?P<new>.+) for (?P<old>.+)
+        (?P<new>.+?) (?:takes?|took|has taken) (?P<old>the THING)'s place
+        PUT(?P<new>.+?) where (?P<old>the THING) (?:is|was|are|were)
+        (?P<old>.+?) (?:gives?|makes?) way (?:for|to) (?P<new>.+)
+        (?:(?:TURN|it|the THING) )*from (?P<old>(?!the (?:left|right))THING) (?:in)?to (?P<new>.+)
         (?P<old>.+?) (?:is |has been )?(?:swapped|exchanged|replaced|changed|switched)WITH(?P<new>.+)
         (?P<old>the THING) (?:becomes?|turns? into|should be|is now|is replaced (?:by|with)) (?P<new>(?:an?|the) .+)
     """),
