@@ -20,7 +20,7 @@ from .query import opened
 @model_options
 @common_options
 def command(rewriter: str | None, model: str | None, device: str | None, db: Path | None, quiet: bool) -> None:
-    """Serve the gallery to an assistant, over stdin and stdout: the tools search, describe_image, sql, facets, stats.
+    """Serve the gallery to an assistant (MCP).
 
     An assistant's program starts it, as its configuration says (Model Context Protocol, stdio). The tools only read.
     The models load with the first search. `cvsi-db serve` offers the same tools over HTTP, at /mcp.

@@ -60,7 +60,7 @@ def command(
     db: Path | None,
     quiet: bool,
 ) -> None:
-    """Serve the gallery: a page to search in, and the same over HTTP.
+    """Serve the gallery: a page to search in, and an HTTP API.
 
     Only this machine can reach it, unless --host says otherwise: then everybody must know the token, which is made and
     told where none is given. The command answers `search`, `explain` and `sql` of this gallery meanwhile, in a tenth of

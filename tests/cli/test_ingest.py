@@ -28,6 +28,7 @@ def ingest(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], 
     for name in [name for name in os.environ if name.startswith("CVSI_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("CVSI_CONFIG", os.devnull)
+    monkeypatch.setenv("CVSI_MODEL", "starter")
 
     def call(*arguments: str | Path) -> tuple[int, str, str]:
         options = ["--db", tmp_path / "db", "--device", "cpu", "--no-captions", *arguments]
