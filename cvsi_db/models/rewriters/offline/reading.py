@@ -51,6 +51,7 @@ def _steps(text: str, seen: Seen) -> list[tuple[Step, str]]:
     text = _OPENING.sub("", text if text[1:2].isupper() else text[:1].lower() + text[1:])
     if whole := _described(text, seen):
         return [(_instead(whole), whole)]
+    text = _TWO_SWAPS.sub(r"\g<1>\2\3\4 and \g<1>\5\3\6", text)
     found: list[tuple[Step, str]] = []
     for part in filter(None, _JOINT.split(text)):
         made = _read(part, seen) or _all([_read(clause, seen) for clause in _WEAK_JOINT.split(part)])
@@ -140,6 +141,9 @@ def _said(seen: Seen, who: str, said: str, *, becomes: bool = False) -> list[Ste
         return _all([_said(seen, who, quality), _has(seen, who, "with", thing)])
     if "," not in said and ((first.endswith("ing") and first not in w.ING_NOUNS) or first in w.POSES):
         doing = first if first.endswith(("ing", "ed")) else ENGLISH.present_participle(first)
+        lead, _, place = rest.partition(" ")
+        if place and lead in {"in", "on", "at"} and (placed := _at(seen, who, lead, place)):
+            return [*_do(do.have, who, lead=doing), *placed]
         return _do(do.have, who, lead=" ".join([doing, *rest.split()]))
     return _thing(seen, who, said, becomes=becomes)
 
@@ -264,6 +268,8 @@ def _without(seen: Seen, old: str, who: str = "") -> list[Step]:
     if owned := re.fullmatch(rf"(.+?) (?:away from|from|of|off|for) {_WHO}", old, re.IGNORECASE):
         old, who = owned[1], owned["who"]
     parts = re.split(r",? and (?:the |any )?|, ", re.sub(r"^(?:the|any|its|his|her|their|an?) ", "", old.lower()))
+    if w.ADJECTIVES.union(w.MOMENT_OF).intersection(parts[1:]):  # "no hat and blue" is another thing said
+        return []
     return _all([_do(do.remove, who, old=part) for part in parts if len(part.split()) < 6])
 
 
@@ -351,13 +357,15 @@ _FRAME = _re(r"""(?P<target>(?:unlike the \w+ IMAGE,? )?(?:i (?:want|need) )?(?:
 _RATHER = _re(r""",? (?:(?:rather|instead)(?: of| than)? (?:making|showing|having|using)|RATHER|
     (?:and |but )?not(?<! is not)(?<! are not)(?<!do not)(?<!does not)) .+""")
 _LATER = (
-    rf"(?:{_ORDERS}|is|are|has|it|they|everything|with|no|without|wear(?:ing)?|hold(?:ing)?|looks?|more|less|in|at|on|by|during|as)"
+    rf"(?:{_ORDERS}|is|are|has|it|they|everything|with|no|without|wear(?:s|ing)?|hold(?:s|ing)?|stands?|sits?|looks?|more|less|in|at|on|by|during|as)"
     r"\b"
 )
 _JOINT = _re(rf"\s*[.;]\s+|,?\s+(?:and|but)\s+(?:(?:then|now)\s+)?(?={_LATER})|,\s+(?:and\s+|but\s+)?(?={_LATER})")
-_WEAK_JOINT = _re(r",\s+(?:and\s+|but\s+)?|\s+(?:and|but)\s+")
+_WEAK_JOINT = _re(r",\s+(?:(?:and|but|plus)\s+)?|\s+(?:and|but|plus|as well as)\s+")
+_TWO_SWAPS = _re(r"""^((?:replace|swap|exchange|trade|switch|change|turn) )
+    (.+?)( with | for | to | into )(.+?),? and (.+?)\3(.+)""")
 _EMPTY = _re(r"^(?:(?:and|but|it|they|is|are|make|let|have) )+")
-_OPENING = _re(r"""^(?:(?:please|kindly|ideally|if possible|maybe|now|but|and|also|then|just|simply|only|
+_OPENING = _re(r"""^(?:(?:please|kindly|ideally|if possible|maybe|now|but|and|also|then|just|simply|only|first|
     except(?: that)?|this time|this|plus|let's|
     (?:unlike|(?:as )?(?:compared|opposed) (?:with|to)) (?:here|this(?: one| IMAGE)?)|
     make sure(?: that)?|see to it that|
@@ -366,7 +374,7 @@ _OPENING = _re(r"""^(?:(?:please|kindly|ideally|if possible|maybe|now|but|and|al
     (?:see|have)(?= an?\b)|want|like|love|prefer|need|wish|hoping|looking)(?: for| to see)?|
     (?:what|how) about|is there|do you have|got|any chance of|would like|
     (?:the |an? )?(?:same )?(?:one|version|IMAGE|thing|scene)s? (?:that|which|where|in which|but|only|except(?: that)?|
-    set(?= in))|(?:the )?same(?: IMAGE| thing| \w+(?= but| only| except))?|
+    set(?= in))|(?:the )?same(?: IMAGE| thing| \w+(?=,? (?:but|only|except)))?|
     (?:find|search for|show me|give me) (?:the )?one(?: that| which)?),? )+""")
 _CLOSING = _re(r"""(?:,? (?:now|instead|please|too|as well|any ?more|if possible|would be (?:nice|better|good)|
     (?:should be )?added|
