@@ -48,6 +48,10 @@ def answer(caption: str, edit_text: str) -> str:
         ("the cat went from red to blue", "a blue cat", "red"),
         ("move it from the beach to the forest", "in the forest", "beach"),
         ("unlike here, the cat is blue", "a blue cat", "unlike"),
+        ("swap the cap for a crown and the bird for a mouse", "a mouse", "bird"),
+        ("blue plus it is snowing", "in the snow", "red"),
+        ("first make it blue, then put it in the forest", "in the forest", "red"),
+        ("no bird, and blue", "a blue cat", "bird"),
         ("as a dog", "a red dog", "cat"),
         ("with a hat", "wearing a hat", "cap"),
         ("remove the bird", "a red cat", "bird"),  # remove

@@ -152,7 +152,8 @@ def _thing(seen: Seen, who: str, said: str, *, becomes: bool) -> list[Step]:
     """A thing that it becomes or has."""
     first, *more = parse(said)
     word, noun, it = said.split()[0].lower(), as_new(first.noun), who in w.PRONOUNS
-    if first.lead or not first.head or len(noun) > 6 or re.fullmatch(_ORDERS, word) or word in w.ADVERBS | {"you", "i"}:
+    odd = re.fullmatch(rf"{_ORDERS}|you|i|no", word) or word in w.ADVERBS
+    if first.lead or not first.head or len(noun) > 6 or odd:
         return []
     if it and (first.head in seen.mains or (becomes and (first.head in w.BEINGS or word in {"a", "an"}))):
         return _all([_do(do.become, "it", noun, new=noun), *(_said(seen, who, render([each])) for each in more)])
