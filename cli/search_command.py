@@ -10,15 +10,12 @@ import click
 
 from .batch import answer_lines
 from .common import common_options, emit, format_options, model_options, settings_for, tell, warn
-from .output import as_csv, as_json_lines, as_table, printable, shortest
+from .output import as_csv, as_json_lines, as_table, shortest
+from .preview import preview
 from .query import compose, opened, query_options, search
 
 if TYPE_CHECKING:
     from cvsi_db.search import SearchResult
-
-
-PREVIEW = 32
-"""The longest side of a drawn hit, in characters; a character is two pixels high."""
 
 
 @click.command("search")
@@ -33,6 +30,9 @@ PREVIEW = 32
     "preview",
     help="How to show the hits; html is one page with the images in it, preview draws them in the terminal.",
 )
+@click.option(
+    "--open", "opens", is_flag=True, help="Write the page to a file, a temporary one without --out, and open it."
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file.")
 @click.option("--explain", is_flag=True, help="Also tell on stderr how the search ran.")
 @click.option(
@@ -45,6 +45,7 @@ PREVIEW = 32
 @common_options
 def command(
     form: str,
+    opens: bool,
     out: Path | None,
     explain: bool,
     batch: TextIO | None,
@@ -63,6 +64,8 @@ def command(
     cvsi-db search ref.jpg "with a hat" --like other.jpg --not "a beach"
     cvsi-db search --batch queries.jsonl       {"reference": "ref.jpg", "edit_text": "with a hat", "k": 5}
     """
+    if opens and (form not in ("table", "html") or batch is not None):
+        raise click.UsageError("--open shows the page of one query: leave --format and --batch out")
     if batch is not None:
         if form not in ("table", "json") or explain:
             raise click.UsageError("--batch writes lines of JSON: leave --format and --explain out")
@@ -77,7 +80,24 @@ def command(
         tell(explain_text(result))  # the warnings are in it
     else:
         warn(result.warnings, quiet)
-    emit(_FORMATS[form](result), out, styled=form == "preview")
+    if opens:
+        _open_page(_as_html(result), out)
+    elif form == "preview":
+        emit(preview(result, to_terminal=out is None, quiet=quiet), out, styled=True)
+    else:
+        emit(_FORMATS[form](result), out)
+
+
+def _open_page(page: str, out: Path | None) -> None:
+    """Write the page to the file, or to one in a temporary folder of the user's own, and open it in the browser."""
+    import tempfile
+    import webbrowser
+
+    out = out or Path(tempfile.mkdtemp(prefix="cvsi-db-"), "search.html")
+    emit(page, out)
+    tell(f"the page is {out}")
+    if not webbrowser.open(out.resolve().as_uri()):
+        raise click.ClickException(f"no browser could be started (BROWSER names one): open {out} yourself")
 
 
 def _as_json(result: SearchResult) -> str:
@@ -112,32 +132,6 @@ def _as_html(result: SearchResult) -> str:
     return to_html(result, None if reference is None else read_reference(reference).picture.image)
 
 
-def _as_preview(result: SearchResult) -> str:
-    """Each hit drawn with half blocks in 24-bit colour, under a line with its rank, score and path."""
-    import numpy as np
-
-    from cvsi_db.errors import ImageError
-    from cvsi_db.ingest.decode import read_picture
-
-    drawn: list[str] = []
-    for hit in result:
-        drawn.append(f"{hit.rank}. {hit.score:.4f}  {printable(shortest(hit.path))}")
-        try:
-            image = read_picture(Path(hit.path)).image.convert("RGB")
-        except ImageError as error:
-            drawn.append(f"   (no preview: {printable(str(error))})")
-            continue
-        image.thumbnail((PREVIEW, PREVIEW))
-        pixels = np.asarray(image)
-        for upper, lower in zip(pixels[::2], pixels[1::2], strict=False):
-            blocks = (
-                f"\x1b[38;2;{r};{g};{b};48;2;{r2};{g2};{b2}m▀"
-                for (r, g, b), (r2, g2, b2) in zip(upper, lower, strict=True)
-            )
-            drawn.append(f"   {''.join(blocks)}\x1b[0m")
-    return "\n".join(drawn)
-
-
 def _as_table(result: SearchResult) -> str:
     """The hits as a table: a row each, with the share of every term that has weight."""
     terms = [name for name, term in result[0].terms.items() if term.weight] if result else []
@@ -155,6 +149,5 @@ _FORMATS = {
     "csv": _as_csv,
     "paths": _as_paths,
     "html": _as_html,
-    "preview": _as_preview,
     "table": _as_table,
 }

@@ -57,6 +57,13 @@ def test_the_tree_of_errors_is_that_of_the_classes() -> None:
     assert {name for _, name in shown} == {name for name in vars(cvsi_db.errors) if name.endswith("Error")}
 
 
+def test_the_first_screen_of_the_readme_installs() -> None:
+    first = (ROOT / "README.md").read_text("utf-8").split("\n## ")[0]
+    for line in ("uv tool install -c constraints.txt .", "pipx install ", "pip install -c constraints.txt ."):
+        assert line in first
+    assert "torch==" in (ROOT / "constraints.txt").read_text("utf-8")
+
+
 # --- links ------------------------------------------------------------------------------------------------------
 
 
