@@ -104,6 +104,7 @@ def test_cirr_without_truth(cli: Cli, tmp_path: Path) -> None:
     assert not (tmp_path / "db").exists()
 
 
+@pytest.mark.slow
 def test_fashioniq_in_a_gallery_of_its_own(cli: Cli, tmp_path: Path) -> None:
     data = field_data.fashioniq(tmp_path / "fashioniq")
     elsewhere = (data / "images").rename(tmp_path / "pictures")

@@ -165,6 +165,7 @@ def bundle_file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_first_use_downloads_and_the_next_works_offline(
     cli: Cli, hub: FakeHub, home: dict[str, str], bundle_file: Path, picture: Path, tmp_path: Path
 ) -> None:

@@ -90,6 +90,7 @@ def test_the_encoder_starts_with_the_trunk_of_the_clip(clip: Path, tokenizer: An
         assert torch.equal(value, other.encoder.trunk.state_dict()[name]), name
 
 
+@pytest.mark.slow
 def test_training_writes_a_captioner_that_loads_and_scores(run: CaptionerRun) -> None:
     train_captioner(run)
     assert sum(file.stat().st_size for file in run.out.iterdir()) < 9_000_000

@@ -148,6 +148,7 @@ def test_a_run_that_was_killed_goes_on_from_the_last_checkpoint(
     assert_same(resumed, train_phi(encoder, captions, RUN))
 
 
+@pytest.mark.slow
 def test_noise_dropout_and_seed_matter(encoder: OpenClipEncoder, captions: list[str]) -> None:
     weights = [
         train_phi(encoder, captions, run).layers[6].bias
