@@ -313,13 +313,17 @@ def test_a_root_in_a_read_only_folder_is_scanned(tmp_path: Path) -> None:
 
 
 def timed(folder: Path, files: int) -> tuple[Scan, float]:
-    """A scan of `files` known files in one folder, and the seconds of processor time it took."""
+    """A scan of `files` known files in one folder, and the least processor time that one of three took, in seconds."""
     folder.mkdir()
     for number in range(files):
         (folder / f"{number:06}.png").touch()
     known = {key: file for path in folder.iterdir() for key, file in recorded(path).items()}
-    start = time.process_time()
-    return scan([folder], known, {"id"}), time.process_time() - start
+    taken = []
+    for _ in range(3):
+        start = time.thread_time()
+        found = scan([folder], known, {"id"})
+        taken.append(time.thread_time() - start)
+    return found, min(taken)
 
 
 def test_a_folder_of_many_files_costs_as_much_per_file_as_one_of_few(tmp_path: Path) -> None:

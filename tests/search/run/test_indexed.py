@@ -152,8 +152,8 @@ def test_an_indexed_search_widens_until_the_answer_stays_the_same(indexed_store:
     assert rounds >= 2
     assert {each.partitions for each in searches_of(executed.plan)} == {2 ** (rounds - 1)}
     assert {each.limit for each in searches_of(executed.plan)} == {20 * 2 ** (rounds - 1)}
-    # How the partitions are drawn is left to chance, and so is one hit in so narrow a search.
-    assert len(set(hits(narrow, indexed_store)) & set(hits(plan, indexed_store))) >= 18
+    # How the partitions are drawn is left to chance, and so are a few hits of so narrow a search.
+    assert len(set(hits(narrow, indexed_store)) & set(hits(plan, indexed_store))) >= 16
 
 
 def test_an_indexed_search_for_more_hits_than_rows_gives_all_rows(indexed_store: Store) -> None:
