@@ -16,6 +16,7 @@ from .output import as_json
 
 if TYPE_CHECKING:
     from cvsi_db.manage.check import Problem
+    from cvsi_db.store.location import Location
 
 _SHOWN = 20
 """How many problems of a kind the table shows; JSON has them all."""
@@ -61,7 +62,7 @@ def _as_json(problems: Sequence[Problem], mended: Mapping[str, int]) -> str:
     )
 
 
-def _lines(problems: Sequence[Problem], mended: Mapping[str, int], folder: Path) -> Iterator[str]:
+def _lines(problems: Sequence[Problem], mended: Mapping[str, int], folder: Location) -> Iterator[str]:
     from cvsi_db.manage.check import REMEDIES
 
     for kind, count in mended.items():

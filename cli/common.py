@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar, cast
 
 import click
+from click.shell_completion import CompletionItem
 
 from cvsi_db.atomic_file import replace_file
 from cvsi_db.models.device import DEVICES
 from cvsi_db.models.spec import NO_PHI, complete_name
 from cvsi_db.settings import Settings, load_settings
+from cvsi_db.store.location import Location, locate
 
 from .completion import bundles
 from .output import printable
@@ -52,11 +54,21 @@ class LogToStderr(logging.Handler):
         tell(f"note: {record.getMessage()}")
 
 
+class _Location(click.Path):
+    """A folder, or an address on object storage, which is nothing that a shell can complete."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Location:
+        return locate(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [] if "://" in incomplete else [CompletionItem(incomplete, type="dir")]
+
+
 def common_options(command: Command) -> Command:
     """--db, --quiet and --debug, which every command takes."""
     for option in reversed(
         [
-            click.option("--db", type=click.Path(path_type=Path), metavar="DIR", help="The gallery's folder."),
+            click.option("--db", type=_Location(), metavar="DIR", help="The gallery's folder, or s3://BUCKET/FOLDER."),
             click.option("--quiet", is_flag=True, callback=_set_quiet, help="No progress and no warnings on stderr."),
             click.option("--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show tracebacks."),
         ]
@@ -122,7 +134,7 @@ def format_options(*forms: str, default: str = "table", help: str | None = None)
     return decorate
 
 
-def settings_for(db: Path | None, model: str | None = None, device: str | None = None) -> Settings:
+def settings_for(db: Location | None, model: str | None = None, device: str | None = None) -> Settings:
     """The settings in force, the command's own options first."""
     settings = load_settings()
     return Settings(

@@ -60,7 +60,10 @@ def columns(_ctx: click.Context, _param: click.Parameter, word: str) -> list[Com
 def folders(ctx: click.Context, _param: click.Parameter, word: str) -> list[CompletionItem]:
     """The names of the gallery's folders, as its catalog has them, else folders on disk."""
     here = CompletionItem(word, type="dir")
-    catalog = (ctx.params.get("db") or load_settings().db) / "catalog.sqlite"
+    gallery = ctx.params.get("db") or load_settings().db
+    if not isinstance(gallery, Path):  # on object storage: it would take longer than a person waits
+        return [here]
+    catalog = gallery / "catalog.sqlite"
     query = f"SELECT path FROM source_file WHERE state = 'ok' LIMIT {MOST_FILES}"
     try:
         with closing(sqlite3.connect(f"{catalog.absolute().as_uri()}?mode=ro", uri=True)) as opened:

@@ -31,6 +31,7 @@ from .progress import bars
 if TYPE_CHECKING:
     from cvsi_db.records import IngestProgress, IngestSummary
     from cvsi_db.settings import Settings
+    from cvsi_db.store.location import Location
 
 ERRORS_HELP = "Write the files that were not taken to FILE, a line of JSON each: path, reason."
 
@@ -164,7 +165,7 @@ def _as_json(summary: IngestSummary) -> dict[str, object]:
     return {**dataclasses.asdict(summary), "seconds": round(summary.seconds, 3)}
 
 
-def _as_text(summary: IngestSummary, db: Path, model: str) -> str:
+def _as_text(summary: IngestSummary, db: Location, model: str) -> str:
     names = ("new", "unchanged", "moved", "duplicates", "failed", "skipped", "removed", "pruned")
     embedded = f"{plural(summary.embedded, 'image')} embedded" if summary.embedded else "nothing to embed"
     captioned = f", {summary.captioned} captioned" if summary.captioned else ""

@@ -14,6 +14,7 @@ from .progress import bar
 
 if TYPE_CHECKING:
     from cvsi_db.store.indexes import OptimizeSummary
+    from cvsi_db.store.location import Location
 
 
 @click.command("optimize")
@@ -36,7 +37,7 @@ def _as_json(summary: OptimizeSummary) -> dict[str, object]:
     return {**dataclasses.asdict(summary), "seconds": round(summary.seconds, 3)}
 
 
-def _as_text(summary: OptimizeSummary, folder: Path) -> str:
+def _as_text(summary: OptimizeSummary, folder: Location) -> str:
     built = f"built {', '.join(summary.built)}" if summary.built else "nothing to build"
     sizes = f"{summary.bytes_before / 2**20:,.1f} to {summary.bytes_after / 2**20:,.1f} MiB"
     return f"optimized {folder}: {plural(summary.rows, 'image')}, {sizes} in {summary.seconds:.1f} s; {built}"

@@ -74,8 +74,8 @@ def command(
 
 def _tell(plan: ReembedPlan) -> None:
     done = f", of which {plan.embedded:,} are done" if plan.embedded else ""
-    need, free = (f"{size / 2**20:,.0f} MB" for size in (plan.bytes_needed, plan.bytes_free))
-    tell(f"embedding {plural(plan.images, 'image')}{done}: takes some {need} beside the {free} free")
+    free = "" if plan.bytes_free is None else f" beside the {plan.bytes_free / 2**20:,.0f} MB free"
+    tell(f"embedding {plural(plan.images, 'image')}{done}: takes some {plan.bytes_needed / 2**20:,.0f} MB{free}")
 
 
 def _as_text(summary: ReembedSummary) -> str:

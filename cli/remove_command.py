@@ -14,6 +14,7 @@ from .output import as_json
 
 if TYPE_CHECKING:
     from cvsi_db.manage.remove import RemoveSummary
+    from cvsi_db.store.location import Location
 
 
 @click.command("remove")
@@ -49,7 +50,7 @@ def command(
     emit(as_json(dataclasses.asdict(summary)) if form == "json" else _as_text(summary))
 
 
-def _confirm(planned: RemoveSummary, folder: Path) -> None:
+def _confirm(planned: RemoveSummary, folder: Location) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError(
             "cannot ask, since stdin is not a terminal: add --yes to remove, or --dry-run to see what would be removed"

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from pathlib import Path
 from threading import BoundedSemaphore, Lock, Thread
 from typing import Any
 
@@ -41,6 +42,9 @@ Run = Callable[[Sequence[str], str, Warm], int]
 def answering(warm: Warm, run: Run, on_command: Callable[[], None]) -> Iterator[None]:
     """Answer commands within the block; `on_command` is called for each. Tells on stderr where that is not possible."""
     folder = str(warm.gallery.folder)
+    if not isinstance(warm.gallery.folder, Path):  # on object storage there are no sockets
+        yield
+        return
     try:
         listening = _listen(folder)
     except OSError as error:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack, cast
 
 from cvsi_db.errors import BundleError, GalleryError, IngestError, ModelError, QueryError
 from cvsi_db.records import ComposedQuery, IngestProgress, IngestSummary, Reference, Usage, Weights
+from cvsi_db.store.location import Location, locate
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,7 +46,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 class _Closed:
     """Stands for the store and the catalog of a closed gallery."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Location) -> None:
         self._folder = folder
 
     def __getattr__(self, name: str) -> Any:
@@ -80,10 +81,12 @@ class Gallery:
     ...     for hit in gallery.search("ref.jpg", "with a hat"):
     ...         print(hit.rank, hit.path, hit.score)
 
-    A method that writes raises GalleryError when another process is writing, and when the tables cannot be written.
+    `folder` is a path, or an address on object storage (s3://bucket/gallery, gs://, az://) with the settings of the
+    environment. A method that writes raises GalleryError when another process is writing, and when the tables cannot be
+    written.
     """
 
-    def __init__(self, folder: Path, store: Store, catalog: Catalog, bundle: Bundle, rewriter: Rewriter) -> None:
+    def __init__(self, folder: Location, store: Store, catalog: Catalog, bundle: Bundle, rewriter: Rewriter) -> None:
         self.folder = folder
         self._store = store
         self._catalog = catalog
@@ -119,7 +122,7 @@ class Gallery:
         bundle.check(captioner=False)  # a gallery may be made without captions
         now = datetime.now(UTC).isoformat(timespec="seconds")
         info = GalleryInfo(bundle.source, bundle.fingerprint, bundle.encoder.dim, now)
-        return cls(Path(folder), *create_gallery_folder(Path(folder), info), bundle, chosen)
+        return cls(locate(folder), *create_gallery_folder(locate(folder), info), bundle, chosen)
 
     @classmethod
     @_checked
@@ -138,7 +141,7 @@ class Gallery:
         from cvsi_db.models.spec import complete_name
         from cvsi_db.store.folder import open_gallery_folder
 
-        store, catalog = open_gallery_folder(Path(folder))
+        store, catalog = open_gallery_folder(locate(folder))
         with ExitStack() as on_error:
             on_error.callback(catalog.close)
             info = catalog.gallery()
@@ -150,7 +153,7 @@ class Gallery:
                 )
             chosen = make_rewriter(rewriter or bundle.spec.rewriter)
             on_error.pop_all()
-        return cls(Path(folder), store, catalog, bundle, chosen)
+        return cls(locate(folder), store, catalog, bundle, chosen)
 
     @classmethod
     @_checked
@@ -170,7 +173,7 @@ class Gallery:
         from cvsi_db.models.spec import complete_name
         from cvsi_db.store.folder import is_gallery
 
-        if is_gallery(Path(folder)):
+        if is_gallery(locate(folder)):
             return cls.open(folder, model=model, device=device, rewriter=rewriter)
         chosen = complete_name(model, default_model) if default_model else model
         return cls.create(folder, model=chosen, device=device, rewriter=rewriter)
@@ -625,7 +628,7 @@ class Gallery:
         """
         from cvsi_db.manage.damage import check_folder
 
-        return check_folder(Path(folder))
+        return check_folder(locate(folder))
 
     @staticmethod
     @_checked
@@ -637,7 +640,7 @@ class Gallery:
         """
         from cvsi_db.manage.repair import repair_folder
 
-        return repair_folder(Path(folder), model)
+        return repair_folder(locate(folder), model)
 
     @_checked
     def backup(self, file: PathLike) -> BackupSummary:
@@ -659,7 +662,7 @@ class Gallery:
         """
         from cvsi_db.manage.backup import restore
 
-        return restore(Path(file), Path(folder))
+        return restore(Path(file), locate(folder))
 
     @_checked
     def reembed(
@@ -711,6 +714,7 @@ class Gallery:
         from cvsi_db.store.folder import write_lock
 
         with write_lock(self.folder):
+            self._catalog.optimize()
             return self._store.optimize(on_step=on_step)
 
     @cached_property

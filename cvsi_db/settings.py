@@ -16,6 +16,7 @@ from pathlib import Path
 from platformdirs import user_config_path, user_data_path
 
 from cvsi_db.errors import UsageError
+from cvsi_db.store.location import Location, locate
 
 APP = "cvsi-db"
 
@@ -27,7 +28,7 @@ class Settings:
     Without `model` a new gallery's is chosen by what can be had (models/choice.py).
     """
 
-    db: Path
+    db: Location
     model: str | None = None
     device: str = "auto"
     rewriter: str | None = None
@@ -39,7 +40,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     values = {"db": str(user_data_path(APP) / "gallery")}
     values |= _read_config(Path(environ.get("CVSI_CONFIG") or user_config_path(APP) / "config.toml"), names)
     values |= {name: environ[f"CVSI_{name.upper()}"] for name in names if environ.get(f"CVSI_{name.upper()}")}
-    return Settings(**{**values, "db": Path(values["db"]).expanduser()})  # type: ignore[arg-type]
+    return Settings(**{**values, "db": locate(os.path.expanduser(values["db"]))})  # type: ignore[arg-type]
 
 
 def _read_config(path: Path, names: list[str]) -> dict[str, str]:

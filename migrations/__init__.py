@@ -1,8 +1,9 @@
 """The gallery's migrations: the ordered revisions, and how to run them on one gallery.
 
 Takes a connection to the catalog and the open Lance database; each revision changes both, Lance first and the catalog
-(with its version stamp) last in one transaction, so that a crash leaves a step to repeat. store/folder.py locks the
-gallery and backs up the catalog first. Importing this does not import alembic, which an up-to-date gallery never needs.
+(with its version stamp) last in one transaction, so that a crash leaves a step to repeat. On object storage the catalog
+is a Lance database too. store/folder.py and store/remote.py lock the gallery and keep what was there. Importing this
+does not import alembic, which an up-to-date gallery never needs.
 """
 
 from __future__ import annotations
@@ -44,8 +45,30 @@ class Chain:
         config.set_main_option("script_location", str(self.scripts).replace("%", "%%"))
         command.upgrade(config, "head")
 
+    def upgrade_remote(self, catalog: Any, lance: Any, dim: int, before: str | None = None) -> None:
+        """Run the revisions after `before` on a gallery on object storage: its catalog is a Lance database too.
+
+        The caller stamps it. Raises whatever a revision raises.
+        """
+        from alembic.script import ScriptDirectory
+
+        scripts = ScriptDirectory(str(self.scripts))
+        for name in self.revisions[self.revisions.index(before) + 1 if before else 0 :]:
+            module: Any = scripts.get_revision(name).module
+            module.upgrade_lance(lance, dim)
+            if hasattr(module, "upgrade_lance_catalog"):
+                module.upgrade_lance_catalog(catalog)
+
 
 CHAIN = Chain(Path(__file__).parent, REVISIONS)
+
+
+def upgrade_lance_catalog(lance: Any) -> None:
+    """Bring an empty Lance database to the head as the catalog of a gallery on object storage."""
+    for name in REVISIONS:
+        revision: Any = import_module(f"{__name__}.versions.{name}")
+        if hasattr(revision, "upgrade_lance_catalog"):
+            revision.upgrade_lance_catalog(lance)
 
 
 def upgrade_lance(lance: Any, dim: int) -> None:

@@ -34,6 +34,7 @@ from cvsi_db.search.run.rerank import unit_scales
 from cvsi_db.store.arrow_rows import VECTORS
 from cvsi_db.store.folder import is_gallery, open_gallery_folder
 from cvsi_db.store.images import matrix
+from cvsi_db.store.location import Location
 
 if TYPE_CHECKING:
     from cvsi_db.evaluation.cache import Cache
@@ -80,7 +81,7 @@ class GalleryFeatures:
         )
 
 
-def bundle_for(folder: Path, model: str | None, default: str | None, device: str) -> Bundle:
+def bundle_for(folder: Location, model: str | None, default: str | None, device: str) -> Bundle:
     """The bundle `model`, or else the one that the gallery in `folder` was made with, or else `default`, or
     else the one that a new gallery takes. No weights are loaded yet. Raises BundleError for an unknown one.
     """
@@ -94,7 +95,7 @@ def bundle_for(folder: Path, model: str | None, default: str | None, device: str
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[tuple[Store, Catalog]]:
+def opened(folder: Location) -> Iterator[tuple[Store, Catalog]]:
     """The store and the catalog of the gallery in `folder`."""
     store, catalog = open_gallery_folder(folder)
     with closing(catalog):
@@ -102,7 +103,7 @@ def opened(folder: Path) -> Iterator[tuple[Store, Catalog]]:
 
 
 def take_in(
-    benchmark: FieldBenchmark, folder: Path, bundle: Bundle, rewriter: Rewriter | None, on_progress: StageProgress
+    benchmark: FieldBenchmark, folder: Location, bundle: Bundle, rewriter: Rewriter | None, on_progress: StageProgress
 ) -> dict[str, str]:
     """Ingests the benchmark's images into the gallery in `folder`, which is made if there is none.
 
@@ -133,7 +134,7 @@ def take_in(
     return {name: failed[path] for name, path in files.items() if path in failed}
 
 
-def _is_taken_in(folder: Path, roots: Sequence[Path]) -> bool:
+def _is_taken_in(folder: Location, roots: Sequence[Path]) -> bool:
     """Whether every file is known as it is: then no model needs to be loaded."""
     with opened(folder) as (store, catalog):
         known = set(store.scan(["image_id"])["image_id"].to_pylist())

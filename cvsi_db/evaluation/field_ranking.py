@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +32,7 @@ from cvsi_db.models.protocols import Rewriter
 from cvsi_db.models.rewriters import cache_name, rewrite_many
 from cvsi_db.records import FloatArray, Rewrite
 from cvsi_db.store.folder import EVALUATION
+from cvsi_db.store.location import Location, on_this_machine
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
@@ -62,7 +62,7 @@ def prepare_field(
     benchmark: FieldBenchmark,
     methods: Iterable[Method],
     models: Models,
-    folder: Path,
+    folder: Location,
     on_progress: StageProgress,
     imported: Mapping[str, Rewrite] | None = None,
 ) -> FieldPrepared:
@@ -72,7 +72,7 @@ def prepare_field(
     GalleryError for images that the gallery lacks, ModelError and RewriteError from the models.
     """
     names, queries = benchmark.names, benchmark.queries
-    cache = Cache(folder / EVALUATION)
+    cache = Cache(on_this_machine(folder) / EVALUATION)
     with opened(folder) as (store, catalog):
         features = read_features(
             store,

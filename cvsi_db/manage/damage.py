@@ -13,6 +13,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +23,12 @@ import pyarrow.compute as pc
 
 from cvsi_db.errors import GalleryError
 from cvsi_db.manage.check import Problem, find_problems
-from cvsi_db.migrations import CHAIN, upgrade_lance
+from cvsi_db.migrations import CHAIN, upgrade_lance, upgrade_lance_catalog
 from cvsi_db.store import folder as layout
+from cvsi_db.store import remote
 from cvsi_db.store.lance import TABLE_NAMES, connect, lance_write_errors, one_line, open_table
+from cvsi_db.store.lance_catalog import KEYS
+from cvsi_db.store.location import DAMAGED, LANCE, Location, RemoteFolder, move, remove_tree, table_folders
 from cvsi_db.store.sqlite import connect_reading, is_busy
 
 if TYPE_CHECKING:
@@ -43,7 +47,7 @@ _SECONDS = (-62_135_596_800, 253_402_300_799)
 Row = dict[str, Any]
 
 
-def check_folder(folder: Path) -> list[Problem]:
+def check_folder(folder: Location) -> list[Problem]:
     """The problems of the gallery in `folder`, whose models are not needed; it may be too damaged to be opened.
 
     The damage of its own files comes alone: the rest can be checked once that is repaired. Raises as `find_damage` and
@@ -56,29 +60,32 @@ def check_folder(folder: Path) -> list[Problem]:
         return find_problems(store, catalog, files=True)
 
 
-def find_gallery(folder: Path) -> None:
+def find_gallery(folder: Location) -> None:
     """Raise GalleryError unless `folder` has at least a part of a gallery."""
-    if not (folder / layout.CATALOG).is_file() and not layout.table_folders(folder):
+    if not _catalog_of(folder).exists() and not table_folders(folder):
         raise GalleryError(f"no gallery in {str(folder)!r}: make one with `cvsi-db ingest PATH --db {folder}`")
 
 
-def find_damage(folder: Path) -> list[Problem]:
+def find_damage(folder: Location) -> list[Problem]:
     """What keeps the gallery in `folder` from being opened or read; an empty list when nothing does.
 
     Reads everything once. Raises GalleryError when there is no gallery, and when another program has its catalog.
     """
     find_gallery(folder)
-    fault = _catalog_fault(folder / layout.CATALOG)
-    found = [Problem("catalog damaged", f"{folder / layout.CATALOG}: {fault}")] if fault else []
+    if isinstance(folder, RemoteFolder):
+        fault = _remote_catalog_fault(folder / remote.CATALOG)
+    else:
+        fault = _catalog_fault(folder / layout.CATALOG)
+    found = [Problem("catalog damaged", f"{_catalog_of(folder)}: {fault}")] if fault else []
     tables = _tables_folder(folder)
-    is_new = not fault and layout.stamp(folder) == CHAIN.head
+    is_new = not fault and _stamp(folder) == CHAIN.head
     for name in TABLE_NAMES:
         if (fault := _table_fault(tables, name, is_new)) and not (name == "removed" and not is_new):
             found.append(Problem("table damaged", f"{name} in {tables}: {fault}", table=name))
     return found
 
 
-def mend_damage(folder: Path, info: GalleryInfo | None = None) -> list[Problem]:
+def mend_damage(folder: Location, info: GalleryInfo | None = None) -> list[Problem]:
     """Make the gallery in `folder` one that can be opened; returns what was mended. The caller holds the write lock.
 
     `info` says what the gallery was made with, where nothing in the folder does. Safe to interrupt and to repeat.
@@ -99,41 +106,87 @@ def mend_damage(folder: Path, info: GalleryInfo | None = None) -> list[Problem]:
             f"the gallery {str(folder)!r} was not made with {info.bundle}, whose vectors have {info.dim} numbers: its "
             f"own have {dim}; name another model"
         )
-    aside = folder / layout.DAMAGED / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    aside = folder / DAMAGED / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
     try:
         aside.mkdir(parents=True)
         for problem in found:
             if problem.kind == "table damaged":
                 _rebuild_table(tables, problem.table, known.dim, aside)
-        if found[0].kind == "catalog damaged":
-            _rebuild_catalog(folder, tables.name, known, aside)
+        if found[0].kind != "catalog damaged":
+            return found
+        if isinstance(folder, RemoteFolder):
+            _rebuild_remote_catalog(folder, replace(known, tables=tables.name), aside)
+        else:
+            _rebuild_catalog(folder, tables.name, known, folder / DAMAGED / aside.name)
     except (OSError, sqlite3.Error) as error:
         raise GalleryError(f"cannot repair {str(folder)!r}: {error}; free some space, then repeat") from error
     return found
 
 
-def described(folder: Path) -> GalleryInfo | None:
+def described(folder: Location) -> GalleryInfo | None:
     """What the gallery was made with, by its catalog, else by its tables' folder, else by the newest backup."""
     from cvsi_db.store.catalog import GalleryInfo
 
-    backups = sorted((folder / layout.BACKUPS).glob("*.sqlite"), reverse=True)
-    for row in _readable_rows(folder / layout.CATALOG, "gallery"):
+    for row in _catalog_rows(folder, "gallery"):
         return GalleryInfo(**{name: row[name] for name in GalleryInfo.__dataclass_fields__ if name in row})
     if noted := layout.noted_info(_tables_folder(folder)):
         return noted
-    for backup in backups:
+    backups = [] if isinstance(folder, RemoteFolder) else (folder / layout.BACKUPS).glob("*.sqlite")
+    for backup in sorted(backups, reverse=True):
         for row in _readable_rows(backup, "gallery"):
             return GalleryInfo(**{name: row[name] for name in GalleryInfo.__dataclass_fields__ if name in row})
     return None
 
 
-def _tables_folder(folder: Path) -> Path:
+def _tables_folder(folder: Location) -> Location:
     """The folder of the tables: the one that the catalog names, else one that says what it holds, else the oldest."""
-    for row in _readable_rows(folder / layout.CATALOG, "gallery"):
-        return folder / str(row.get("tables", layout.LANCE))
-    there = layout.table_folders(folder)
+    for row in _catalog_rows(folder, "gallery"):
+        return folder / str(row.get("tables", LANCE))
+    there = table_folders(folder)
     noted = [place for place in there if layout.noted_info(place)]
-    return next(iter(noted or there), folder / layout.LANCE)
+    return next(iter(noted or there), folder / LANCE)
+
+
+def _catalog_of(folder: Location) -> Location:
+    return folder / (remote.CATALOG if isinstance(folder, RemoteFolder) else layout.CATALOG)
+
+
+def _catalog_rows(folder: Location, table: str) -> Iterator[Row]:
+    """The rows of a catalog's table that can be read."""
+    if not isinstance(folder, RemoteFolder):
+        yield from _readable_rows(folder / layout.CATALOG, table)
+        return
+    for rows in _readable(folder / remote.CATALOG, table):
+        yield from rows.to_pylist()
+
+
+def _stamp(folder: Location) -> str | None:
+    """The revision that the gallery is at."""
+    if not isinstance(folder, RemoteFolder):
+        return layout.stamp(folder)
+    return next((row["revision"] for row in _catalog_rows(folder, "gallery")), None)
+
+
+# --- the catalog on object storage -----------------------------------------------------------------------------------
+
+
+def _remote_catalog_fault(catalog: Location) -> str | None:
+    """What is wrong with the first table of the catalog that has a fault, or None."""
+    is_new = _stamp(catalog.parent) == CHAIN.head
+    for name in KEYS:
+        if fault := _table_fault(catalog, name, is_new):
+            return f"its table {name}: {fault}"
+    return None if connect(catalog).open_table("gallery").count_rows() else "its table gallery is empty"
+
+
+def _rebuild_remote_catalog(root: RemoteFolder, info: GalleryInfo, aside: Location) -> None:
+    """Make the catalog's damaged tables anew with their rows that can be read."""
+    catalog = root / remote.CATALOG
+    for name in KEYS:
+        if _table_fault(catalog, name, is_new=True):
+            _rebuild_table(catalog, name, info.dim, aside)
+    with closing(remote.unfinished(root, info, CHAIN)) as made:
+        made.describe(info, CHAIN.head)
 
 
 # --- the catalog ------------------------------------------------------------------------------------------------
@@ -235,22 +288,20 @@ def _rebuild_catalog(folder: Path, tables: str, info: GalleryInfo, aside: Path) 
 # --- the tables -------------------------------------------------------------------------------------------------
 
 
-def _table_fault(tables: Path, name: str, is_new: bool) -> str | None:
+def _table_fault(tables: Location, name: str, is_new: bool) -> str | None:
     """What is wrong with a table, or None. That of a gallery which is not migrated yet may lack columns."""
     if not (tables / f"{name}.lance").is_dir():
         return "it is gone"
-    if not any((tables / f"{name}.lance" / "_versions").glob("*.manifest")):
+    if not _manifests(tables, name):
         return "it has no _versions, which say what is in its data files: all its rows are lost"
     try:
         table = open_table(connect(tables), name, tables)
-        if is_new:
-            dim = table.schema.field("image_vector" if name != "captions" else "vector").type.list_size
-            if table.schema.remove_metadata() != _schema(name, dim).remove_metadata():
-                return "its columns are not those of a gallery"
+        if is_new and table.schema.remove_metadata() != _schema(name, table.schema).remove_metadata():
+            return "its columns are not those of a gallery"
         for index in table.list_indices():
             _probe(table, index)
         for start in range(0, table.count_rows(), _ROWS):
-            if fault := _fault(_read(table, start, _ROWS)):
+            if fault := _fault(_read(table, start, _ROWS), name):
                 return fault
     except GalleryError as error:
         return one_line(error.__cause__ if isinstance(error.__cause__, Exception) else error)
@@ -277,7 +328,7 @@ def _probe(table: Any, index: Any) -> None:
     search.select([table.schema.names[0]]).limit(1).to_arrow()
 
 
-def _width(tables: Path) -> int | None:
+def _width(tables: Location) -> int | None:
     """The width of the vectors in the images table, or None when it cannot be opened."""
     try:
         return int(open_table(connect(tables), "images", tables).schema.field("image_vector").type.list_size)
@@ -285,9 +336,13 @@ def _width(tables: Path) -> int | None:
         return None
 
 
-def _schema(name: str, dim: int) -> pa.Schema:
+def _schema(name: str, like: pa.Schema) -> pa.Schema:
+    """The columns that a table should have, with vectors as wide as those of `like`."""
     lance = connect(Path("memory://"))
-    upgrade_lance(lance, dim)
+    if name in KEYS:
+        upgrade_lance_catalog(lance)
+    else:
+        upgrade_lance(lance, like.field("image_vector" if name != "captions" else "vector").type.list_size)
     return lance.open_table(name).schema
 
 
@@ -295,12 +350,13 @@ def _read(table: Any, start: int, rows: int) -> pa.Table:
     return table.search().select(list(table.schema.names)).offset(start).limit(rows).to_arrow()
 
 
-def _fault(rows: pa.Table) -> str | None:
-    """Why these rows cannot be used, or None."""
+def _fault(rows: pa.Table, name: str) -> str | None:
+    """Why these rows of the table `name` cannot be used, or None."""
     rows.validate(full=True)
     for field in rows.schema:
         column = rows[field.name]
-        if column.null_count and field.name not in _MAY_BE_NULL:
+        may_be_null = field.nullable if name in KEYS else field.name in _MAY_BE_NULL
+        if column.null_count and not may_be_null:
             return f"rows without {field.name}"
         if pa.types.is_list(field.type) and pc.list_flatten(column).null_count:
             return f"a list in {field.name} has a hole"
@@ -311,15 +367,18 @@ def _fault(rows: pa.Table) -> str | None:
     return None
 
 
-def _rebuild_table(tables: Path, name: str, dim: int, aside: Path) -> None:
+def _rebuild_table(tables: Location, name: str, dim: int, aside: Location) -> None:
     """Make a table anew with the rows of the old one that can be read; the old one is moved to `aside`."""
     part = tables.with_name(f"{tables.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
+    remove_tree(part, ignore_errors=True)
     old = tables / f"{name}.lance"
     tables.mkdir(exist_ok=True)
     with lance_write_errors(part):
         lance = connect(part)
-        upgrade_lance(lance, dim)
+        if name in KEYS:
+            upgrade_lance_catalog(lance)
+        else:
+            upgrade_lance(lance, dim)
         new = lance.open_table(name)
         for rows in _readable(tables, name) if old.is_dir() else ():
             columns = [
@@ -330,12 +389,12 @@ def _rebuild_table(tables: Path, name: str, dim: int, aside: Path) -> None:
             ]
             new.add(pa.table(columns, schema=new.schema))
     if old.exists():
-        shutil.move(old, aside / old.name)
-    (part / old.name).rename(old)
-    shutil.rmtree(part)
+        move(old, aside / old.name)
+    move(part / old.name, old)
+    remove_tree(part)
 
 
-def _readable(tables: Path, name: str) -> Iterator[pa.Table]:
+def _readable(tables: Location, name: str) -> Iterator[pa.Table]:
     """The rows of the newest version that can be opened, without those that cannot be read."""
     table = _newest(tables, name)
     if table is None:
@@ -345,7 +404,7 @@ def _readable(tables: Path, name: str) -> Iterator[pa.Table]:
         start, count = todo.popleft()
         try:
             rows = _read(table, start, count)
-            if _fault(rows) is None:
+            if _fault(rows, name) is None:
                 if len(rows):
                     yield rows
                 continue
@@ -356,14 +415,21 @@ def _readable(tables: Path, name: str) -> Iterator[pa.Table]:
             todo += [(start, half), (start + half, count - half)]
 
 
-def _newest(tables: Path, name: str) -> Any:
+def _newest(tables: Location, name: str) -> Any:
     """The table at its newest version that opens and has the columns of a row, or None; manifests of others go."""
-    for manifest in sorted((tables / f"{name}.lance" / "_versions").glob("*.manifest")):  # the newest version first
+    for manifest in _manifests(tables, name):  # the newest version first
         try:
             table = connect(tables).open_table(name)
             table.count_rows()
         except Exception:
-            manifest.rename(manifest.with_suffix(".unreadable"))
+            move(manifest, manifest.with_name(manifest.name.replace(".manifest", ".unreadable")))
             continue
         return table
     return None
+
+
+def _manifests(tables: Location, name: str) -> list[Location]:
+    """The files that say what each version of a table holds, the newest first."""
+    versions = tables / f"{name}.lance" / "_versions"
+    there = versions.iterdir() if versions.is_dir() else iter(())
+    return sorted(each for each in there if each.name.endswith(".manifest"))

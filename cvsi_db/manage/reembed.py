@@ -8,12 +8,10 @@ their vectors are the model's.
 
 from __future__ import annotations
 
-import shutil
 import signal
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -28,6 +26,7 @@ from cvsi_db.models.protocols import Encoder
 from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.records import CaptionRow, FloatArray, ImageRow, IngestFailure, IngestProgress
 from cvsi_db.store.images import Store
+from cvsi_db.store.location import Location, free_bytes, remove_tree, table_folders
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,12 +43,12 @@ _SLACK = 1.1
 @dataclass(frozen=True)
 class ReembedPlan:
     """What is to be done: `embedded` of `images` are done by a run that was cut short; the new tables take some
-    `bytes_needed` until the old ones are deleted, and `bytes_free` are free."""
+    `bytes_needed` until the old ones are deleted, and `bytes_free` are free: None on object storage."""
 
     images: int
     embedded: int
     bytes_needed: int
-    bytes_free: int
+    bytes_free: int | None
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class _Seen(NamedTuple):
 
 
 def reembed(
-    folder: Path,
+    folder: Location,
     store: Store,
     catalog: Catalog,
     bundle: Bundle,
@@ -108,9 +107,9 @@ def reembed(
         return replace(summary, images=store.count(), captions=store.count(table="captions"))
     encoder = bundle.encoder
     target = folder / f"lance-{bundle.clip_digest}"
-    for left in folder.glob("lance*"):  # of other runs that were cut short
+    for left in table_folders(folder):  # of other runs that were cut short
         if left.name not in (info.tables, target.name):
-            shutil.rmtree(left)
+            remove_tree(left)
     new = _open(target, encoder.dim, store)
     seen = new.scan(["image_id"], "image_norm > 0", "removed")["image_id"].to_pylist()
     waiting = sorted(store.ids() - new.ids() - set(seen))
@@ -126,7 +125,7 @@ def reembed(
         replace(info, bundle=bundle.source, fingerprint=bundle.fingerprint, dim=encoder.dim, tables=target.name)
     )
     catalog.record_files([replace(file, image_id=None, state="missing", error=None) for file in gone])
-    shutil.rmtree(folder / info.tables, ignore_errors=True)
+    remove_tree(folder / info.tables, ignore_errors=True)
     captioner = bundle.captioner
     return replace(
         told,
@@ -138,7 +137,7 @@ def reembed(
     )
 
 
-def _open(target: Path, dim: int, like: Store) -> Store:
+def _open(target: Location, dim: int, like: Store) -> Store:
     """The unfinished tables in `target`; new ones where there are none, or none of the present form."""
     try:
         store = Store.create(target, dim)
@@ -146,12 +145,12 @@ def _open(target: Path, dim: int, like: Store) -> Store:
             return store
     except GalleryError:  # cut short while they were made
         pass
-    shutil.rmtree(target)
+    remove_tree(target)
     return Store.create(target, dim)
 
 
 def _check_room(
-    store: Store, new: Store, waiting: int, folder: Path, on_plan: Callable[[ReembedPlan], None] | None
+    store: Store, new: Store, waiting: int, folder: Location, on_plan: Callable[[ReembedPlan], None] | None
 ) -> None:
     """Tell the plan. Raises GalleryError when the disk has too little room for it."""
     images, captions = store.count() + store.count(table="removed"), store.count(table="captions")
@@ -166,10 +165,10 @@ def _check_room(
     )
     whole = _SLACK * (texts + 2 * new.dim * (2 * images + captions))
     needed = int(whole * waiting / max(store.count(), 1))
-    free = shutil.disk_usage(folder).free
+    free = free_bytes(folder)
     if on_plan is not None:
         on_plan(ReembedPlan(store.count(), store.count() - waiting, needed, free))
-    if needed > free:
+    if free is not None and needed > free:
         raise GalleryError(
             f"the new tables in {str(folder)!r} take some {needed / 2**20:,.0f} MB, and {free / 2**20:,.0f} MB are "
             "free: free some space; the gallery is as it was"

@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +26,7 @@ from cvsi_db.models.bundle import load_bundle
 from cvsi_db.store.catalog import SourceFile
 from cvsi_db.store.folder import open_gallery_folder, write_lock
 from cvsi_db.store.images import any_of
+from cvsi_db.store.location import Location
 
 if TYPE_CHECKING:
     from cvsi_db.records import FloatArray, ImageRow
@@ -48,7 +48,7 @@ class RepairSummary:
     damage: tuple[Problem, ...] = ()
 
 
-def repair_folder(folder: Path, model: str | None = None) -> RepairSummary:
+def repair_folder(folder: Location, model: str | None = None) -> RepairSummary:
     """Mend the gallery in `folder`, which may be too damaged to be opened, then all that can be fixed without a model.
 
     `model` names the bundle that the gallery was made with, where nothing in the folder says so. Safe to interrupt and

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from cvsi_db.store.location import Location, files_in
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog, IngestRun
@@ -21,7 +22,7 @@ RUNS = 5
 _BATCH = 8192
 
 
-def stats(folder: Path, store: Store, catalog: Catalog) -> dict[str, Any]:
+def stats(folder: Location, store: Store, catalog: Catalog) -> dict[str, Any]:
     """Counts and facts about a gallery.
 
     Of the bundle: folder, model, fingerprint, dim, created_at. In images: images, uncaptioned, removed (their files are
@@ -55,23 +56,19 @@ def stats(folder: Path, store: Store, catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def bytes_on_disk(folder: Path) -> dict[str, int]:
+def bytes_on_disk(folder: Location) -> dict[str, int]:
     """The bytes in a gallery's folder: of each table without its indexes, of all indexes, the catalog, the rest."""
     sizes = Counter({"images": 0, "captions": 0, "removed": 0, "indexes": 0, "catalog": 0, "other": 0})
-    for file in folder.rglob("*"):
-        try:
-            if file.is_file():
-                sizes[_part_of(file.relative_to(folder))] += file.stat().st_size
-        except FileNotFoundError:  # another process deleted it
-            continue
+    for name, size in files_in(folder):
+        sizes[_part_of(name)] += size
     return dict(sizes)
 
 
-def _part_of(file: Path) -> str:
-    parts = file.parts
+def _part_of(file: str) -> str:
+    parts = file.split("/")
     if parts[0].startswith("lance") and len(parts) > 2:
         return "indexes" if parts[2] == "_indices" else parts[1].removesuffix(".lance")
-    return "catalog" if parts[0].startswith("catalog.sqlite") else "other"
+    return "catalog" if parts[0] == "catalog" or parts[0].startswith("catalog.sqlite") else "other"
 
 
 def _frequent_first(counter: Counter[str]) -> dict[str, int]:

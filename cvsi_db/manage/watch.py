@@ -21,6 +21,7 @@ from cvsi_db.records import IngestProgress, IngestSummary
 
 if TYPE_CHECKING:
     from cvsi_db.gallery import Gallery
+    from cvsi_db.store.location import Location
 
 TICK = 0.5
 """How often, in seconds, to check whether the folders still exist, and whether to stop."""
@@ -147,7 +148,7 @@ class _Ingester:
 
 
 def _changes(
-    roots: Sequence[Path], gallery: Path, poll: bool, say: Callable[[str], None], stop: Event
+    roots: Sequence[Path], gallery: Location, poll: bool, say: Callable[[str], None], stop: Event
 ) -> Iterator[Sequence[Path]]:
     """The roots below which something changed, at first all; every TICK, and empty when nothing did."""
     seen: dict[Path, Identity] = {}
@@ -167,7 +168,7 @@ def _changes_while(
     roots: Sequence[Path],
     existing: dict[Path, Identity],
     changed: Sequence[Path],
-    gallery: Path,
+    gallery: Location,
     poll: bool,
     stop: Event,
 ) -> Iterator[Sequence[Path]]:
@@ -219,7 +220,7 @@ def _existing(roots: Sequence[Path]) -> dict[Path, Identity]:
 class _Filter:
     """Finds the root of a changed path; hidden files and the gallery's own do not count."""
 
-    def __init__(self, roots: Sequence[Path], gallery: Path) -> None:
+    def __init__(self, roots: Sequence[Path], gallery: Location) -> None:
         # Some systems report a path as it was named, others with its links resolved.
         self._roots = {str(root.resolve()): root for root in roots} | {str(root): root for root in roots}
         self._gallery = {str(gallery), str(gallery.resolve())}

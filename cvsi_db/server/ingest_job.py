@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+    from cvsi_db.store.location import Location
+
 _NOTHING: dict[str, Any] = {
     "job": None, "state": "none", "phase": None, "done": 0, "total": 0, "summary": None, "error": None
 }  # fmt: skip
@@ -23,7 +25,7 @@ _NOTHING: dict[str, Any] = {
 class IngestJob:
     """The last ingest, at most one at a time."""
 
-    def __init__(self, folder: Path, device: str) -> None:
+    def __init__(self, folder: Location, device: str) -> None:
         self._folder, self._device = folder, device
         self._state, self._jobs, self._lock = dict(_NOTHING), 0, Lock()
         self._process: Any = None
@@ -66,7 +68,7 @@ class IngestJob:
                 self._state = {**self._state, "state": "failed", "error": "the ingest ended early: start it again"}
 
 
-def _ingest(folder: Path, device: str, paths: list[Path], tags: list[str], caption: bool, told: Connection) -> None:
+def _ingest(folder: Location, device: str, paths: list[Path], tags: list[str], caption: bool, told: Connection) -> None:
     """In the process: ingest, and tell of it."""
     from cvsi_db.errors import CvsiError
     from cvsi_db.gallery import Gallery

@@ -97,6 +97,9 @@ class Catalog:
         """Close the file."""
         self._engine.dispose()
 
+    def optimize(self) -> None:
+        """Make room where a catalog needs it: this one does not."""
+
     # --- the gallery --------------------------------------------------------------------------------------------
 
     def gallery(self) -> GalleryInfo:
@@ -138,14 +141,14 @@ class Catalog:
     def start_run(self, roots: Sequence[str]) -> int:
         """Record that an ingest of `roots` began; returns its number."""
         with self._session() as session:
-            run = IngestRunTable(roots=list(roots), started_at=_now())
+            run = IngestRunTable(roots=list(roots), started_at=now())
             session.add(run)
             session.flush()
             return cast(int, run.run_id)
 
     def finish_run(self, run_id: int, summary: IngestSummary) -> None:
         """Record what an ingest did; which files it skipped is in the records of the files."""
-        done = {"finished_at": _now(), "summary": asdict(replace(summary, skipped_files=()))}
+        done = {"finished_at": now(), "summary": asdict(replace(summary, skipped_files=()))}
         with self._session() as session:  # no read first: SQLite refuses to write after a read if others wrote
             session.execute(update(IngestRunTable).where(col(IngestRunTable.run_id) == run_id).values(done))
 
@@ -159,7 +162,7 @@ class Catalog:
                     tuple(row.roots),
                     row.started_at,
                     row.finished_at,
-                    _summary(row.summary) if row.summary else None,
+                    stored_summary(row.summary) if row.summary else None,
                 )
                 for row in rows
             ]
@@ -283,7 +286,7 @@ def _captions(captioner: str, captions: Mapping[str, tuple[str, ...]]) -> list[d
     return [{"image_id": i, "captioner": captioner, "captions": list(texts)} for i, texts in captions.items()]
 
 
-def _summary(stored: Mapping[str, Any]) -> IngestSummary:
+def stored_summary(stored: Mapping[str, Any]) -> IngestSummary:
     """The summary; counts that an older cvsi-db did not record are 0."""
     failures = {
         name: tuple(IngestFailure(**each) for each in stored.get(name, ()))
@@ -292,5 +295,6 @@ def _summary(stored: Mapping[str, Any]) -> IngestSummary:
     return IngestSummary(**{**stored, **failures})
 
 
-def _now() -> str:
+def now() -> str:
+    """The time as the catalog has it: UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -3,9 +3,9 @@
 Takes the folder; returns its open store and catalog. Layout: `lance/` the tables, unless the catalog names another
 folder for them, `catalog.sqlite` the catalog, `lock` held by the one writer, who is named in `lock.holder`, `backups/`
 catalogs from before migrations, `damaged/` what a repair replaced. `gallery.json` beside the tables repeats what the
-catalog says of the gallery. A folder is a gallery
-once its catalog says what it was made with, which is written last. Where nothing can be written (a read-only or a full
-disk, somebody else's folder) a gallery can still be opened and read.
+catalog says of the gallery. A folder is a gallery once its catalog says what it was made with, which is written last.
+Where nothing can be written (a read-only or a full disk, somebody else's folder) a gallery can still be opened and
+read. An address on object storage is passed on to remote.py and lease.py.
 """
 
 from __future__ import annotations
@@ -25,16 +25,15 @@ from typing import TYPE_CHECKING, Any
 from cvsi_db.atomic_file import replace_file
 from cvsi_db.errors import GalleryError, MigrationError
 from cvsi_db.migrations import CHAIN, Chain
+from cvsi_db.store.location import DAMAGED, LANCE, NOTE, Location, RemoteFolder, files_in, table_folders
 from cvsi_db.store.sqlite import connect_reading, is_busy
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog, GalleryInfo
     from cvsi_db.store.images import Store
 
-LANCE, CATALOG, BACKUPS = "lance", "catalog.sqlite", "backups"
-DAMAGED = "damaged"
-"""The folder inside a gallery's folder that keeps what a repair replaced."""
-_LOCK, _HOLDER, _NOTE = "lock", "lock.holder", "gallery.json"
+CATALOG, BACKUPS = "catalog.sqlite", "backups"
+_LOCK, _HOLDER = "lock", "lock.holder"
 EVALUATION = "evaluation"
 """The folder inside a gallery's folder that caches what models made of a benchmark's queries."""
 _OURS = frozenset(
@@ -43,40 +42,43 @@ _OURS = frozenset(
 )
 
 
-def is_gallery(folder: Path) -> bool:
+def is_gallery(folder: Location) -> bool:
     """Whether `folder` holds a finished gallery.
 
     Raises GalleryError when its catalog is damaged, and when there are images without a catalog of them.
     """
+    if isinstance(folder, RemoteFolder):
+        from cvsi_db.store import remote
+
+        return remote.is_gallery(folder)
     if _ask(folder, "gallery", "SELECT id FROM gallery"):
         return True
-    if any(any((tables / "images.lance" / "data").glob("*")) for tables in table_folders(folder)):
+    if any(any(files_in(tables / "images.lance" / "data")) for tables in table_folders(folder)):
         raise GalleryError(
             f"{str(folder)!r} holds images but no catalog of them: `cvsi-db check --repair --db {folder}` makes it anew"
         )
     return False
 
 
-def table_folders(folder: Path) -> list[Path]:
-    """The folders of Lance tables that are there: one, or more while a reembed is under way or was cut short."""
-    return sorted(place for place in folder.glob(f"{LANCE}*") if place.is_dir() and not place.name.endswith(".part"))
-
-
-def noted_info(tables: Path) -> GalleryInfo | None:
+def noted_info(tables: Location) -> GalleryInfo | None:
     """What the gallery was made with, as noted beside its tables for the day when the catalog is lost; else None."""
     from cvsi_db.store.catalog import GalleryInfo
 
     try:
-        return GalleryInfo(**json.loads((tables / _NOTE).read_text("utf-8")))
+        return GalleryInfo(**json.loads((tables / NOTE).read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def create_gallery_folder(folder: Path, info: GalleryInfo, chain: Chain = CHAIN) -> tuple[Store, Catalog]:
+def create_gallery_folder(folder: Location, info: GalleryInfo, chain: Chain = CHAIN) -> tuple[Store, Catalog]:
     """Make an empty gallery in `folder`, or finish one whose making was cut short.
 
     Raises GalleryError when the folder holds a gallery or anything else already, or cannot be written.
     """
+    if isinstance(folder, RemoteFolder):
+        from cvsi_db.store import remote
+
+        return remote.create_gallery(folder, info, chain)
     names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
     if (folder.exists() and not folder.is_dir()) or (names - _OURS and not is_gallery(folder)):
         raise GalleryError(f"{str(folder)!r} holds other files and no gallery: name a new or an empty folder")
@@ -95,12 +97,16 @@ def create_gallery_folder(folder: Path, info: GalleryInfo, chain: Chain = CHAIN)
     return store, catalog
 
 
-def open_gallery_folder(folder: Path, chain: Chain = CHAIN) -> tuple[Store, Catalog]:
+def open_gallery_folder(folder: Location, chain: Chain = CHAIN) -> tuple[Store, Catalog]:
     """Open the gallery in `folder`, migrated to the newest revision.
 
     Raises GalleryError when there is none, MigrationError when a newer cvsi-db made it, when a migration fails, and
     when one is due in a folder that cannot be written.
     """
+    if isinstance(folder, RemoteFolder):
+        from cvsi_db.store import remote
+
+        return remote.open_gallery(folder, chain)
     if not is_gallery(folder):
         raise GalleryError(f"no gallery in {str(folder)!r}: make one with `cvsi-db ingest PATH --db {folder}`")
     if stamp(folder) != chain.head:
@@ -116,12 +122,18 @@ def open_gallery_folder(folder: Path, chain: Chain = CHAIN) -> tuple[Store, Cata
 
 
 @contextmanager
-def write_lock(folder: Path, timeout: float = 2.0) -> Iterator[None]:
+def write_lock(folder: Location, timeout: float = 2.0) -> Iterator[None]:
     """The block is the one writer of `folder`; may be nested.
 
     Raises GalleryError after `timeout` seconds, naming the process that holds the lock, and at once where nothing can
     be written.
     """
+    if isinstance(folder, RemoteFolder):
+        from cvsi_db.store.lease import lease
+
+        with lease(folder, timeout):
+            yield
+        return
     from filelock import FileLock, Timeout
 
     # One lock object per folder and process, so that the holder may take it again.
@@ -165,7 +177,7 @@ def _clear_unfinished(folder: Path) -> None:
 def _note(tables: Path, info: GalleryInfo) -> None:
     """Note `info` beside the tables; optional, so a folder that cannot be written is left as it is."""
     if noted_info(tables) != info:
-        with suppress(OSError), replace_file(tables / _NOTE) as part:
+        with suppress(OSError), replace_file(tables / NOTE) as part:
             part.write_text(json.dumps(asdict(info)), "utf-8")
 
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +23,7 @@ from cvsi_db.records import CaptionRow, ColumnName, FloatArray, ImageRow
 from cvsi_db.store.arrow_rows import IMAGE_FIELDS, VECTORS, caption_batch, check_vector, image_batch
 from cvsi_db.store.indexes import KEEP, IndexEffort, IndexFacts, OptimizeSummary, indexes_of, optimize
 from cvsi_db.store.lance import REPAIR, TABLE_NAMES, TableName, connect, lance_write_errors, merge, one_line, open_table
+from cvsi_db.store.location import Location, trouble
 
 __all__ = ["Store", "TableName", "any_of", "matrix", "widened"]
 
@@ -39,7 +39,7 @@ _UNCAPTIONED, _CAPTIONED = "coalesce(array_length(captions), 0) = 0", "array_len
 class Store:
     """The images of one gallery and their captions, with their vectors, on disk."""
 
-    def __init__(self, folder: Path, lance: Any) -> None:
+    def __init__(self, folder: Location, lance: Any) -> None:
         self._folder = folder
         self._lance = lance
         self._tables: dict[TableName, Any] = {name: open_table(lance, name, folder) for name in TABLE_NAMES}
@@ -53,7 +53,7 @@ class Store:
         self._sampled: tuple[int, FloatArray] | None = None
 
     @classmethod
-    def create(cls, folder: Path, dim: int) -> Store:
+    def create(cls, folder: Location, dim: int) -> Store:
         """Make the tables in `folder` for vectors of width `dim`; tables that are there already stay."""
         from cvsi_db.migrations import upgrade_lance
 
@@ -62,9 +62,9 @@ class Store:
         return cls(folder, lance)
 
     @classmethod
-    def open(cls, folder: Path) -> Store:
+    def open(cls, folder: Location) -> Store:
         """Open the tables in `folder`. Raises GalleryError when they are missing."""
-        if not folder.is_dir():  # connecting would make it
+        if not folder.is_dir():  # connecting would make one on this machine
             raise GalleryError(f"the image tables {str(folder)!r} are gone: `cvsi-db check --repair` makes new ones")
         return cls(folder, connect(folder))
 
@@ -314,10 +314,10 @@ class Store:
             return widened((query.where(where) if where else query).to_batches().read_all())  # to_arrow reads schemas
 
 
-def any_of(image_ids: Iterable[str]) -> str:
-    """The condition that these images alone meet."""
-    named = ", ".join("'" + image_id.replace("'", "''") + "'" for image_id in image_ids)
-    return f"image_id IN ({named})" if named else "false"
+def any_of(values: Iterable[str], column: str = "image_id") -> str:
+    """The condition that the rows with these values in `column` alone meet."""
+    named = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+    return f"{column} IN ({named})" if named else "false"
 
 
 def widened(table: pa.Table) -> pa.Table:
@@ -334,7 +334,7 @@ _FILTER_AT_FAULT = ("Invalid input", "Error applying filter expression", "Unsupp
 
 
 @contextmanager
-def _lance_errors(folder: Path, where: str | None = None) -> Iterator[None]:
+def _lance_errors(folder: Location, where: str | None = None) -> Iterator[None]:
     """LanceDB's errors in the block become GalleryErrors, or FilterErrors where the condition is at fault."""
     try:
         yield
@@ -343,6 +343,8 @@ def _lance_errors(folder: Path, where: str | None = None) -> Iterator[None]:
         if where is not None and any(sign in reason for sign in _FILTER_AT_FAULT):
             told = reason.removeprefix("Invalid input, ").rpartition("Error applying filter expression to batch: ")
             raise FilterError(f"cannot use the filter {where!r}: {told[-1]}") from error
+        if said := trouble(folder, error):
+            raise GalleryError(f"cannot read {str(folder)!r}: {said}") from error
         if not folder.is_dir():
             remedy = "if `cvsi-db reembed` has replaced them, open the gallery again"
             raise GalleryError(f"the tables in {str(folder)!r} are gone: {remedy}") from error

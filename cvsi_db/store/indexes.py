@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 from types import MappingProxyType
 from typing import Any
+
+from cvsi_db.store.location import Location, size_of
 
 VECTOR_INDEX_ROWS = 50_000
 """Fewer rows than this get no vector index: comparing them all takes less than a tenth of a second."""
@@ -108,7 +109,7 @@ def indexes_of(table: Any) -> tuple[IndexFacts, ...]:
 
 
 def optimize(
-    tables: Sequence[Any], folder: Path, keep: timedelta, on_step: Callable[[int, int, str], None] | None
+    tables: Sequence[Any], folder: Location, keep: timedelta, on_step: Callable[[int, int, str], None] | None
 ) -> OptimizeSummary:
     """Compact the tables in `folder`, drop versions older than `keep`, build the missing indexes.
 
@@ -120,7 +121,7 @@ def optimize(
     def build(table: Any, spec: IndexSpec) -> None:
         table.create_index(spec.column, config=getattr(kinds, spec.kind)(**spec.options))
 
-    start, before, versions = perf_counter(), _size(folder), _versions(tables)
+    start, before, versions = perf_counter(), size_of(folder), _versions(tables)
     missing = [(table, spec) for table in tables for spec in _missing(table)]
     kept = [f"{table.name}.{i.column} {i.kind}" for table in tables for i in indexes_of(table) if not is_outgrown(i)]
     steps: list[tuple[str, Callable[[], Any]]] = [
@@ -137,7 +138,7 @@ def optimize(
         kept=tuple(kept),
         versions_removed=len(versions - _versions(tables)),
         bytes_before=before,
-        bytes_after=_size(folder),
+        bytes_after=size_of(folder),
         seconds=perf_counter() - start,
     )
 
@@ -154,7 +155,3 @@ def is_outgrown(facts: IndexFacts) -> bool:
 
 def _versions(tables: Sequence[Any]) -> set[tuple[str, int]]:
     return {(table.name, version["version"]) for table in tables for version in table.list_versions()}
-
-
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 
 from cvsi_db.errors import GalleryError
+from cvsi_db.store.location import Location, trouble
 
 os.environ.setdefault("LANCEDB_LOG", "error")  # LanceDB reads it when imported; without it every search warns
 import lancedb
@@ -25,21 +25,26 @@ TableName = Literal["images", "captions", "removed"]
 TABLE_NAMES: tuple[TableName, ...] = ("images", "captions", "removed")
 
 
-def connect(folder: Path) -> Any:
+BEFORE_WRITING: dict[str, Callable[[], None]] = {}
+"""What is called before each write to a gallery on object storage, by its address: it raises where that must not be."""
+
+
+def connect(folder: Location) -> Any:
     """A LanceDB connection to `folder` whose handles see what other processes write."""
     return lancedb.connect(str(folder), read_consistency_interval=timedelta(0))
 
 
-def open_table(lance: Any, name: str, folder: Path) -> Any:
+def open_table(lance: Any, name: str, folder: Location) -> Any:
     """The table `name`. Raises GalleryError when it is missing or damaged."""
     try:
         return lance.open_table(name)
     except (OSError, RuntimeError, ValueError) as error:
-        raise GalleryError(f"cannot open the table {name!r} in {str(folder)!r}: {one_line(error)}; {REPAIR}") from error
+        reason = trouble(folder, error) or f"{one_line(error)}; {REPAIR}"
+        raise GalleryError(f"cannot open the table {name!r} in {str(folder)!r}: {reason}") from error
 
 
 @contextmanager
-def restoring(folder: Path) -> Iterator[None]:
+def restoring(folder: Location) -> Iterator[None]:
     """If the block raises, tables in `folder` go back to the versions they have now, and new tables are dropped."""
     lance = connect(folder)
     tables = {name: open_table(lance, name, folder) for name in lance.list_tables().tables}
@@ -67,12 +72,25 @@ def merge(table: Any, batch: pa.Table, key: str, *, replacing: str | None = None
 
 
 @contextmanager
-def lance_write_errors(folder: Path) -> Iterator[None]:
-    """LanceDB's errors in the block become GalleryErrors, with the remedy for a full disk."""
+def lance_read_errors(folder: Location) -> Iterator[None]:
+    """LanceDB's errors in the block become GalleryErrors."""
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        reason = one_line(error)
+        reason = trouble(folder, error) or f"{one_line(error)}; {REPAIR}"
+        raise GalleryError(f"cannot read {str(folder)!r}: {reason}") from error
+
+
+@contextmanager
+def lance_write_errors(folder: Location) -> Iterator[None]:
+    """LanceDB's errors in the block become GalleryErrors, with the remedy for a full disk."""
+    for root, refuse in list(BEFORE_WRITING.items()):
+        if f"{folder}/".startswith(f"{root}/"):
+            refuse()
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = trouble(folder, error, writes=True) or one_line(error)
         remedy = "; free some space and repeat: what was written before is kept" if _FULL.search(reason) else ""
         raise GalleryError(f"cannot write to {str(folder)!r}: {reason}{remedy}") from error
 
