@@ -28,7 +28,7 @@ def document() -> str:
     lines = ["## Figures", "", "| edits | rewriter | right | harmless | wrong |", "|---|---|---|---|---|"]
     for name, title in zip(TABLES, _TITLES, strict=True):
         for source, label in (("cirr", "CIRR"), ("fashioniq", "FashionIQ"), ("", "all")):
-            lines.append(f"| {title}, {label} | `rules-8` | {counts(name, source=source)} |")
+            lines.append(f"| {title}, {label} | `rules-9` | {counts(name, source=source)} |")
             if name == "real_edits":
                 lines.append(f"| {title}, {label} | `rules-4` | {counts(name, 'verdict_of_rules_4', source)} |")
     for name, title in zip(TABLES, _TITLES, strict=True):

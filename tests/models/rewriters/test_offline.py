@@ -56,7 +56,19 @@ def answer(caption: str, edit_text: str) -> str:
         ("with a hat", "wearing a hat", "cap"),
         ("remove the bird", "a red cat", "bird"),  # remove
         ("without the cap", "holding a ball", "cap"),
+        ("cap removed", "holding a ball", "cap"),
+        ("a group of three cats", "three red cats", "a red cat"),  # count: no description of another image
+        ("show two of them", "two red cats", "a red cat"),
+        ("three cats side by side", "three red cats", "a red cat"),
+        ("a cat of another colour", "of a cat wearing a cap", "red"),
         ("add a mouse", "with a mouse", ""),  # add
+        ("a crown for the cat", "wearing a crown", "cap"),
+        ("a scarf worn by the bird", "bird wearing a scarf", ""),
+        ("a kite in the sky", "with a kite in the sky", ""),
+        ("a small frog for company", "with a small frog", ""),
+        ("a cat jumping", "jumping", "a cat jumping"),
+        ("the forest in winter", "in the forest", "beach"),
+        ("a close shot of the cat", "seen up close", "shot"),
         ("with sunglasses", "wearing sunglasses", ""),
         ("a dog to its left", "with a dog to its left", ""),
         ("three of them", "three red cats", "a red cat"),  # count

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cvsi_db.errors import RewriteError
 from cvsi_db.records import Rewrite
 
-VERSION = 8
+VERSION = 9
 """Part of the name, hence of the rewrite cache's key: raise it whenever answers change."""
 
 

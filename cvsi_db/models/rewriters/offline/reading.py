@@ -48,8 +48,9 @@ def _steps(text: str, seen: Seen) -> list[tuple[Step, str]]:
     unread: Step = (lambda _: None, "")
     if len(text) > LONGEST:
         return [(unread, text)]
-    text = _OPENING.sub("", text if text[1:2].isupper() else text[:1].lower() + text[1:])
-    if whole := _described(text, seen):
+    text = text if text[1:2].isupper() else text[:1].lower() + text[1:]
+    text, more = _OPENING.sub("", text), bool(_MORE.search(text))
+    if whole := _described(text, more, seen):
         return [(_instead(whole), whole)]
     text = _TWO_SWAPS.sub(r"\g<1>\2\3\4 and \g<1>\5\3\6", text)
     found: list[tuple[Step, str]] = []
@@ -59,12 +60,14 @@ def _steps(text: str, seen: Seen) -> list[tuple[Step, str]]:
     return found
 
 
-def _described(text: str, seen: Seen) -> str | None:
-    """The text without its framing, where it describes an image by itself; else None."""
+def _described(text: str, more: bool, seen: Seen) -> str | None:
+    """The text without its framing, where it describes an image by itself and nothing `more`; else None."""
     frame = _FRAME.match(text)
     front = _RATHER.sub("", text[frame.end() :] if frame else text)
     first, *rest = parse(front) or [Phrase()]
     if not frame or first.lead or not first.head or re.search(rf"(?:[,.;]| and| but) (?:{_ORDERS})\b", text):
+        return None
+    if _number(seen, "it", _words(front)) or _moment(seen, front) or _quality(seen, "it", front):
         return None
     main = any(singular(noun) in seen.mains for noun in first.noun)
     shown = frame["show"] and (rest or first.head not in seen.named)
@@ -72,14 +75,21 @@ def _described(text: str, seen: Seen) -> str | None:
         return front if not frame["has"] or frame["target"] or (rest and main) else None
     word, nouns = first.noun[0].lower(), {noun.lower() for phrase in rest for noun in phrase.noun}
     unsure = word in w.DEFINITE or re.fullmatch(rf"{_ORDERS}|more|less|no|not|another|everything|rather|instead", word)
-    if not rest or unsure or first.head in w.ADJECTIVES | w.MOMENT_OF.keys():
+    if more or not rest or unsure or first.head in w.ADJECTIVES | w.MOMENT_OF.keys():
         return None
     points = nouns & ({"background", "left", "right"} | w.PRONOUNS | w.POSSESSIVE)
+    owned = any(phrase.noun[:1] == ("the",) and phrase.head in seen.named & w.BEINGS for phrase in rest)
+    if owned and not main:  # "a hat for the cat"
+        return None
     listed = "and" in rest[0].words or not rest[0].words  # "short sleeves and is white"
-    if any(do.is_verb(word) for phrase in rest for word in phrase.words):
+    done = {word for phrase in rest for word in phrase.words if do.is_verb(word)}
+    posed = not rest[0].noun and len(rest) == 1 and done <= w.POSES | w.BE  # "a cat jumping"
+    if done and not posed and not done <= w.WEARING:
         return front if main or not (listed or (points and first.head not in w.BEINGS)) else None
-    merges = all(phrase.head in w.PLACES | w.WORN | w.MOMENT_OF.keys() for phrase in rest)
-    return None if points or merges or listed else front
+    having = main and rest[0].lead == ("with",) and len(rest) == 1
+    merges = posed or having or all(phrase.head in w.PLACES | w.WORN | w.MOMENT_OF.keys() for phrase in rest)
+    added = not main and first.head not in w.BEINGS and text.endswith(front)  # "a kite in the sky"
+    return None if points or merges or listed or added else front
 
 
 def _read(clause: str, seen: Seen) -> list[Step]:
@@ -157,6 +167,9 @@ def _thing(seen: Seen, who: str, said: str, *, becomes: bool) -> list[Step]:
         return []
     if it and (first.head in seen.mains or (becomes and (first.head in w.BEINGS or word in {"a", "an"}))):
         return _all([_do(do.become, "it", noun, new=noun), *(_said(seen, who, render([each])) for each in more)])
+    if it and first.head in w.PLACES and not becomes:
+        where = _at(seen, "it", "to", " ".join(first.noun))
+        return _all([where, *(_said(seen, "it", render([each])) for each in more)])
     bare = " " not in said and not (it and (do.is_plural(said) or first.head in w.WORN | w.BEINGS))
     unsure = bare or any(each.words & w.VERBS for each in more)
     return [] if becomes or unsure else _has(seen, who, "with", said)
@@ -186,7 +199,7 @@ def _quality(seen: Seen, who: str, said: str) -> list[Step]:
     shown = [word for word in words if word in w.ADJECTIVES]
     left = [word for word in words if word not in w.ADJECTIVES | w.FILLERS - {"with"} | {"more"}]
     other = bool({"another", "different"} & {*words} and {"colour", "color", "colors", "colours"} & {*words})
-    if other and {*words} <= w.FILLERS | {"another", "different"}:
+    if other and {*words} <= w.FILLERS | {"another", "different"} | seen.mains:
         return _do(do.describe, who, said="")
     plain = {*shown} <= {"same", "different", "other", "colored"}
     if plain or (left and singular(" ".join(left)) not in seen.mains):
@@ -205,9 +218,10 @@ def _number(seen: Seen, who: str, words: Sequence[str]) -> list[Step]:
     change = 0 if exact else -1 if less & {*words} else 1 if {*words} & {*more, "more"} else 0
     numbers = [w.NUMBERS.get(word) or int(word) for word in words if word in w.NUMBERS or re.fullmatch(r"\d\d?", word)]
     numbers = numbers or [size for word, size in w.SIZES.items() if word in words] or [1] * bool(more & {*words})
-    fillers = w.FILLERS.union(w.NUMBERS, w.PRONOUNS, more, less, {"more", "joins", "join"})
+    fillers = w.FILLERS.union(w.NUMBERS, w.PRONOUNS, w.COLLECTIVE, more, less, _ALIKE)
     rest = [word for word in words if word not in fillers and not word.isdecimal()]
-    known = len(numbers) == 1 and words[0] not in {"the", "in"} and {*map(singular, rest)} <= seen.mains
+    other = {words[0], words[-1]} & {"the", "in", "colour", "color"}  # "the first", "another colour"
+    known = len(numbers) == 1 and not other and {*map(singular, rest)} <= seen.mains
     if not known or words == ["a", "one"]:
         return []
     return _do(do.count, who, number=numbers[0] * (change or 1), relative=bool(change))
@@ -321,6 +335,7 @@ def _re(text: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\n *", "", text), re.IGNORECASE)
 
 
+_ALIKE = w.words_of("more joins join all same such identical together side kind crowd family copies here")
 _ABOUT = {"colour", "color", "time", "season", "weather", "pattern", "style", "number", "day"}
 _ORDERS = (
     "add|remove|make|change|put|place|replace|swap|turn|give|take|move|paint|delete|have|let|zoom|include|drop|rotate|"
@@ -341,7 +356,8 @@ _NAMES = {
         anything but|has no|(?:it )?(?:has |is )?stop(?:s|ped)?)""",
     "THING": r"[\w' -]+?",
     "NOT": "(?:RATHER|and not|not|replaces|replacing|(?:tak(?:es|ing)|took|has taken) the place of)",
-    "RATHER": r"(?:(?:instead of|rather than)(?: having| wearing| holding| carrying)?|in (?:the )?place of|in lieu of)",
+    "RATHER": r"""(?:(?:instead of|rather than)(?: having| wearing| holding| carrying)?|in lieu of|
+        in (?:the )?(?:place|role) of)""",
     "PUT": r"(?:(?:put|add|place|with|move|shift|bring|hang|give|set|include|THERE|have) )*",
     "WITH": " (?:with|for|by|to|into) ",
     "TURN": r"(?:make|take|bring|w[eo]nt|(?:go|chang|mov|turn)(?:es?|s|ed)?)",
@@ -365,6 +381,7 @@ _JOINT = _re(rf"\s*[.;]\s+|,?\s+(?:and|but)\s+(?:(?:then|now)\s+)?(?={_LATER})|,
 _WEAK_JOINT = _re(r",\s+(?:(?:and|but|plus)\s+)?|\s+(?:and|but|plus|as well as)\s+")
 _TWO_SWAPS = _re(r"""^((?:replace|swap|exchange|trade|switch|change|turn) )
     (.+?)( with | for | to | into )(.+?),? and (.+?)\3(.+)""")
+_MORE = _re(r"^(?:and|also|plus) |\b(?:too|also|as well|for company|removed|than)\b")
 _EMPTY = _re(r"^(?:(?:and|but|it|they|is|are|make|let|have) )+")
 _OPENING = _re(r"""^(?:(?:please|kindly|ideally|if possible|maybe|now|but|and|also|then|just|simply|only|first|
     except(?: that)?|this time|this|plus|let's|
@@ -404,7 +421,7 @@ _PATTERNS: tuple[tuple[Callable[..., list[Step]], str], ...] = (
         (?P<old>the THING) (?:becomes?|turns? into|should be|is now|is replaced (?:by|with)) (?P<new>(?:an?|the) .+)
     """),
     (_put, r"""
-        PUT(?P<what>THING) (?:on|onto|to|for|over) WHO
+        PUT(?P<what>THING) (?:on|onto|to|for|over|(?:(?:being )?(?:held|worn|carried|read) by)) WHO
         PUT(?P<what>(?!it |them )THING) (?:(?:is|are|should be|sitting|standing) )?SIDE
         SIDE (?:is|are|THERE) (?P<what>.+)
     """),

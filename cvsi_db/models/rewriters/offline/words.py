@@ -115,5 +115,5 @@ FILLERS = words_of("""make turn let set change the it is it's its to a an now be
     bring range perspective look looking version using give length body want outside do done falls fallen comes coming
     rolls starts begins arrives everything already grows colour color colours colors coloured colored and one very much
     bit clothes fur these those just only exactly single pair couple duo trio lone sole group total that are number
-    amount reduce increase have has of goes gone left""")
+    amount reduce increase have has of goes gone left photo""")
 """Words that add nothing to a moment, a quality or a number beside which they stand."""
