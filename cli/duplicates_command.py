@@ -32,8 +32,9 @@ def command(threshold: float, form: str, db: Path | None, quiet: bool) -> None:
 
     A file under several paths, by links, is no duplicate of itself: it is shown as one file.
 
-    Every image is compared with every other: some 15 seconds for 50,000 on two cores, and four times as long for twice
-    as many. Images look alike when the gallery's model cannot tell them apart, so look before you delete.
+    Every pair is found that is near enough; bounds spare most others the comparison: 100,000 images take some 10
+    seconds on two cores, and up to four times as long for twice as many. Images look alike when the gallery's model
+    cannot tell them apart, so look before you delete.
     """
     from cvsi_db.gallery import Gallery
 

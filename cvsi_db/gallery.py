@@ -554,7 +554,7 @@ class Gallery:
         self, threshold: float = 0.98, *, on_progress: Callable[[int, int], None] | None = None
     ) -> Duplicates:
         """Images with several files, and groups of images that look alike: each has one in its group whose embedding
-        is as near as the cosine `threshold`. Exact, so the time grows with the square of the gallery.
+        is as near as the cosine `threshold`. No pair is missed; the time grows up to the square of the gallery.
 
         `on_progress` is called with the comparisons done and their total. Raises QueryError for a threshold that is
         not above 0 and at most 1.

@@ -1,7 +1,7 @@
 """Duplicates: the images of a gallery that have several files or links, and those that look alike to its model.
 
-Takes the store; returns groups. Every embedding is compared with every other, block by block, so that nothing is missed
-and memory stays bounded: the embeddings are in a temporary file, and only two blocks and the images' names in memory.
+Takes the store; returns groups. Nothing is missed (near_pairs.py), and memory stays bounded: the embeddings are in a
+temporary file, and only blocks of them and the images' names in memory.
 """
 
 from __future__ import annotations
@@ -18,16 +18,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cvsi_db.errors import QueryError
+from cvsi_db.manage.near_pairs import find_near_pairs
 from cvsi_db.records import FloatArray
 
 if TYPE_CHECKING:
     from cvsi_db.store.images import Store
 
 BLOCK = 4096
-"""Rows per block: two blocks of width 512 and their products take 80 MiB."""
-
-SLACK = 1e-6
-"""The rounding error of a float32 cosine."""
+"""Rows that are read at a time."""
 
 _COLUMNS = ("image_id", "path", "paths", "width", "height", "size_bytes")
 
@@ -146,31 +144,17 @@ def _compare(
     vectors: npt.NDArray[np.float16], threshold: float, on_progress: Callable[[int, int], None] | None
 ) -> tuple[Groups, FloatArray]:
     """Groups of the rows, and for each row the greatest cosine that was at least the threshold (else 0)."""
-    rows = len(vectors)
-    groups, nearest, done = Groups(rows), np.zeros(rows, np.float32), 0
-    for top in range(0, rows, BLOCK):
-        upper = _unit(vectors[top : top + BLOCK])
-        for left in range(top, rows, BLOCK):
-            cosines = upper @ _unit(vectors[left : left + BLOCK]).T
-            if left == top:
-                np.fill_diagonal(cosines, 0)
-            near = cosines >= threshold - SLACK
-            for row in np.flatnonzero(near.any(axis=1)):
-                columns = np.flatnonzero(near[row])
-                found = cosines[row, columns]
-                nearest[top + row] = max(nearest[top + row], found.max())
-                nearest[left + columns] = np.maximum(nearest[left + columns], found)
-                groups.join(np.append(left + columns, top + row))
-            done += cosines.size if left > top else cosines.size // 2
-            if on_progress:
-                on_progress(done, rows * rows // 2)
+    groups, nearest = Groups(len(vectors)), np.zeros(len(vectors), np.float32)
+
+    def found(rows: npt.NDArray[np.int64], others: npt.NDArray[np.int64], cosines: FloatArray) -> None:
+        nearest[rows] = np.maximum(nearest[rows], cosines.max(axis=1))
+        nearest[others] = np.maximum(nearest[others], cosines.max(axis=0))
+        for row, near in zip(rows, cosines > 0, strict=True):
+            if near.any():
+                groups.join(np.append(others[near], row))
+
+    find_near_pairs(vectors, threshold, found, on_progress)
     return groups, nearest
-
-
-def _unit(vectors: npt.NDArray[np.float16]) -> FloatArray:
-    """The vectors as float32 at unit length, which float16 has changed a little; damaged ones become finite."""
-    wide = np.nan_to_num(vectors.astype(np.float32), posinf=0, neginf=0)
-    return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-6), np.float32)
 
 
 def _same_contents(images: pa.Table) -> tuple[SameContent, ...]:

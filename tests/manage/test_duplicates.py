@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from cvsi_db.errors import QueryError
 from cvsi_db.ingest import ingest
-from cvsi_db.manage import duplicates
+from cvsi_db.manage import duplicates, near_pairs
 from cvsi_db.manage.duplicates import Groups, find_duplicates
 from cvsi_db.records import FloatArray, ImageRow
 from cvsi_db.store.catalog import Catalog
@@ -51,6 +52,13 @@ def arc(*degrees: float) -> FloatArray:
     return vectors
 
 
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells, tiles and reads of few rows, so that a small gallery has many."""
+    for name, rows in {"CELL": 8, "TOGETHER": 3, "READ": 50, "TILE": 7, "AXES": (4, 8, 16)}.items():
+        monkeypatch.setattr(near_pairs, name, rows)
+
+
 @pytest.mark.parametrize("block", [1, 2, 3, 100])
 def test_a_chain_of_near_images_is_one_group(
     fill: Callable[[FloatArray], Store], monkeypatch: pytest.MonkeyPatch, block: int
@@ -64,7 +72,7 @@ def test_a_chain_of_near_images_is_one_group(
 
 
 def test_the_pairs_are_those_of_brute_force(
-    fill: Callable[[FloatArray], Store], monkeypatch: pytest.MonkeyPatch
+    fill: Callable[[FloatArray], Store], monkeypatch: pytest.MonkeyPatch, small_blocks: None
 ) -> None:
     monkeypatch.setattr(duplicates, "BLOCK", 37)
     rng = np.random.default_rng(3)
@@ -79,6 +87,37 @@ def test_the_pairs_are_those_of_brute_force(
     assert sorted(sorted(numbers(group)) for group in found.near) == expected
     for one in (one for group in found.near for one in group):
         assert one.similarity == pytest.approx(cosines[int(one.image_id, 16)].max(), abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["spread", "clusters", "few axes", "alike", "damaged"])
+@pytest.mark.parametrize("threshold", [0.3, 0.9, 0.98, 1.0])
+def test_every_near_pair_is_found_once(kind: str, threshold: float, small_blocks: None) -> None:
+    rng = np.random.default_rng(5)
+    vectors = rng.standard_normal((150, DIM))
+    if kind == "clusters":
+        vectors = vectors[rng.integers(0, 12, 150)] + 0.2 * rng.standard_normal((150, DIM))
+    elif kind == "few axes":
+        vectors = vectors * np.arange(1, DIM + 1) ** -1.5
+    elif kind == "alike":
+        vectors = np.repeat(vectors[:5], 30, axis=0)
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    if kind == "damaged":
+        vectors[::3], vectors[1, 0] = 0, np.nan
+    pairs, steps = Counter[tuple[int, int]](), list[tuple[int, int]]()
+
+    def found(rows: np.ndarray, others: np.ndarray, cosines: np.ndarray) -> None:
+        for row, other in np.argwhere(cosines):
+            pairs[min(rows[row], others[other]), max(rows[row], others[other])] += 1
+
+    stored = vectors.astype(np.float16)
+    near_pairs.find_near_pairs(stored, threshold, found, lambda done, total: steps.append((done, total)))
+    unit = near_pairs.unit(stored).astype(np.float64)
+    expected = np.argwhere(np.triu(unit @ unit.T, 1) >= threshold - near_pairs.SLACK)
+    assert set(pairs) == set(map(tuple, expected.tolist()))
+    assert set(pairs.values()) <= {1}
+    assert len(expected) or threshold == 1.0 or kind not in ("clusters", "alike")
+    assert steps == sorted(steps)
+    assert steps[-1] == (11250, 11250)
 
 
 def groups_of(near: np.ndarray) -> list[list[int]]:
