@@ -22,7 +22,8 @@ def run_forked(
 ) -> subprocess.CompletedProcess[bytes]:
     """`cvsi-db` with `arguments` in a process of its own, as `subprocess.run` would run it.
 
-    What a process reads while it starts (Python's own settings, those of the hub, the locale) is not that of `environ`.
+    What a process reads while it starts (Python's own settings, the locale) is not that of `environ`; the settings of
+    the hub are, whose client is imported anew.
     """
     with tempfile.TemporaryDirectory() as folder:
         streams = [Path(folder, name) for name in ("stdin", "stdout", "stderr")]
@@ -46,6 +47,10 @@ def _command(arguments: list[str], environ: dict[str, str], cwd: str | Path, str
         for number, mode in ((0, "rb"), (1, "wb"), (2, "wb"))
     )
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    hub = {name: value for name, value in environ.items() if name.startswith(("HF_", "XDG_", "HOME"))}
+    if any(os.environ.get(name) != value for name, value in hub.items()):
+        for module in [name for name in sys.modules if name.split(".")[0] == "huggingface_hub"]:
+            del sys.modules[module]
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(cwd)

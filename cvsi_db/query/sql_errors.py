@@ -39,7 +39,7 @@ def sql_errors(text: str, kind: str, error: type[UsageError]) -> Iterator[None]:
         reason = where.get("description") or ""
         reason = reason if reason and "<class" not in reason else "something is missing here"
         raise pointed(error, f"cannot read the {kind}: {reason}", text, place) from None
-    except SqlglotError:
+    except (SqlglotError, ValueError):  # the latter of an argument named ''
         raise error(f"cannot read the {kind} {clipped(text)!r}: is a quote or a bracket left open?") from None
     except RecursionError:
         raise error(f"the {kind} is nested too deeply: write it with fewer brackets and signs") from None

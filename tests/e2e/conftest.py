@@ -36,7 +36,7 @@ def run_cli(
     ours = {"HF_HUB_OFFLINE": "1", "NO_COLOR": "1", "CVSI_MODEL": "starter", "CVSI_CONFIG": os.devnull}
     environ = kept | ours | (env or {})
     command, given = [str(each) for each in arguments], input.encode() if isinstance(input, str) else input
-    if all(name.startswith(("CVSI_", "OPENAI_", "COLUMNS", "HOME")) for name in env or {}):
+    if all(name.startswith(("CVSI_", "OPENAI_", "COLUMNS", "HOME", "HF_", "XDG_")) for name in env or {}):
         done = run_forked(command, environ, cwd=cwd, input=given, timeout=timeout)
     else:
         done = subprocess.run(
