@@ -1,18 +1,18 @@
-"""An object store on loopback: moto's S3 in this process, with two buckets and credentials that behave as told.
+"""An object store on loopback: moto's S3 in this process.
 
-`photos` is an ordinary bucket, `careless` one whose store ignores If-None-Match. The key id `reader` may only read.
+The bucket `careless` is in a store that ignores If-None-Match. The credentials `reader` may only read.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 from urllib.request import Request, urlopen
 
-BUCKETS = ("photos", "careless")
 _DENIED = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
 
 
@@ -27,8 +27,6 @@ def serving() -> Iterator[dict[str, str]]:
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     address = f"http://127.0.0.1:{server.port}"
-    for bucket in BUCKETS:
-        urlopen(Request(f"{address}/{bucket}", method="PUT"), timeout=10).close()
     try:
         yield {
             "AWS_ENDPOINT_URL": address,
@@ -41,6 +39,12 @@ def serving() -> Iterator[dict[str, str]]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def make_bucket(environ: dict[str, str], name: str) -> str:
+    """Make a bucket; returns its name. One for each test is quick: moto lists a folder by looking at all objects."""
+    urlopen(Request(f"{environ['AWS_ENDPOINT_URL']}/{name}", method="PUT"), timeout=10).close()
+    return name
 
 
 def _behaving(inner: Any) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
@@ -56,3 +60,9 @@ def _behaving(inner: Any) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
         return answered
 
     return answer
+
+
+def within(environ: dict[str, str], work: Callable[..., None], *args: Any) -> None:
+    """`work` with that environment: for a process that is started with it."""
+    os.environ.update(environ)
+    work(*args)

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Literal
+from urllib.parse import quote
 
 import pyarrow as pa
 
 from cvsi_db.errors import GalleryError
-from cvsi_db.store.location import Location, trouble
+from cvsi_db.store.location import Location, RemoteFolder, trouble
 
 os.environ.setdefault("LANCEDB_LOG", "error")  # LanceDB reads it when imported; without it every search warns
 import lancedb
@@ -31,7 +32,9 @@ BEFORE_WRITING: dict[str, Callable[[], None]] = {}
 
 def connect(folder: Location) -> Any:
     """A LanceDB connection to `folder` whose handles see what other processes write."""
-    return lancedb.connect(str(folder), read_consistency_interval=timedelta(0))
+    # An address is read as a URL is, so what means something there must be quoted.
+    address = quote(folder, safe=":/") if isinstance(folder, RemoteFolder) else str(folder)
+    return lancedb.connect(address, read_consistency_interval=timedelta(0))
 
 
 def open_table(lance: Any, name: str, folder: Location) -> Any:

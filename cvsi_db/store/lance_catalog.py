@@ -108,7 +108,16 @@ class LanceCatalog(Catalog):
 
     def each_file(self) -> Iterator[SourceFile]:
         """Every file seen so far, in the order of their paths."""
-        return (SourceFile(**row) for row in self.rows("source_file"))
+        names = [field.name for field in fields(SourceFile)]
+        return (SourceFile(*map(row.get, names)) for row in self.rows("source_file"))
+
+    def files_at(self, paths: Collection[str]) -> dict[str, SourceFile]:
+        """Those of the files seen so far that are at these paths, by path."""
+        wanted, found = list(paths), list[SourceFile]()
+        for start in range(0, len(wanted), _CHUNK):
+            some = any_of(wanted[start : start + _CHUNK], "path")
+            found += [SourceFile(**row) for row in self.rows("source_file", some)]
+        return {file.path: file for file in found}
 
     def record_files(self, files: Sequence[SourceFile]) -> None:
         """Insert or replace files, by path."""

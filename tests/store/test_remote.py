@@ -1,0 +1,448 @@
+"""Galleries on object storage: their life is that of one on disk, with one writer at a time; on moto's S3."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from queue import SimpleQueue
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cvsi_db.cli import run
+from cvsi_db.errors import GalleryError, MigrationError, UsageError
+from cvsi_db.gallery import Gallery
+from cvsi_db.manage.backup import restore
+from cvsi_db.manage.reembed import reembed
+from cvsi_db.manage.watch import Listener, WatchOptions, watch
+from cvsi_db.migrations import CHAIN, REVISIONS, Chain
+from cvsi_db.records import Rewrite
+from cvsi_db.store import lease as leases
+from cvsi_db.store.catalog import SourceFile
+from cvsi_db.store.folder import create_gallery_folder, is_gallery, open_gallery_folder, write_lock
+from cvsi_db.store.lance import connect, lance_write_errors
+from cvsi_db.store.location import Location, RemoteFolder, files_in, locate, move, remove_tree
+from tests.fakes import FakeCaptioner, FakeEncoder, save_picture
+from tests.object_store import make_bucket, serving, within
+from tests.processes import context
+from tests.safety.photos import Photos
+from tests.safety.test_kills import assert_whole, rows_of
+from tests.safety.workers import INFO, gallery_in, keep_changing, keep_searching, start, take_in, take_in_slowly
+
+_NUMBERS = itertools.count()
+FILE = SourceFile("/a.jpg", 1, 2, "id1", "ok", None)
+
+
+@pytest.fixture(scope="module")
+def store_environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The settings of an object store that serves this module, and of a cache of its own."""
+    with serving() as environ:
+        yield environ | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
+
+
+@pytest.fixture
+def cloud(store_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The same, set in this process."""
+    for name, value in store_environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(leases, "_probed", set())
+    return store_environ
+
+
+@pytest.fixture
+def root(cloud: dict[str, str]) -> RemoteFolder:
+    """Where a gallery may be made; nothing is there yet."""
+    return RemoteFolder(f"s3://{make_bucket(cloud, f'bucket-{next(_NUMBERS)}')}/my 100% #1 gallery")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases that end soon."""
+    monkeypatch.setattr(leases, "LASTS_S", 3.0)
+    monkeypatch.setattr(leases, "SLACK_S", 0.1)
+    monkeypatch.setattr(leases, "POLL_S", 0.02)
+
+
+# --- addresses --------------------------------------------------------------------------------------------------
+
+
+def test_an_address_keeps_its_slashes_and_a_path_stays_a_path() -> None:
+    assert locate("s3://bucket/a b/") == RemoteFolder("s3://bucket/a b") == locate(Path("s3://bucket/a b"))
+    assert [type(locate(text)) for text in ("gs://b", "AZ://b/c", "/a", "a:b", "~/x")] == [
+        RemoteFolder, RemoteFolder, *[type(Path())] * 3
+    ]  # fmt: skip
+    for text, said in (("s3://", "names no bucket"), ("http://host/x", r"s3://, gs://, az://")):
+        with pytest.raises(UsageError, match=said):
+            locate(text)
+
+
+def test_folders_of_objects_are_listed_moved_and_deleted(root: RemoteFolder) -> None:
+    (root / "a" / "x").write_bytes(b"1")
+    (root / "a" / "b" / "y").write_bytes(b"22")
+    (root / "ab").write_bytes(b"333")
+    assert (root / "a").is_dir()
+    assert not (root / "b").is_dir()
+    assert sorted(files_in(root / "a")) == [("b/y", 2), ("x", 1)]
+    assert sorted(each.name for each in root.iterdir()) == ["a", "ab"]
+    move(root / "a", root / "c" / "d")
+    assert (root / "c" / "d" / "b" / "y").read_bytes() == b"22"
+    remove_tree(root / "c")
+    assert list(files_in(root)) == [("ab", 3)]
+    with pytest.raises(FileNotFoundError):
+        (root / "a" / "x").read_bytes()
+
+
+# --- the life of a gallery --------------------------------------------------------------------------------------
+
+
+LATER = '''"""A later gallery."""
+import sqlalchemy as sa
+from alembic import context, op
+
+revision, down_revision = "0099_later", "0004_tables"
+
+def upgrade():
+    upgrade_lance(context.config.attributes["lance"], 0)
+    op.add_column("source_file", sa.Column("stars", sa.Integer()))
+
+def upgrade_lance(lance, dim):
+    lance.open_table("images").add_columns({"stars": "cast(0 as int)"})
+
+def upgrade_lance_catalog(lance):
+    lance.open_table("source_file").add_columns({"stars": "cast(0 as bigint)"})
+'''
+
+
+@pytest.fixture
+def later(tmp_path: Path) -> Callable[[str], Chain]:
+    """The chain of a later cvsi-db."""
+
+    def make(source: str) -> Chain:
+        scripts = tmp_path / "migrations"
+        shutil.copytree(CHAIN.scripts, scripts)
+        (scripts / "versions" / "0099_later.py").write_text(source)
+        return Chain(scripts, (*REVISIONS, "0099_later"))
+
+    return make
+
+
+def bundle_of(width: int) -> Any:
+    digest = f"width{width}"
+    return SimpleNamespace(
+        encoder=FakeEncoder(width),
+        captioner=FakeCaptioner(),
+        source=digest,
+        clip_digest=digest,
+        fingerprint=digest,
+        fits=lambda fingerprint: fingerprint == digest,
+    )
+
+
+def life(where: Location, photos: Path, later: Chain, *, whole: bool) -> Iterator[Any]:
+    """What there is to see of a gallery from its making to its migration; `whole` with all that one can do to it."""
+    shutil.rmtree(photos, ignore_errors=True)
+    for name, colour in (("0", "red"), ("1", "green"), ("2", "blue")):
+        os.utime(save_picture(photos / f"{name}.png", colour, dot="black"), (1e9, 1e9))
+
+    def found(gallery: Gallery) -> Any:
+        result = gallery.search(photos / "0.png", "with a green hat", k=3)
+        return [(hit.path, hit.score, hit.metadata) for hit in result], result.warnings
+
+    with gallery_in(where) as gallery:
+        yield replace(gallery.ingest(photos, tags=["sea"]), seconds=0)
+        yield found(gallery), len(gallery)
+        (photos / "1.png").unlink()
+        os.utime(save_picture(photos / "5.png", "orange"), (1e9, 1e9))
+        yield watched(gallery, photos)
+        summary = gallery.optimize()
+        yield summary.rows, summary.built, summary.kept
+        if whole:
+            yield gallery.tag(photos / "2.png", add=["sky"]), gallery.remove(photos / "5.png")
+            yield list(gallery.sql("SELECT name, tags FROM images ORDER BY name").to_pylist()), gallery.tags()
+            told = gallery.stats()
+            yield {name: told[name] for name in ("images", "removed", "files", "tags", "indexes")}, len(told["runs"])
+            yield gallery.ingest(photos, prune=True).pruned, gallery.optimize().built
+        yield found(gallery), gallery.check(), gallery.failed()
+    if whole:
+        store, catalog = open_gallery_folder(where)
+        with closing(catalog), write_lock(where):
+            yield replace(reembed(where, store, catalog, bundle_of(48)), seconds=0)
+    store, catalog = open_gallery_folder(where, later)
+    with closing(catalog):
+        yield (
+            catalog.gallery(),
+            catalog.source_files(),
+            store.dim,
+            store.columns.keys(),
+            store.ids(),
+            store.ids("removed"),
+        )
+
+
+def watched(gallery: Gallery, photos: Path) -> Any:
+    """The summary of the ingest with which a watch begins."""
+    stop, summaries = threading.Event(), SimpleQueue[Any]()
+
+    def on_ingest(_roots: Any, summary: Any) -> None:
+        summaries.put(summary)
+        stop.set()
+
+    watch(gallery, [photos], options=WatchOptions(), listener=Listener(on_ingest, print), stop=stop)
+    return replace(summaries.get(timeout=5), seconds=0)
+
+
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_the_life_of_a_gallery_is_the_same_as_on_disk(
+    root: RemoteFolder, tmp_path: Path, later: Callable[[str], Chain], monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    photos, chain = tmp_path / "photos", later(LATER)
+    on_disk, remote = (list(life(where, photos, chain, whole=whole)) for where in (tmp_path / "gallery", root))
+    for number, (local, far) in enumerate(zip(on_disk, remote, strict=True)):
+        assert far == local, f"step {number}"
+    with pytest.raises(MigrationError, match=r"made by a newer cvsi-db .*0099_later"):
+        open_gallery_folder(root)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "reader")
+    monkeypatch.setattr(leases, "_probed", set())
+    store, catalog = open_gallery_folder(root, chain)
+    assert store.count() == len(catalog.captions(store.ids(), "fake-captioner")) == (2 if whole else 3)
+    denied = r"cannot write to '.*': the credentials may not write objects \(s3:PutObject\)$"
+    with pytest.raises(GalleryError, match=denied), write_lock(root):
+        pass
+    with pytest.raises(GalleryError, match=denied):
+        store.drop(["id1"], "images")
+    # What a search caches stays on this machine.
+    rewrite = Rewrite(("a cat with a hat",), "a hat", "rules")
+    catalog.keep_rewrite(["a cat"], "with a hat", "rules", rewrite)
+    catalog.keep_captions("blip", {"id1": ("a cat",)})
+    assert catalog.rewrite(["a cat"], "with a hat", "rules") == rewrite
+    assert catalog.captions(["id1"], "blip") == {"id1": ("a cat",)}
+    catalog.close()
+    shutil.rmtree(Path(os.environ["XDG_CACHE_HOME"]) / "cvsi-db")
+    catalog = open_gallery_folder(root, chain)[1]
+    assert (catalog.rewrite(["a cat"], "with a hat", "rules"), catalog.captions(["id1"], "blip")) == (None, {})
+    catalog.close()
+
+
+@pytest.mark.slow
+def test_a_backup_is_restored_on_disk_and_on_object_storage(root: RemoteFolder, photos: Path, tmp_path: Path) -> None:
+    with gallery_in(root) as gallery:
+        gallery.ingest(photos)
+        before = rows_of(gallery)
+        gallery.backup(tmp_path / "kept.tar")
+        files, runs = gallery._catalog.source_files(), gallery._catalog.runs()
+        kept = gallery._catalog.kept_captions(before)
+    for place in (tmp_path / "local", root.with_name("other")):
+        assert restore(tmp_path / "kept.tar", place).images == 5
+        with gallery_in(place) as again:
+            assert (rows_of(again), again._catalog.source_files(), again._catalog.runs()) == (before, files, runs)
+            assert again._catalog.kept_captions(before) == kept
+            assert again.check() == []
+    with pytest.raises(GalleryError, match="is not empty"):
+        restore(tmp_path / "kept.tar", root)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", ["catalog/source_file.lance", "catalog", "lance/captions.lance/data"])
+def test_damage_is_found_and_mended(root: RemoteFolder, photos: Path, lost: str) -> None:
+    with gallery_in(root) as gallery:
+        gallery.ingest(photos)
+        before = rows_of(gallery)
+    place: Any = root
+    for part in lost.split("/"):
+        place = place / part
+    remove_tree(place)
+    assert {problem.kind for problem in Gallery.check_folder(root)} <= {"catalog damaged", "table damaged"}
+    summary = Gallery.repair_folder(root)
+    assert summary.damage
+    with gallery_in(root) as gallery:
+        gallery.ingest(photos)
+        assert gallery.check() == []
+        assert rows_of(gallery).keys() == before.keys()
+
+
+@pytest.mark.slow
+def test_a_migration_that_fails_leaves_the_gallery_as_it_was(root: RemoteFolder, later: Callable[[str], Chain]) -> None:
+    create_gallery_folder(root, INFO)[1].close()
+    with pytest.raises(MigrationError, match="the store is away; the gallery is as before"):
+        open_gallery_folder(root, later(f"{LATER}    raise RuntimeError('the store is away')\n"))
+    for folder, table in (("lance", "images"), ("catalog", "source_file")):
+        assert "stars" not in connect(root / folder).open_table(table).schema.names
+    open_gallery_folder(root)[1].close()
+
+
+# --- one writer -------------------------------------------------------------------------------------------------
+
+
+def test_a_second_writer_is_refused_by_the_name_of_the_first(root: RemoteFolder) -> None:
+    with write_lock(root), write_lock(root):  # nested
+        said = rf"another process is writing to .*\(process {os.getpid()} on .*\): wait until it is done"
+        with ThreadPoolExecutor(1) as other, pytest.raises(GalleryError, match=said):
+            other.submit(lambda: write_lock(root, timeout=0.1).__enter__()).result()
+    with write_lock(root, timeout=0):
+        pass
+
+
+@pytest.mark.slow
+def test_a_lease_is_renewed_while_it_is_held(root: RemoteFolder, quick: None) -> None:
+    with write_lock(root), ThreadPoolExecutor(1) as other, pytest.raises(GalleryError, match="another process"):
+        other.submit(lambda: write_lock(root, timeout=4.0).__enter__()).result()
+
+
+def test_a_writer_that_died_is_taken_over_by_one(root: RemoteFolder) -> None:
+    with write_lock(root):
+        pass
+    table = connect(root).open_table("lease")
+    table.add([{"name": "writer", "holder": "process 1 on gone (a)", "until": time.time() + 3600}])
+    said = r"\(process 1 on gone\).* its lock ends at \d\d:\d\d:\d\d UTC"
+    with pytest.raises(GalleryError, match=said), write_lock(root, timeout=0):
+        pass
+
+    table.update(values={"until": time.time() - 10})
+
+    def take(number: int) -> bool:
+        try:
+            leases._take(root, connect(root).open_table("lease"), f"process {number}", 0)
+        except GalleryError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(3) as threads:
+        assert sorted(threads.map(take, range(3))) == [False, False, True]
+
+
+def test_a_writer_that_lost_its_lease_writes_no_more(root: RemoteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "LASTS_S", 0.9)
+    lease = connect(root).create_table("lease", schema=leases._SCHEMA)
+    with write_lock(root):
+        with lance_write_errors(root / "lance"):
+            lease.update(values={"holder": "another"})
+        time.sleep(1)
+        said = "lost the lock of 's3://.*', which could not be renewed for 0.9 seconds"
+        with pytest.raises(GalleryError, match=said), lance_write_errors(root / "lance"):
+            pytest.fail("it may not write")
+        with lance_write_errors(root.with_name("another gallery")):
+            pass
+    assert [row["holder"] for row in lease.search().to_list()] == ["another"]
+
+
+# --- what a store and its credentials allow ---------------------------------------------------------------------
+
+
+def test_a_store_that_ignores_conditions_is_refused(cloud: dict[str, str]) -> None:
+    root = RemoteFolder(f"s3://{make_bucket(cloud, 'careless')}/g")
+    with pytest.raises(GalleryError, match=r"cannot write to 's3://careless/g': its store ignores If-None-Match"):
+        create_gallery_folder(root, INFO)
+    assert list(files_in(root.parent)) == []
+
+
+def test_errors_name_the_address(root: RemoteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not is_gallery(root)
+    with pytest.raises(GalleryError, match=rf"no gallery in '{root}': make one with .* --db {root}"):
+        open_gallery_folder(root)
+    with pytest.raises(GalleryError, match=r"cannot read 's3://nowhere/.*NoSuchBucket"):
+        open_gallery_folder(RemoteFolder("s3://nowhere/gallery"))
+    (root / "notes.txt").write_bytes(b"mine")
+    with pytest.raises(GalleryError, match="holds other files and no gallery"):
+        create_gallery_folder(root, INFO)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(GalleryError, match=r"cannot read '.*': no answer from http://127.0.0.1:9"):
+        open_gallery_folder(root)
+
+
+@pytest.mark.slow
+def test_commands_take_an_address(
+    root: RemoteFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_gallery_folder(root, INFO)[1].close()
+    monkeypatch.setenv("CVSI_CONFIG", os.devnull)
+    for arguments, said in (
+        (["check", "--db", root], f"no problems in {root}\n"),
+        (["migrate"], f"{root} is up to date\n"),
+    ):
+        monkeypatch.setenv("CVSI_DB", root)
+        monkeypatch.setattr("sys.argv", ["cvsi-db", *arguments])
+        assert run() == 0
+        assert capsys.readouterr().out == said
+
+
+# --- processes --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_two_ingesters_at_once(root: RemoteFolder, cloud: dict[str, str], photos: Path) -> None:
+    begun, go = context.Event(), context.Event()
+    first = start(within, cloud, take_in_slowly, root, photos, begun, go)
+    assert begun.wait(60)
+    with gallery_in(root) as gallery:
+        with pytest.raises(GalleryError, match=rf"another process is writing .*\(process {first.pid} on "):
+            gallery.ingest(photos)
+        go.set()
+        first.join(60)
+        assert gallery.ingest(photos).unchanged == 5
+        assert gallery.check() == []
+
+
+@pytest.mark.slow
+def test_searches_during_ingests_see_one_version(root: RemoteFolder, cloud: dict[str, str], tmp_path: Path) -> None:
+    photos = Photos(tmp_path / "photos", 1)
+    photos.add(40)
+    references = Photos(tmp_path / "references", 5)
+    references.add(8)
+    take_in(root, photos.folder, False, False)  # type: ignore[arg-type]
+    written, asked = context.Queue(), context.Queue()
+    writer = start(within, cloud, keep_changing, root, photos.folder, 30, written)
+    searchers = [start(within, cloud, keep_searching, root, references.folder, 30, n, asked) for n in range(4)]
+    answers = [asked.get(timeout=120) for _ in searchers]
+    rounds, problems = written.get(timeout=120)
+    writer.join(60)
+    print(rounds, answers)
+    assert problems == []
+    assert [faults for _, _, faults in answers] == [[]] * 4
+    assert rounds >= 2
+    assert min(searches for searches, _, _ in answers) >= 3
+
+
+def take_in_with_short_leases(root: RemoteFolder, photos: Path) -> None:
+    leases.LASTS_S, leases.SLACK_S = 2.0, 0.5
+    take_in(root, photos, False, False)  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_after_20_kills_nothing_is_lost_or_doubled(
+    root: RemoteFolder, cloud: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "LASTS_S", 2.0)
+    monkeypatch.setattr(leases, "SLACK_S", 0.5)
+    photos, chance = Photos(tmp_path / "photos", 1), __import__("random").Random(3)
+    photos.add(30)
+    start(print).join()
+    ends: list[int | None] = []
+    spread = 3.0
+    while len(ends) < 20:
+        photos.change(12)
+        process = start(within, cloud, take_in_with_short_leases, root, photos.folder)
+        time.sleep(chance.uniform(0.2, spread))
+        process.kill()
+        process.join()
+        spread *= 1.15 if process.exitcode else 0.8
+        ends.append(process.exitcode)
+        if chance.random() < 0.3:
+            with gallery_in(root) as gallery, write_lock(root, timeout=20):
+                gallery.ingest(photos.folder)
+                assert_whole(gallery, photos.contents())
+    with gallery_in(root) as gallery, gallery_in(tmp_path / "whole") as whole, write_lock(root, timeout=20):
+        gallery.ingest(photos.folder)
+        whole.ingest(photos.folder)
+        assert_whole(gallery, photos.contents())
+        assert rows_of(gallery) == rows_of(whole)
+    print(ends)
+    assert sum(code != 0 for code in ends) > 8
