@@ -108,16 +108,15 @@ class LanceCatalog(Catalog):
 
     def each_file(self) -> Iterator[SourceFile]:
         """Every file seen so far, in the order of their paths."""
-        names = [field.name for field in fields(SourceFile)]
-        return (SourceFile(*map(row.get, names)) for row in self.rows("source_file"))
+        return map(_file, self.rows("source_file"))
 
     def files_at(self, paths: Collection[str]) -> dict[str, SourceFile]:
         """Those of the files seen so far that are at these paths, by path."""
-        wanted, found = list(paths), list[SourceFile]()
+        wanted, found = list(paths), dict[str, SourceFile]()
         for start in range(0, len(wanted), _CHUNK):
-            some = any_of(wanted[start : start + _CHUNK], "path")
-            found += [SourceFile(**row) for row in self.rows("source_file", some)]
-        return {file.path: file for file in found}
+            some = self.rows("source_file", any_of(wanted[start : start + _CHUNK], "path"))
+            found |= {row["path"]: _file(row) for row in some}
+        return found
 
     def record_files(self, files: Sequence[SourceFile]) -> None:
         """Insert or replace files, by path."""
@@ -194,6 +193,10 @@ class LanceCatalog(Catalog):
         with lance_write_errors(self._folder):
             for start in range(0, len(wanted), _CHUNK):
                 self._tables[table].delete(any_of(wanted[start : start + _CHUNK], column))
+
+
+def _file(row: Mapping[str, Any]) -> SourceFile:
+    return SourceFile(*(row[field.name] for field in fields(SourceFile)))
 
 
 def make_cache(own: Path) -> None:
