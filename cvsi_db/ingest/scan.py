@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cvsi_db.errors import IngestError
 from cvsi_db.ingest.formats import SUFFIXES
@@ -23,6 +23,16 @@ from cvsi_db.records import FoundFile, IngestFailure
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import SourceFile
+
+
+class KnownFiles(Protocol):
+    """The catalog's files by path: a dict of them, or what reads them as they are asked for."""
+
+    def get(self, path: str, /) -> SourceFile | None:
+        """The file at that path."""
+
+    def values(self) -> Iterable[SourceFile]:
+        """All files."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +73,19 @@ class Scan:
         return _inside(self.folders), _inside(lost.path for lost in self.lost)
 
 
-def scan(paths: Sequence[Path], files: Mapping[str, SourceFile], known: Collection[str]) -> Scan:
+def scan(paths: Sequence[Path], files: KnownFiles, known: Collection[str]) -> Scan:
     """Find the images under `paths`: files, and folders with all folders below them.
 
-    `files` are the catalog's, by path; `known` the image_ids that need no model. Raises IngestError without paths, for
+    `files` are the catalog's; `known` the image_ids that need no model. Raises IngestError without paths, for
     one that does not exist, cannot be read or holds no image, unless files are known there, and when all are lost.
     """
+
+    def was_image(path: str) -> bool:
+        return (before := files.get(path)) is not None and before.image_id is not None
+
     found, folders, lost, skipped = dict[str, Seen](), list[str](), list[IngestFailure](), dict[str, Skipped]()
     for root in _roots(paths):
-        walk = Walk(lambda path: path in files and files[path].image_id is not None)
+        walk = Walk(was_image)
         here = {each[0]: each for each in _named(root, walk)}
         if not here or (not os.path.exists(root) and _known_below(root, files)):  # a link to a disk that is not there
             lost.append(IngestFailure(printable(root), _lost(root, _known_below(root, files), walk.skipped)))
@@ -142,10 +156,12 @@ def _lost(root: str, known: int, skipped: Sequence[Skipped]) -> str:
     return f"{reason}, where {were}: they stay in the gallery; mount the disk, or use `cvsi-db remove`"
 
 
-def _known_below(root: str, files: Mapping[str, SourceFile]) -> int:
+def _known_below(root: str, files: KnownFiles) -> int:
     """How many of the files, at `root` or below, have an image."""
     below = _inside([root])
-    return sum(file.image_id is not None and (path.startswith(below) or path == root) for path, file in files.items())
+    return sum(
+        each.image_id is not None and (each.path == root or each.path.startswith(below)) for each in files.values()
+    )
 
 
 def _inside(folders: Iterable[str]) -> tuple[str, ...]:
@@ -153,34 +169,31 @@ def _inside(folders: Iterable[str]) -> tuple[str, ...]:
     return tuple(os.path.join(folder, "") for folder in folders)
 
 
-def _compared(found: Mapping[str, Seen], files: Mapping[str, SourceFile], known: Collection[str], scan: Scan) -> Scan:
-    pending: list[FoundFile] = []
-    unchanged: list[SourceFile] = []
-    for path in sorted(found):
-        before = files.get(path)
-        if (
-            before is not None
-            and (before.size_bytes, before.mtime_ns) == found[path][1:3]
-            and before.sidecars == signature(found[path].sidecars)
-            and before.state == "ok"
-            and before.image_id in known
-        ):
-            unchanged.append(before)
-        else:
-            beside = tuple(FoundFile(Path(each.path), *each[1:3]) for each in found[path].sidecars)
-            pending.append(FoundFile(Path(path), *found[path][1:3], beside))
-    here = found.keys() | {printable(path) for path in found if not path.isascii()}  # as paths are recorded
-    gone = [
-        file
-        for path, file in files.items()
-        if file.state != "skipped" and not is_settled(file) and path not in here and scan.covers(path) and is_gone(path)
-    ]
+def _compared(found: Mapping[str, Seen], files: KnownFiles, known: Collection[str], scan: Scan) -> Scan:
     now = {file.path for file in scan.skipped}
-    left = [
-        file
-        for path, file in files.items()
-        if file.state == "skipped" and path not in now and path not in found and scan.covers(path)
-    ]
+    odd = {printable(path) for path in found if not path.isascii()}  # as their paths are recorded
+    unchanged: dict[str, SourceFile] = {}
+    gone: list[SourceFile] = []
+    left: list[SourceFile] = []
+    for before in files.values():
+        path = before.path
+        if (here := found.get(path)) is not None:
+            if (
+                (before.size_bytes, before.mtime_ns) == here[1:3]
+                and before.sidecars == signature(here.sidecars)
+                and before.state == "ok"
+                and before.image_id in known
+            ):
+                unchanged[path] = before
+        elif before.state == "skipped":
+            if path not in now and scan.covers(path):
+                left.append(before)
+        elif not is_settled(before) and path not in odd and scan.covers(path) and is_gone(path):
+            gone.append(before)
+    pending = []
+    for path in sorted(found.keys() - unchanged.keys()):
+        beside = tuple(FoundFile(Path(each.path), *each[1:3]) for each in found[path].sidecars)
+        pending.append(FoundFile(Path(path), *found[path][1:3], beside))
     broken = [
         file
         for file in left
@@ -189,7 +202,7 @@ def _compared(found: Mapping[str, Seen], files: Mapping[str, SourceFile], known:
     return replace(
         scan,
         pending=tuple(pending),
-        unchanged=tuple(unchanged),
+        unchanged=tuple(unchanged[path] for path in sorted(unchanged)),
         gone=tuple(gone),
         skipped=(*scan.skipped, *broken),
         forgotten=tuple(file.path for file in left if file not in broken),

@@ -29,11 +29,36 @@ Outcome = Literal["new", "unchanged", "moved", "duplicates"]
 _CHUNK = 500
 
 
+class RecordedFiles:
+    """The catalog's files, read as they are asked for: a gallery may have more than memory should hold.
+
+    One whose image is not in `shown` counts as without image.
+    """
+
+    def __init__(self, catalog: Catalog, shown: Collection[str]) -> None:
+        self._catalog, self._shown = catalog, shown
+
+    def get(self, path: str, /) -> SourceFile | None:
+        """The file at that path."""
+        return self.at([path]).get(path)
+
+    def at(self, paths: Collection[str]) -> dict[str, SourceFile]:
+        """The files at those of the paths where some are recorded, by path."""
+        return {path: self._settled(file) for path, file in self._catalog.files_at(paths).items()}
+
+    def values(self) -> Iterator[SourceFile]:
+        """All files."""
+        return map(self._settled, self._catalog.each_file())
+
+    def _settled(self, file: SourceFile) -> SourceFile:
+        return file if file.image_id is None or file.image_id in self._shown else replace(file, image_id=None)
+
+
 class Writer:
     """Writes an ingest, and keeps track of what the gallery holds.
 
     `known` are the contents (image_ids) that need no model, removed ones included unless their vector is missing, as
-    `cvsi-db reembed` leaves it where there is no file; `files` the catalog's files by path.
+    `cvsi-db reembed` leaves it where there is no file; `files` the catalog's files.
     A file has an image_id exactly when the row of that image in `images` has the file's path. Every file that is
     ingested gives its image the `tags`.
     """
@@ -44,10 +69,8 @@ class Writer:
         self._removed = _paths_of_removed(store, self._shown)
         blind = store.scan(["image_id"], "image_norm = 0", "removed")["image_id"].to_pylist()
         self.known: set[str] = self._shown | (self._removed.keys() - set(blind))
-        self.files: dict[str, SourceFile] = {
-            path: file if file.image_id is None or file.image_id in self._shown else replace(file, image_id=None)
-            for path, file in catalog.source_files().items()
-        }
+        self.files = RecordedFiles(catalog, self._shown)
+        self._about: dict[str, SourceFile] = {}  # those of them that what is being written is about
         if catalog.was_cut_short():
             store.drop(store.orphans(), "captions")
 
@@ -57,8 +80,10 @@ class Writer:
         `vectors` holds the embedding (dim,) of every picture in the batch, by image_id. Raises what the store and the
         catalog raise; the batch is then not recorded, and the next ingest does it again.
         """
-        known = (self.files.get(str(read.file.path)) for read in batch.files)
-        left = {file.image_id for file in known if file is not None and file.image_id is not None}
+        seen = [*(read.file for read in batch.files), *(failed.file for failed in batch.failures)]
+        seen += [sidecar for file in seen for sidecar in file.sidecars]
+        self._about = self.files.at({printable(file.path) for file in seen})
+        left = {file.image_id for file in self._about.values() if file.image_id is not None}
         rows = self._rows(left | {read.image_id for read in batch.files})
         for read in batch.files:
             # A known one was decoded before an earlier batch was written.
@@ -81,10 +106,13 @@ class Writer:
         """
         if self._tags:
             for chunk in _chunks(sorted({file.image_id for file in found.unchanged if file.image_id is not None})):
+                self._about = {}
                 rows = self._rows(chunk)
                 self._write_rows(rows, {image_id: row.paths for image_id, row in rows.items()}, tagged=rows)
-        self._record({file.path: file for file in found.skipped if self.files.get(file.path) != file})
-        self._forget(found.forgotten)
+        for skipped in _chunks(found.skipped):
+            self._about = self.files.at([file.path for file in skipped])
+            self._record({file.path: file for file in skipped if self._about.get(file.path) != file})
+        self._catalog.forget_files(found.forgotten)
         return IngestSummary(
             unchanged=len(found.unchanged),
             skipped=len(found.skipped),
@@ -96,14 +124,16 @@ class Writer:
 
     def mark_missing(self, gone: Sequence[SourceFile]) -> int:
         """Record the files that are gone and did not turn up elsewhere; returns how many of them were images."""
-        missing = [file for file in gone if not is_settled(self.files[file.path])]
-        lost = {file.path for file in missing}
-        for chunk in _chunks(missing):
+        lost, count = {file.path for file in gone}, 0
+        for some in _chunks(gone):
+            self._about = self.files.at([file.path for file in some])
+            chunk = [file for file in some if not is_settled(self._about[file.path])]
+            count += sum(file.state == "ok" or file.image_id is not None for file in chunk)
             rows = self._rows({file.image_id for file in chunk if file.image_id})
             left = {image_id: tuple(path for path in row.paths if path not in lost) for image_id, row in rows.items()}
             self._write_rows(rows, left)
             self._record({file.path: _missing(file) for file in chunk})
-        return sum(file.state == "ok" or file.image_id is not None for file in missing)
+        return count
 
     def prune(self, covers: Callable[[str], bool]) -> int:
         """Delete the removed images whose last path is covered, with captions and caches; returns how many."""
@@ -118,7 +148,7 @@ class Writer:
 
     def _place(self, read: ReadFile, paths: dict[str, tuple[str, ...]], records: dict[str, SourceFile]) -> Outcome:
         """Put a file's path into the row of its content, in place of one that is gone, if any."""
-        path, image_id, before = str(read.file.path), read.image_id, self.files.get(str(read.file.path))
+        path, image_id, before = str(read.file.path), read.image_id, self._about.get(str(read.file.path))
         if before is not None and before.image_id in paths and before.image_id != image_id:
             paths[before.image_id] = tuple(other for other in paths[before.image_id] if other != path)
         records[path] = _source_file(read.file, image_id)
@@ -135,8 +165,8 @@ class Writer:
             last = self._removed.get(image_id)  # the path of a removed image that is back
             return "new" if last is None else "unchanged" if last == path else "moved"
         paths[image_id] = tuple(path if other == gone else other for other in held)
-        if gone in self.files:
-            records[gone] = _missing(self.files[gone])
+        if gone in self._about:
+            records[gone] = _missing(self._about[gone])
         return "moved"
 
     def _keywords(self, paths: Sequence[str], files: Mapping[str, SourceFile]) -> dict[str, None]:
@@ -148,34 +178,31 @@ class Writer:
         """Records of the sidecars that could not be read; those that now could be are forgotten."""
         unread = {printable(failed.file.path): failed for read in reads for failed in read.unread}
         seen = {printable(sidecar.path) for read in reads for sidecar in read.file.sidecars}
-        self._forget([path for path in seen - unread.keys() if path in self.files])
+        self._catalog.forget_files([path for path in seen - unread.keys() if path in self._about])
         return {
             path: replace(_source_file(failed.file, None, failed.reason), path=path, state="skipped")
             for path, failed in unread.items()
         }
-
-    def _forget(self, paths: Sequence[str]) -> None:
-        if paths:
-            self._catalog.forget_files(paths)
-            for path in paths:
-                del self.files[path]
 
     def _failed(self, failures: Sequence[FailedFile]) -> dict[str, SourceFile]:
         """Records of the failures, with the image_id they had: the row stays until its path holds another content."""
         records = {}
         for failed in failures:
             path = printable(failed.file.path)  # SQLite stores no other text
-            before = self.files.get(path)
+            before = self._about.get(path)
             record = _source_file(failed.file, before.image_id if before is not None else None, failed.reason)
             records[path] = replace(record, path=path)
         return records
 
     def _rows(self, image_ids: Collection[str]) -> dict[str, ImageRow]:
-        """The rows of those images that have one, in either table."""
+        """The rows of those images that have one, in either table; what is being written is about their files too."""
         shown = self._shown.intersection(image_ids)
         removed = self._removed.keys() & image_ids
         rows = self._store.rows(shown) if shown else {}
-        return rows | (self._store.rows(removed, "removed") if removed else {})
+        rows |= self._store.rows(removed, "removed") if removed else {}
+        paths = {path for row in rows.values() for path in row.paths or (row.path,)}
+        self._about |= self.files.at(paths - self._about.keys())
+        return rows
 
     def _write_rows(
         self,
@@ -193,9 +220,9 @@ class Writer:
         """
         metadata = {str(read.file.path): read.metadata for read in reads}
         placed_rows = {image_id: placed(row, paths[image_id]) for image_id, row in rows.items() if paths[image_id]}
-        files = ChainMap(dict(records), self.files)
+        files = ChainMap(dict(records), self._about)
         for image_id, row in placed_rows.items():
-            had = self._keywords(rows[image_id].paths or (rows[image_id].path,), self.files)
+            had = self._keywords(rows[image_id].paths or (rows[image_id].path,), self._about)
             has = self._keywords(row.paths, files)
             described = with_metadata(row, found) if (found := metadata.get(row.path)) else row
             placed_rows[image_id] = with_tags(described, [each for each in has if each not in had], had.keys() - has)
@@ -222,7 +249,6 @@ class Writer:
 
     def _record(self, records: Mapping[str, SourceFile]) -> None:
         self._catalog.record_files(list(records.values()))
-        self.files.update(records)
 
 
 def _paths_of_removed(store: Store, shown: Collection[str]) -> dict[str, str]:

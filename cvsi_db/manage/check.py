@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
+from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
@@ -64,7 +65,7 @@ UNIT_TOLERANCE = 5e-3
 BATCH = 2000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Something that is wrong: `what`, in one line, and its `remedy`; `table` is the table of the row concerned."""
 
@@ -89,16 +90,18 @@ def find_problems(store: Store, catalog: Catalog, *, files: bool = False) -> lis
     With `files` the files on the disk are looked at too: gone or changed ones are problems then, which an ingest
     solves. An image without captions is no problem, nor is a file that could not be read.
     """
+    found: dict[Kind, list[Problem]] = {kind: [] for kind in KINDS}
     with CrossCheck(store.count() + store.count(table="removed")) as cross_check:
-        problems = [
-            *_file_problems(catalog, cross_check, files),
-            *_image_problems(store, cross_check, "images"),
-            *_image_problems(store, cross_check, "removed"),
-            *_caption_problems(store, cross_check),
-            *(problem for records in cross_check.each_range() for problem in _disagreements(records)),
-            *_index_problems(store),
-        ]
-    return sorted(problems, key=lambda problem: (KINDS.index(problem.kind), problem.what))
+        for problem in chain(
+            _file_problems(catalog, cross_check, files),
+            _image_problems(store, cross_check, "images"),
+            _image_problems(store, cross_check, "removed"),
+            _caption_problems(store, cross_check),
+            (problem for records in cross_check.each_range() for problem in _disagreements(records)),
+            _index_problems(store),
+        ):
+            found[problem.kind].append(problem)
+    return [problem for same in found.values() for problem in sorted(same, key=attrgetter("what"))]
 
 
 def _file_problems(catalog: Catalog, cross_check: CrossCheck, look: bool) -> Iterator[Problem]:

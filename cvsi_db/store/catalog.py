@@ -130,6 +130,18 @@ class Catalog:
             for some in rows.partitions():
                 yield from (SourceFile(*row) for row in some)
 
+    def files_at(self, paths: Collection[str]) -> dict[str, SourceFile]:
+        """Those of the files seen so far that are at these paths, by path."""
+        columns = [cast(Any, SourceFileTable).__table__.c[field.name] for field in fields(SourceFile)]
+        wanted, found = list(paths), list[SourceFile]()
+        with self._session() as session:
+            for start in range(0, len(wanted), _PARAMETERS):
+                some = col(SourceFileTable.path).in_(wanted[start : start + _PARAMETERS])
+                found += [
+                    SourceFile(*row) for row in session.connection().execute(select_columns(*columns).where(some))
+                ]
+        return {file.path: file for file in found}
+
     def record_files(self, files: Sequence[SourceFile]) -> None:
         """Insert or replace files, by path."""
         self._upsert(SourceFileTable, [asdict(file) for file in files])

@@ -485,4 +485,8 @@ def test_orphaned_captions_of_a_killed_ingest_are_deleted(
 def test_the_records_of_many_files_are_read_fast_enough(store: Store, catalog: Catalog) -> None:
     catalog.record_files([SourceFile(f"/{number}.png", 1, 1, None, "failed", "x") for number in range(3000)])
     writer = Writer(store, catalog)
-    assert (len(writer.files), writer.files["/17.png"].error) == (3000, "x")
+    assert len(writer.files.at([f"/{number}.png" for number in range(2500, 4000)])) == 500
+    assert [file.path for file in writer.files.values()] == sorted(f"/{number}.png" for number in range(3000))
+    known = writer.files.get("/17.png")
+    assert known is not None
+    assert (known.error, writer.files.get("/4000.png")) == ("x", None)
