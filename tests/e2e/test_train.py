@@ -83,7 +83,7 @@ def test_phi_learns_from_the_gallerys_captions_and_serves_it(cli: Cli, db: Path,
 def test_ctrl_c_leaves_a_run_that_resumes(cli: Cli, tmp_path: Path) -> None:
     captions, out = "a red cat\na dog with a hat\ntwo birds on a tree\na robot at night\n", tmp_path / "phi.safetensors"
     (tmp_path / "captions.txt").write_text(captions)
-    command = ["train", "phi", "--captions", tmp_path / "captions.txt", "--out", out, "--steps", "150", *TINY]
+    command = ["train", "phi", "--captions", tmp_path / "captions.txt", "--out", out, "--steps", "60", *TINY]
     kept = tmp_path / "phi.checkpoint.safetensors"
     env = os.environ | {"CVSI_CONFIG": os.devnull, "CVSI_MODEL": "starter"}
     running = Popen([COMMAND, *map(str, command)], env=env, stdout=PIPE, stderr=PIPE, text=True)
@@ -100,9 +100,9 @@ def test_ctrl_c_leaves_a_run_that_resumes(cli: Cli, tmp_path: Path) -> None:
     assert "--resume" in again.stderr
     resumed = cli(*command, "--resume")
     assert resumed.returncode == 0, resumed.stderr
-    assert resumed.stdout.startswith(f"{out}: 150 steps on 4 captions")
+    assert resumed.stdout.startswith(f"{out}: 60 steps on 4 captions")
     steps = [json.loads(line)["step"] for line in (tmp_path / "phi.jsonl").read_text().splitlines()]
-    assert steps == list(range(1, 151))
+    assert steps == list(range(1, 61))
     assert not kept.exists()
 
 

@@ -136,8 +136,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.hub.fault = None
             rest = rest[: len(rest) // 2]
             self.close_connection = True
+        self.hub.sent += len(rest)  # first: who asked may look as soon as all has come
         self.wfile.write(rest)
-        self.hub.sent += len(rest)
 
     def _send(self, content: bytes, headers: Mapping[str, str], with_body: bool, status: int = 200) -> None:
         self.send_response(status)

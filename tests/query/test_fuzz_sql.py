@@ -242,7 +242,7 @@ def test_nasty_statements_do_no_harm(asked: Asked, text: str) -> None:
 def test_statements_are_answered_or_refused_and_change_nothing(asked: Asked) -> None:
     before = fingerprint(asked.folder)
 
-    @budget(150)
+    @budget(100)
     @given(statements())
     def ask(text: str) -> None:
         outcome(text, asked)
@@ -254,7 +254,7 @@ def test_statements_are_answered_or_refused_and_change_nothing(asked: Asked) -> 
 def test_conditions_are_answered_or_refused(asked: Asked) -> None:
     before = fingerprint(asked.folder)
 
-    @budget(250)
+    @budget(100)
     @given(conditions)
     def ask(text: str) -> None:
         outcome(f"SELECT count(*) FROM images WHERE {text}", asked)
@@ -264,7 +264,7 @@ def test_conditions_are_answered_or_refused(asked: Asked) -> None:
     assert fingerprint(asked.folder) == before
 
 
-@budget(1500)
+@budget(500)
 @given(statements() | soups | texts)
 @example("SELECT path FROM images")
 def test_reading_a_statement_touches_no_file(text: str) -> None:
@@ -272,7 +272,7 @@ def test_reading_a_statement_touches_no_file(text: str) -> None:
     assert opened == []
 
 
-@budget(800)
+@budget(300)
 @given(ranks | soups)
 def test_a_rank_is_finite_weights_of_terms_or_an_error(text: str) -> None:
     try:
@@ -283,7 +283,7 @@ def test_a_rank_is_finite_weights_of_terms_or_an_error(text: str) -> None:
     assert all(math.isfinite(weight) for weight in weights.values())
 
 
-@budget(300)
+@budget(150)
 @given(ranks)
 def test_a_rank_means_the_same_in_a_statement(text: str) -> None:
     try:

@@ -37,7 +37,7 @@ def test_every_edit_applied_matches_and_the_scene_itself_does_not(scene: Scene, 
     listed = list(edits(scene, book))
     assert len(listed) > 1000
     assert len({edit.text for edit in listed}) == len(listed)
-    for edit in listed[:: 1 + len(listed) // 4000]:
+    for edit in listed[:: 1 + len(listed) // 1000]:
         assert is_match(scene, edit, apply_edit(scene, edit, rng)), edit
         assert not is_match(scene, edit, scene), edit
 
@@ -46,12 +46,12 @@ def test_every_edit_applied_matches_and_the_scene_itself_does_not(scene: Scene, 
 @pytest.mark.parametrize("scene", [DRESSED, PAIR, *sample_scenes(2, seed=6)])
 def test_every_text_is_found_again_with_one_meaning(scene: Scene, book: Book) -> None:
     listed = list(edits(scene, book))
-    for edit in listed[:: 1 + len(listed) // 4000]:
+    for edit in listed[:: 1 + len(listed) // 1000]:
         assert find_edit(scene, edit.text, book).changes == edit.changes, edit
         assert "{" not in edit.text
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seeds, st.sampled_from(BOOKS))
 def test_sampled_edits_apply_and_read_back_compound_ones_too(seed: int, book: Book) -> None:
     rng = random.Random(seed)
@@ -64,7 +64,7 @@ def test_sampled_edits_apply_and_read_back_compound_ones_too(seed: int, book: Bo
 
 
 def test_samples_are_reproducible_and_balanced_over_attributes() -> None:
-    scenes = sample_scenes(3000, seed=2)
+    scenes = sample_scenes(1500, seed=2)
     drawn = [sample_edit(scene, random.Random(scene.seed)) for scene in scenes]
     assert drawn == [sample_edit(scene, random.Random(scene.seed)) for scene in scenes]
     changed = Counter(name for edit in drawn for name in edit.changes)

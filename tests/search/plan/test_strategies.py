@@ -48,7 +48,7 @@ QUERIES = st.builds(
     seed=st.integers(0, 50),
     unit_captions=st.booleans(),
 )
-QUICK = settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+QUICK = settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
 
 @pytest.fixture(scope="module", params=["distinct", "ties", "copies", "bare", "means"])
@@ -98,7 +98,7 @@ def test_every_strategy_equals_brute_force(gallery: Store, logical: LogicalQuery
         assert np.array_equal(ranking.contributions, found[0].contributions)
 
 
-@settings(QUICK, max_examples=10)
+@settings(QUICK, max_examples=4)
 @given(queries=st.lists(QUERIES, min_size=24, max_size=30))
 def test_one_scan_for_many_equals_a_scan_each(gallery: Store, queries: list[LogicalQuery]) -> None:
     resident = Resident()
