@@ -54,13 +54,15 @@ class LogToStderr(logging.Handler):
         tell(f"note: {record.getMessage()}")
 
 
-class _Location(click.Path):
+class LocationType(click.Path):
     """A folder, or an address on object storage, which is nothing that a shell can complete."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Location:
+        """What the text names."""
         return locate(value)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Folders on this machine."""
         return [] if "://" in incomplete else [CompletionItem(incomplete, type="dir")]
 
 
@@ -68,7 +70,9 @@ def common_options(command: Command) -> Command:
     """--db, --quiet and --debug, which every command takes."""
     for option in reversed(
         [
-            click.option("--db", type=_Location(), metavar="DIR", help="The gallery's folder, or s3://BUCKET/FOLDER."),
+            click.option(
+                "--db", type=LocationType(), metavar="DIR", help="The gallery's folder, or s3://BUCKET/FOLDER."
+            ),
             click.option("--quiet", is_flag=True, callback=_set_quiet, help="No progress and no warnings on stderr."),
             click.option("--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show tracebacks."),
         ]

@@ -16,6 +16,7 @@ from cvsi_db.atomic_file import replace_file
 from cvsi_db.errors import CvsiError
 
 from .common import (
+    LocationType,
     common_options,
     emit,
     file_error,
@@ -37,7 +38,7 @@ ERRORS_HELP = "Write the files that were not taken to FILE, a line of JSON each:
 
 
 @click.command("ingest")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=LocationType(), metavar="PATH...")
 @click.option("--tag", "tags", multiple=True, metavar="NAME", help="Give every image this tag; may be repeated.")
 @click.option("--prune", is_flag=True, help="Delete from the gallery images whose files are gone.")
 @click.option("--dry-run", is_flag=True, help="Only print what would be done.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import common_options, emit, format_options, plural, settings_for
+from .common import LocationType, common_options, emit, format_options, plural, settings_for
 from .output import as_json
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("remove")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@click.argument("paths", nargs=-1, type=LocationType(), metavar="[PATH]...")
 @click.option("--where", metavar="SQL", help="Only images that satisfy this condition.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

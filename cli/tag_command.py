@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from .common import common_options, emit, format_options, plural, settings_for
+from .common import LocationType, common_options, emit, format_options, plural, settings_for
 from .output import as_json
 
 
 @click.command("tag")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@click.argument("paths", nargs=-1, type=LocationType(), metavar="[PATH]...")
 @click.option("--add", multiple=True, metavar="NAME", help="A tag to add; may be repeated.")
 @click.option("--remove", multiple=True, metavar="NAME", help="A tag to remove; may be repeated.")
 @click.option("--where", metavar="SQL", help="Only images that satisfy this condition.")

@@ -362,7 +362,7 @@ class Gallery:
 
         if max_pixels is not None:
             allow_pixels(max_pixels)
-        named = [Path(path) for path in paths]
+        named = [locate(path) for path in paths]
         if dry_run:
             return count(named, self._store, self._catalog)
         with write_lock(self.folder):
@@ -578,14 +578,14 @@ class Gallery:
         from cvsi_db.store.folder import write_lock
 
         with write_lock(self.folder):
-            return tag(self._store, [Path(path) for path in paths], where, add, remove)
+            return tag(self._store, [locate(path) for path in paths], where, add, remove)
 
     @_checked
     def tags(self, *paths: PathLike, where: str | None = None) -> dict[str, int]:
         """How many of these images, else of all, have each tag, by name. Raises as `tag` does."""
         from cvsi_db.manage.tags import count_tags
 
-        return count_tags(self._store, [Path(path) for path in paths], where)
+        return count_tags(self._store, [locate(path) for path in paths], where)
 
     @_checked
     def remove(self, *paths: PathLike, where: str | None = None, dry_run: bool = False) -> RemoveSummary:
@@ -598,7 +598,7 @@ class Gallery:
         from cvsi_db.store.folder import write_lock
 
         with nullcontext() if dry_run else write_lock(self.folder):
-            return remove(self._store, self._catalog, [Path(path) for path in paths], where, dry_run)
+            return remove(self._store, self._catalog, [locate(path) for path in paths], where, dry_run)
 
     @_checked
     def check(self) -> list[Problem]:

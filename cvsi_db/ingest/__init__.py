@@ -12,7 +12,6 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvsi_db.errors import IngestError
@@ -31,12 +30,13 @@ from cvsi_db.records.tags import normalise_tags
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store
+    from cvsi_db.store.location import Location
 
 __all__ = ["dry_run", "ingest"]
 
 
 def ingest(  # noqa: PLR0913  # one argument per option of an ingest
-    paths: Sequence[Path],
+    paths: Sequence[Location],
     *,
     store: Store,
     catalog: Catalog,
@@ -119,7 +119,7 @@ def ingest(  # noqa: PLR0913  # one argument per option of an ingest
     return summary
 
 
-def dry_run(paths: Sequence[Path], store: Store | None = None, catalog: Catalog | None = None) -> IngestSummary:
+def dry_run(paths: Sequence[Location], store: Store | None = None, catalog: Catalog | None = None) -> IngestSummary:
     """What an ingest would do, as far as names, sizes and times tell: nothing is read, and nothing written.
 
     `new` counts the files that would be read: some may turn out to be moved, or copies. Without a gallery all are.

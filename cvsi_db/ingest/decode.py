@@ -25,6 +25,7 @@ from cvsi_db.ingest.pixels import MAX_SIDE, reduced, upright
 from cvsi_db.ingest.raw import SIZE
 from cvsi_db.ingest.read_bytes import printable, read_file
 from cvsi_db.records import Metadata, Picture
+from cvsi_db.store.location import RemoteFolder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 
-def read_picture(source: bytes | Path) -> Picture:
+def read_picture(source: bytes | Path | RemoteFolder) -> Picture:
     """The picture in an image file, or in the bytes of one. Raises ImageError."""
     if isinstance(source, bytes):
         return decode_bytes(source, hashlib.sha256(source).hexdigest(), "the given bytes")

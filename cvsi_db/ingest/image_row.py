@@ -52,7 +52,7 @@ def new_row(file: FoundFile, picture: Picture, embedding: FloatArray) -> ImageRo
 
 def placed(row: ImageRow, paths: tuple[str, ...]) -> ImageRow:
     """The row with these paths, at least one; the first that still exists is the primary one."""
-    primary = next((path for path in paths if not is_gone(path)), paths[0])
+    primary = next((path for path in paths if len(paths) == 1 or not is_gone(path)), paths[0])
     if (primary, paths) == (row.path, row.paths):
         return row
     where = Path(primary)

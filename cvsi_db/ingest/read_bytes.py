@@ -18,12 +18,14 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from cvsi_db.errors import ImageError
+from cvsi_db.errors import GalleryError, ImageError
 from cvsi_db.ingest.pillow_guard import MAX_BYTES
 from cvsi_db.records import FoundFile, Metadata, Picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from cvsi_db.store.location import RemoteFolder
 
 PATIENCE_S = 30.0
 """A file that gives no byte for this many seconds, as on a disconnected network drive, is given up."""
@@ -94,13 +96,24 @@ def mtime_ns(status: os.stat_result) -> int:
     return max(-(2**63), min(status.st_mtime_ns, 2**63 - 1))
 
 
-def read_file(path: Path, *, patience: float = PATIENCE_S) -> Content:
+def place_of(path: str) -> Path | RemoteFolder:
+    """Where a file is that a gallery, or a user, calls `path`: on this machine or on object storage."""
+    if "://" not in path:
+        return Path(path)
+    from cvsi_db.store.location import locate
+
+    return locate(path)
+
+
+def read_file(path: Path | RemoteFolder, *, patience: float = PATIENCE_S) -> Content:
     """The whole file as it is at one moment. Safe to call from several threads.
 
     Raises ImageError for what is not a regular file or cannot be read, for more than MAX_BYTES, for a file that changes
     during both of two reads, and when no byte comes for `patience` seconds; the thread that hangs is then abandoned.
     """
     where = printable(path)
+    if not isinstance(path, Path):
+        return _read_object(path)
     if where != str(path):
         raise ImageError(where, "its name is not UTF-8: rename it")
     try:
@@ -113,6 +126,20 @@ def read_file(path: Path, *, patience: float = PATIENCE_S) -> Content:
         raise ImageError(where, "its name holds a NUL") from None
     except OSError as error:
         raise ImageError(where, error.strerror or str(error)) from None
+
+
+def _read_object(place: RemoteFolder) -> Content:
+    """The same, of an object: it is what it was when its bytes began to come."""
+    try:
+        size, changed = place.status()
+        if size > MAX_BYTES:
+            raise ImageError(str(place), f"too large: the limit is {MAX_BYTES // 2**20} megabytes")
+        data = place.read_bytes()
+    except FileNotFoundError:
+        raise ImageError(str(place), "no such object") from None
+    except GalleryError as error:
+        raise ImageError(str(place), str(error)) from error
+    return Content(data, hashlib.sha256(data).hexdigest(), len(data), changed)
 
 
 class _Reader:

@@ -12,14 +12,14 @@ import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from cvsi_db.errors import IngestError
+from cvsi_db.errors import GalleryError, IngestError
 from cvsi_db.ingest.formats import SUFFIXES
-from cvsi_db.ingest.read_bytes import printable
+from cvsi_db.ingest.read_bytes import place_of, printable
 from cvsi_db.ingest.walk import Seen, Skipped, Walk, named, seen
 from cvsi_db.records import FoundFile, IngestFailure
+from cvsi_db.store.location import Location, RemoteFolder, absolute
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import SourceFile
@@ -73,7 +73,7 @@ class Scan:
         return _inside(self.folders), _inside(lost.path for lost in self.lost)
 
 
-def scan(paths: Sequence[Path], files: KnownFiles, known: Collection[str]) -> Scan:
+def scan(paths: Sequence[Location], files: KnownFiles, known: Collection[str]) -> Scan:
     """Find the images under `paths`: files, and folders with all folders below them.
 
     `files` are the catalog's; `known` the image_ids that need no model. Raises IngestError without paths, for
@@ -87,11 +87,12 @@ def scan(paths: Sequence[Path], files: KnownFiles, known: Collection[str]) -> Sc
     for root in _roots(paths):
         walk = Walk(was_image)
         here = {each[0]: each for each in _named(root, walk)}
-        if not here or (not os.path.exists(root) and _known_below(root, files)):  # a link to a disk that is not there
+        exists = "://" in root or os.path.exists(root)
+        if not here or (not exists and _known_below(root, files)):  # a link to a disk that is not there
             lost.append(IngestFailure(printable(root), _lost(root, _known_below(root, files), walk.skipped)))
             continue
         found |= here
-        if os.path.isdir(root):
+        if root not in here and ("://" in root or os.path.isdir(root)):
             skipped |= {printable(each.file.path): each for each in walk.skipped}
             folders.append(root)
     if not found:
@@ -100,7 +101,7 @@ def scan(paths: Sequence[Path], files: KnownFiles, known: Collection[str]) -> Sc
     return _compared(found, files, known, Scan((), (), (), _records(left_out), (), tuple(folders), tuple(lost)))
 
 
-def check_paths(paths: Sequence[Path]) -> None:
+def check_paths(paths: Sequence[Location]) -> None:
     """Raise what a scan of `paths` for a new gallery would raise; a folder is walked only to its first image."""
     for root in _roots(paths):
         walk = Walk(lambda _path: False)
@@ -110,6 +111,12 @@ def check_paths(paths: Sequence[Path]) -> None:
 
 def is_gone(path: str) -> bool:
     """Whether there is certainly no file at `path`; False where it is only unreadable."""
+    if isinstance(place := place_of(path), RemoteFolder):
+        try:
+            place.status()
+        except (FileNotFoundError, GalleryError) as error:
+            return isinstance(error, FileNotFoundError)
+        return False
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -123,16 +130,18 @@ def is_settled(file: SourceFile) -> bool:
     return file.state == "missing" and file.image_id is None
 
 
-def _roots(paths: Sequence[Path]) -> list[str]:
+def _roots(paths: Sequence[Location]) -> list[str]:
     """The named paths, each once, a folder before what lies in it."""
     if not paths:
         raise IngestError("nothing to ingest: name at least one file or folder")
-    return sorted({os.path.abspath(path) for path in paths})
+    return sorted({absolute(path) for path in paths})
 
 
 def _named(root: str, walk: Walk) -> Iterator[Seen]:
     """The files at or below a named path; whatever is not a folder counts as a file."""
-    if os.path.isdir(root):
+    if "://" in root:
+        yield from [one] if (one := seen(root)).size_bytes >= 0 else walk.images(root)
+    elif os.path.isdir(root):
         yield from walk.images(root)
     elif os.path.lexists(root):
         yield named(root)
@@ -140,8 +149,12 @@ def _named(root: str, walk: Walk) -> Iterator[Seen]:
 
 def _lost(root: str, known: int, skipped: Sequence[Skipped]) -> str:
     """Why there is nothing at a named path where `known` files were; raises IngestError where none was."""
-    if not os.path.lexists(root):
-        reason, remedy = f"{root!r} does not exist", "name an existing file or folder"
+    if isinstance(place := place_of(root), RemoteFolder):
+        is_there, what = place.is_dir(), "a folder or an object that is there"
+    else:
+        is_there, what = os.path.lexists(root), "an existing file or folder"
+    if not is_there:
+        reason, remedy = f"{root!r} does not exist", f"name {what}"
     elif os.path.isdir(root) and not os.access(root, os.R_OK | os.X_OK):
         reason, remedy = f"cannot read the folder {root!r}", "permission denied"
     else:
@@ -192,8 +205,8 @@ def _compared(found: Mapping[str, Seen], files: KnownFiles, known: Collection[st
             gone.append(before)
     pending = []
     for path in sorted(found.keys() - unchanged.keys()):
-        beside = tuple(FoundFile(Path(each.path), *each[1:3]) for each in found[path].sidecars)
-        pending.append(FoundFile(Path(path), *found[path][1:3], beside))
+        beside = tuple(FoundFile(place_of(each.path), *each[1:3]) for each in found[path].sidecars)
+        pending.append(FoundFile(place_of(path), *found[path][1:3], beside))
     broken = [
         file
         for file in left

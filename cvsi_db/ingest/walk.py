@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-from cvsi_db.ingest.formats import HEAD_BYTES, SUFFIXES, kind_of, sniff, unreadable
+from cvsi_db.errors import GalleryError
+from cvsi_db.ingest.formats import HEAD_BYTES, RAW_SUFFIXES, SUFFIXES, kind_of, sniff, unreadable
 from cvsi_db.ingest.ignore import IGNORE_FILE, IgnoreRules, rules_above, why_hidden, why_skipped
-from cvsi_db.ingest.read_bytes import mtime_ns
+from cvsi_db.ingest.read_bytes import mtime_ns, place_of
+from cvsi_db.store.location import RemoteFolder
 
 
 class Seen(NamedTuple):
@@ -50,6 +52,9 @@ class Walk:
         place of its files, unless it is `root`: loading it will fail, and give the reason. Raises IngestError for an
         ignore file that cannot be used.
         """
+        if isinstance(place := place_of(root), RemoteFolder):
+            yield from self._objects(place)
+            return
         folders, links, visited = deque([(root, rules_above(root))]), deque[tuple[str, IgnoreRules]](), set[object]()
         while folders or links:
             folder, rules = (folders or links).popleft()
@@ -77,6 +82,26 @@ class Walk:
                 else:
                     files.append(entry)
             yield from self._images_of(files)
+
+    def _objects(self, root: RemoteFolder) -> Iterator[Seen]:
+        """The objects below an address that may be images by their names: to read where each begins takes long."""
+        sidecars, images = dict[str, Seen](), list[Seen]()
+        for name, size, changed in root.objects():
+            found, parts = Seen(f"{root}/{name}", size, changed), name.split("/")
+            hidden = [why for part in parts[:-1] if (why := why_hidden(part, True))]
+            suffix = os.path.splitext(name)[1].lower()
+            kind = "RAW" if suffix in RAW_SUFFIXES else suffix
+            if reason := next(iter(hidden), None) or why_hidden(parts[-1], False):
+                self.skipped.append(Skipped(found, reason))
+            elif suffix == ".xmp":
+                sidecars[found.path.lower()] = found
+            elif (kind in SUFFIXES | {"RAW"} and not unreadable(kind)) or self._is_known(found.path):
+                images.append(found)
+            else:
+                self.skipped.append(Skipped(found, unreadable(kind) or kind_of(name)))
+        for image in images:
+            names = (f"{base}.xmp".lower() for base in _bases(image.path))
+            yield image._replace(sidecars=tuple(sidecars[name] for name in names if name in sidecars))
 
     def _images_of(self, files: Sequence[os.DirEntry[str]]) -> Iterator[Seen]:
         """The files that may be images, of one folder, each with its sidecars."""
@@ -129,6 +154,11 @@ def seen(file: str | os.DirEntry[str]) -> Seen:
     An entry of a folder's listing often knows them without another call.
     """
     path = file if isinstance(file, str) else file.path
+    if isinstance(file, str) and isinstance(place := place_of(file), RemoteFolder):
+        try:
+            return Seen(path, *place.status())
+        except (FileNotFoundError, GalleryError):
+            return Seen(path, -1, -1)
     try:
         status = os.stat(file) if isinstance(file, str) else file.stat()
     except OSError:
@@ -137,7 +167,9 @@ def seen(file: str | os.DirEntry[str]) -> Seen:
 
 
 def named(path: str) -> Seen:
-    """A file that was named by itself, with its sidecars."""
+    """A file that was named by itself, with its sidecars, which on object storage are looked for in folders alone."""
+    if "://" in path:
+        return seen(path)
     beside = []
     for base in _bases(path):
         beside += [seen(base + suffix) for suffix in (".xmp", ".XMP") if os.path.exists(base + suffix)][:1]

@@ -20,6 +20,7 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from cvsi_db.ingest.read_bytes import mtime_ns
+from cvsi_db.ingest.walk import seen
 from cvsi_db.manage.cross_check import CrossCheck, Records
 from cvsi_db.store.indexes import is_outgrown
 
@@ -117,6 +118,13 @@ def _file_problems(catalog: Catalog, cross_check: CrossCheck, look: bool) -> Ite
 
 
 def _disk_problems(file: SourceFile) -> Iterator[Problem]:
+    if "://" in file.path:
+        now = seen(file.path)
+        if now.size_bytes < 0:
+            yield Problem("file gone", f"{file.path} is not there", file.image_id, file.path)
+        elif now[1:3] != (file.size_bytes, file.mtime_ns):
+            yield Problem("file changed", f"{file.path} has changed since it was read", file.image_id, file.path)
+        return
     try:
         status = os.stat(file.path)
     except (FileNotFoundError, NotADirectoryError):

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvsi_db.ingest.image_row import placed
 from cvsi_db.manage.selection import refuse_unmatched, root_of, select
+from cvsi_db.store.location import Location
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
@@ -35,7 +35,7 @@ class RemoveSummary:
 
 
 def remove(
-    store: Store, catalog: Catalog, paths: Sequence[Path], where: str | None, dry_run: bool = False
+    store: Store, catalog: Catalog, paths: Sequence[Location], where: str | None, dry_run: bool = False
 ) -> RemoveSummary:
     """Forget the files at or under `paths` of images that satisfy `where`, and delete images without another file.
 

@@ -11,15 +11,16 @@ import os
 import stat
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cvsi_db.errors import ImageError
 from cvsi_db.ingest.image_row import placed
-from cvsi_db.ingest.read_bytes import mtime_ns
+from cvsi_db.ingest.read_bytes import mtime_ns, place_of, read_file
 from cvsi_db.manage.check import Kind, Problem, find_problems
 from cvsi_db.manage.damage import find_gallery, mend_damage
 from cvsi_db.models.bundle import load_bundle
@@ -179,6 +180,13 @@ def _files_with_their_image(problems: Sequence[Problem]) -> Iterator[tuple[str, 
     """The paths whose file holds the image of the row that has the path, with the record for the catalog."""
     for problem in problems:
         if problem.path is None or problem.image_id is None:
+            continue
+        if "://" in problem.path:
+            with suppress(ImageError):
+                content = read_file(place_of(problem.path))
+                size, changed = content.size_bytes, content.mtime_ns
+                if content.image_id == problem.image_id:
+                    yield problem.path, SourceFile(problem.path, size, changed, content.image_id, "ok", None)
             continue
         try:
             status = os.stat(problem.path)

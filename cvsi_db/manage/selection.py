@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvsi_db.errors import UsageError
 from cvsi_db.manage.nothing import close_path
 from cvsi_db.query.where import check_where
+from cvsi_db.store.location import Location, absolute
 
 if TYPE_CHECKING:
     from cvsi_db.store.images import Store, TableName
@@ -31,7 +31,7 @@ class Selection:
 
 
 def select(
-    store: Store, paths: Sequence[Path], where: str | None, *, all_without: bool = False, removed: bool = False
+    store: Store, paths: Sequence[Location], where: str | None, *, all_without: bool = False, removed: bool = False
 ) -> Selection:
     """The images with a path at or under one of `paths` that satisfy `where`; with neither, all if `all_without`.
 
@@ -41,7 +41,7 @@ def select(
     if not paths and where is None and not all_without:
         raise UsageError("no image is named: give paths, or a condition with where")
     condition = None if where is None else check_where(where, store.columns)
-    roots = frozenset(os.path.abspath(path) for path in paths)
+    roots = frozenset(absolute(path) for path in paths)
     images: dict[str, tuple[str, ...]] = {}
     matched: set[str] = set()
     for image_id, row_paths in _rows(store, condition, removed):
@@ -52,7 +52,7 @@ def select(
     return Selection(images, roots, roots - matched)
 
 
-def select_named(store: Store, paths: Sequence[Path], where: str | None, *, all_without: bool = False) -> Selection:
+def select_named(store: Store, paths: Sequence[Location], where: str | None, *, all_without: bool = False) -> Selection:
     """As `select`; raises UsageError also for a path without images, unless there is a condition."""
     selection = select(store, paths, where, all_without=all_without)
     if where is None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvsi_db.errors import UsageError
 from cvsi_db.manage.selection import select_named
 from cvsi_db.records.tags import normalise_tags
+from cvsi_db.store.location import Location
 
 if TYPE_CHECKING:
     from cvsi_db.store.images import Store
@@ -31,7 +31,7 @@ class TagSummary:
 
 
 def tag(
-    store: Store, paths: Sequence[Path], where: str | None, add: Sequence[str], remove: Sequence[str]
+    store: Store, paths: Sequence[Location], where: str | None, add: Sequence[str], remove: Sequence[str]
 ) -> TagSummary:
     """Add tags to the images at or under `paths` that satisfy `where`, and remove others from them.
 
@@ -56,7 +56,7 @@ def tag(
     return TagSummary(len(named), changed)
 
 
-def count_tags(store: Store, paths: Sequence[Path], where: str | None) -> dict[str, int]:
+def count_tags(store: Store, paths: Sequence[Location], where: str | None) -> dict[str, int]:
     """How many of the images have each tag, by name; of all images without paths and condition. Raises as `tag`."""
     chosen = select_named(store, paths, where, all_without=True).images
     counts: Counter[str] = Counter()

@@ -105,7 +105,7 @@ def _inside(folder: str) -> Condition:
     all_paths = "concat(chr(10), path, chr(10), array_to_string(paths, chr(10)))"
     if os.sep not in folder and folder not in (".", "..") and not folder.startswith("~"):
         return Condition(f"contains({all_paths}, {_quoted(f'{os.sep}{folder}{os.sep}')})")
-    start = os.path.join(os.path.abspath(os.path.expanduser(folder)), "")
+    start = os.path.join(folder.rstrip("/") if "://" in folder else os.path.abspath(os.path.expanduser(folder)), "")
     return Condition(f"contains({all_paths}, concat(chr(10), {_quoted(start)}))")
 
 

@@ -11,15 +11,17 @@ from cvsi_db.records.names import FloatArray
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from cvsi_db.store.location import RemoteFolder
+
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file that may be an image, as the scan saw it. `path` is absolute.
+    """A file that may be an image, as the scan saw it. `path` is absolute, or an address on object storage.
 
     `sidecars` are the XMP sidecars beside it, the first of which comes first.
     """
 
-    path: Path
+    path: Path | RemoteFolder
     size_bytes: int
     mtime_ns: int
     sidecars: tuple[FoundFile, ...] = ()

@@ -14,13 +14,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar
 
 from cvsi_db.errors import CvsiError, ImageError
 from cvsi_db.ingest.decode import decode_bytes
-from cvsi_db.ingest.read_bytes import read_file
+from cvsi_db.ingest.read_bytes import place_of, read_file
 from cvsi_db.records import Picture, StoredImage
 
 if TYPE_CHECKING:
@@ -184,6 +183,11 @@ class Media:
 
     def _opened(self, path: str, image_id: str) -> tuple[BinaryIO, int, str]:
         """A file that has the image's content: it is hashed once, and again when it has changed."""
+        if "://" in path:
+            content = read_file(place_of(path))
+            if content.image_id != image_id:
+                raise ImageError(path, "its content has changed: ingest it again")
+            return BytesIO(content.data), content.size_bytes, path.rpartition("/")[2]
         try:
             file = os.fdopen(os.open(path, _READ_ONLY), "rb")
         except OSError as error:
@@ -223,7 +227,7 @@ def _first(paths: list[str], read: Callable[[str], V]) -> V:
 
 
 def _decoded(path: str, image_id: str, size: int) -> Picture:
-    content = read_file(Path(path))
+    content = read_file(place_of(path))
     if content.image_id != image_id:
         raise ImageError(path, "its content has changed: ingest it again")
     return decode_bytes(content.data, image_id, path, side=-(-size // 2))

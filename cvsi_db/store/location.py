@@ -89,10 +89,19 @@ class RemoteFolder(str):
 
     def files(self) -> Iterator[tuple[str, int]]:
         """The objects in it and in all folders below: names relative to it, with sizes. Raises GalleryError."""
+        return ((name, size) for name, size, _ in self.objects())
+
+    def objects(self) -> Iterator[tuple[str, int, int]]:
+        """The same, with the time of each one's last change in nanoseconds."""
         prefix = f"{_key(self)}/".lstrip("/")
         with reading(self):
             for some in _obstore().list(_bucket(self), prefix):
-                yield from ((each["path"].removeprefix(prefix), each["size"]) for each in some)
+                yield from ((each["path"].removeprefix(prefix), *_size_and_time(each)) for each in some)
+
+    def status(self) -> tuple[int, int]:
+        """Size and time of the object at this address. Raises GalleryError, FileNotFoundError when there is none."""
+        with reading(self):
+            return _size_and_time(_obstore().head(_bucket(self), _key(self)))
 
     def read_bytes(self) -> bytes:
         """The content of the object at this address. Raises GalleryError, FileNotFoundError when there is none."""
@@ -137,6 +146,12 @@ def locate(named: str | os.PathLike[str]) -> Location:
     if match["rest"] is None:
         raise UsageError(f"{text!r} names no bucket: write {scheme}://BUCKET/FOLDER")
     return RemoteFolder(f"{scheme}://{match['rest'].rstrip('/')}")
+
+
+def absolute(named: str | os.PathLike[str]) -> str:
+    """The text of a path from the root on, or of an address."""
+    place = locate(named)
+    return str(place) if isinstance(place, RemoteFolder) else os.path.abspath(named)
 
 
 def table_folders(place: Location) -> list[Location]:
@@ -275,6 +290,10 @@ def _obstore() -> Any:
     except ImportError:
         raise GalleryError("object storage needs the package obstore: pip install 'cvsi-db[cloud]'") from None
     return obstore
+
+
+def _size_and_time(described: Any) -> tuple[int, int]:
+    return described["size"], int(described["last_modified"].timestamp() * 1000) * 1_000_000
 
 
 def _key(place: str) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from cvsi_db.cli import run
-from cvsi_db.errors import GalleryError, MigrationError, UsageError
+from cvsi_db.errors import GalleryError, IngestError, MigrationError, UsageError
 from cvsi_db.gallery import Gallery
 from cvsi_db.ingest import commit_thread
 from cvsi_db.manage.backup import restore
@@ -37,7 +37,7 @@ from cvsi_db.store.folder import create_gallery_folder, is_gallery, open_gallery
 from cvsi_db.store.lance import connect, lance_write_errors
 from cvsi_db.store.lance_catalog import LanceCatalog
 from cvsi_db.store.location import Location, RemoteFolder, files_in, locate, move, remove_tree
-from tests.fakes import FakeCaptioner, FakeEncoder, save_picture
+from tests.fakes import FakeCaptioner, FakeEncoder, picture_bytes, save_picture
 from tests.object_store import make_bucket, serving, within
 from tests.processes import context
 from tests.safety.photos import Photos
@@ -113,7 +113,7 @@ LATER = '''"""A later gallery."""
 import sqlalchemy as sa
 from alembic import context, op
 
-revision, down_revision = "0099_later", "0004_tables"
+revision, down_revision = "0099_later", "HEAD"
 
 def upgrade():
     upgrade_lance(context.config.attributes["lance"], 0)
@@ -134,7 +134,7 @@ def later(tmp_path: Path) -> Callable[[str], Chain]:
     def make(source: str) -> Chain:
         scripts = tmp_path / "migrations"
         shutil.copytree(CHAIN.scripts, scripts)
-        (scripts / "versions" / "0099_later.py").write_text(source)
+        (scripts / "versions" / "0099_later.py").write_text(source.replace("HEAD", CHAIN.head))
         return Chain(scripts, (*REVISIONS, "0099_later"))
 
     return make
@@ -382,6 +382,38 @@ def test_commands_take_an_address(
         monkeypatch.setattr("sys.argv", ["cvsi-db", *arguments])
         assert run() == 0
         assert capsys.readouterr().out == said
+
+
+# --- images on object storage -----------------------------------------------------------------------------------
+
+
+def test_images_on_object_storage_are_taken_in_and_followed(root: RemoteFolder, tmp_path: Path) -> None:
+    photos = root.with_name("photos")
+    for name, colour in (("red.png", "red"), ("trip/blue.png", "blue"), (".hidden/green.png", "green")):
+        (photos / name).write_bytes(picture_bytes(colour))
+    (photos / "notes.txt").write_bytes(b"no image")
+    with gallery_in(tmp_path / "gallery") as gallery:
+        done = gallery.ingest(str(photos))
+        assert (done.new, done.skipped, done.failed, done.captioned) == (2, 2, 0, 2)
+        assert {(failed.path, failed.reason) for failed in done.skipped_files} == {
+            (f"{photos}/.hidden/green.png", "a hidden folder"),
+            (f"{photos}/notes.txt", "not an image (text/plain)"),
+        }
+        found = gallery.search(f"{photos}/red.png", "in blue", k=5)
+        assert [(hit.path, hit.metadata["folder"]) for hit in found] == [(f"{photos}/trip/blue.png", "trip")]
+        assert len(gallery.search(edit_text="blue", folder=f"{photos}/trip", k=5)) == 1
+        assert (gallery.ingest(photos).unchanged, gallery.check()) == (2, [])
+        (photos / "trip" / "blue.png").unlink()
+        time.sleep(0.01)
+        (photos / "red.png").write_bytes(picture_bytes("orange"))
+        assert sorted(problem.kind for problem in gallery.check()) == ["file changed", "file gone"]
+        done = gallery.ingest(photos)
+        assert (done.new, done.removed, done.unchanged) == (1, 1, 0)
+        assert gallery.check() == []
+        assert gallery.tag(f"{photos}/red.png", add=["sea"]).changed == 1
+        assert gallery.remove(photos).images == 3
+        with pytest.raises(IngestError, match=rf"'{photos}/none' does not exist: name a folder or an object"):
+            gallery.ingest(f"{photos}/none")
 
 
 # --- processes --------------------------------------------------------------------------------------------------

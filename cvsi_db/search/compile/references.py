@@ -50,7 +50,7 @@ def read_reference(reference: Reference, what: str = "the reference image") -> S
     from PIL.Image import Image, fromarray
 
     from cvsi_db.ingest.decode import decode_bytes, picture_of, printable
-    from cvsi_db.ingest.read_bytes import read_file
+    from cvsi_db.ingest.read_bytes import place_of, read_file
 
     def told(make: Callable[[], Picture]) -> Callable[[], Picture]:
         return lambda: _or_no_use(make, what)
@@ -78,7 +78,8 @@ def read_reference(reference: Reference, what: str = "the reference image") -> S
         image_id = hashlib.sha256(reference).hexdigest()
         return SeenImage(image_id, told(lambda: decode_bytes(reference, image_id, "the given bytes")))
     if isinstance(reference, str | Path):
-        path = Path(reference).expanduser()
+        path = place_of(str(reference))
+        path = path.expanduser() if isinstance(path, Path) else path
         content = _or_no_use(lambda: read_file(path), what)
         return SeenImage(content.image_id, told(lambda: decode_bytes(content.data, content.image_id, printable(path))))
     kind = type(reference).__name__
@@ -90,9 +91,9 @@ def read_reference(reference: Reference, what: str = "the reference image") -> S
 def _stored(image: StoredImage) -> Picture:
     """The picture in an image's file. Raises ImageError when the file holds something else by now."""
     from cvsi_db.ingest.decode import decode_bytes
-    from cvsi_db.ingest.read_bytes import read_file
+    from cvsi_db.ingest.read_bytes import place_of, read_file
 
-    content = read_file(Path(image.path))
+    content = read_file(place_of(image.path))
     if content.image_id != image.image_id:
         raise ImageError(image.path, "its content has changed: ingest it again")
     return decode_bytes(content.data, content.image_id, image.path)
