@@ -133,7 +133,8 @@ class Catalog:
     def files_at(self, paths: Collection[str]) -> dict[str, SourceFile]:
         """Those of the files seen so far that are at these paths, by path."""
         columns = [cast(Any, SourceFileTable).__table__.c[field.name] for field in fields(SourceFile)]
-        wanted, found = list(paths), list[SourceFile]()
+        # A name that is not UTF-8 is no text, and never in the catalog.
+        wanted, found = [path for path in paths if path == path.encode(errors="ignore").decode()], list[SourceFile]()
         with self._session() as session:
             for start in range(0, len(wanted), _PARAMETERS):
                 some = col(SourceFileTable.path).in_(wanted[start : start + _PARAMETERS])
