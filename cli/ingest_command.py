@@ -38,7 +38,13 @@ ERRORS_HELP = "Write the files that were not taken to FILE, a line of JSON each:
 
 
 @click.command("ingest")
-@click.argument("paths", nargs=-1, required=True, type=LocationType(), metavar="PATH...")
+@click.argument("paths", nargs=-1, type=LocationType(), metavar="[PATH]...")
+@click.option(
+    "--files-from",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="LIST",
+    help="Also the files of a text file, a path a line, or of a Parquet file's column path or url.",
+)
 @click.option("--tag", "tags", multiple=True, metavar="NAME", help="Give every image this tag; may be repeated.")
 @click.option("--prune", is_flag=True, help="Delete from the gallery images whose files are gone.")
 @click.option("--dry-run", is_flag=True, help="Only print what would be done.")
@@ -51,7 +57,8 @@ ERRORS_HELP = "Write the files that were not taken to FILE, a line of JSON each:
 @model_options
 @common_options
 def command(
-    paths: tuple[Path, ...],
+    paths: tuple[Location, ...],
+    files_from: Path | None,
     tags: tuple[str, ...],
     prune: bool,
     dry_run: bool,
@@ -74,7 +81,15 @@ def command(
     and `cvsi-db list --failed` names each with the reason.
     Searches leave out images whose files are gone, until the files are back.
     """
-    settings = settings_for(db, model, device)
+    settings, metadata = settings_for(db, model, device), {}
+    if files_from is not None:
+        from cvsi_db.ingest.files_from import read_file_list
+        from cvsi_db.store.location import locate
+
+        named = read_file_list(files_from)
+        paths, metadata = (*paths, *map(locate, named.paths)), named.metadata
+        if named.ignored and not quiet:
+            tell(f"note: columns that are no metadata of an image are left out: {', '.join(named.ignored)}")
     if errors is not None:  # before any work is done
         with file_error(errors):
             TemporaryFile(dir=errors.parent).close()
@@ -83,6 +98,7 @@ def command(
         summary = _dry_run(paths, settings, model)
     else:
         options = {"batch_size": batch_size, "caption": not no_captions, "prune": prune, "tags": tags}
+        options["metadata"] = metadata
         summary, bundle = _ingest(paths, settings, model, quiet, options)
     if errors is not None:
         left_out = (*summary.errors, *summary.skipped_files)
@@ -100,7 +116,7 @@ def command(
     return 1 if summary.lost or (strict and summary.failed) else 0
 
 
-def _dry_run(paths: Sequence[Path], settings: Settings, model: str | None) -> IngestSummary:
+def _dry_run(paths: Sequence[Location], settings: Settings, model: str | None) -> IngestSummary:
     """What an ingest would do; makes no gallery."""
     from cvsi_db.gallery import Gallery
     from cvsi_db.ingest import dry_run
@@ -113,7 +129,7 @@ def _dry_run(paths: Sequence[Path], settings: Settings, model: str | None) -> In
 
 
 def _ingest(
-    paths: Sequence[Path], settings: Settings, model: str | None, quiet: bool, options: dict[str, Any]
+    paths: Sequence[Location], settings: Settings, model: str | None, quiet: bool, options: dict[str, Any]
 ) -> tuple[IngestSummary, str]:
     """What was done, and the gallery's model."""
     from cvsi_db.gallery import Gallery

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cached_property, wraps
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack, cast
 
 from cvsi_db.errors import BundleError, GalleryError, IngestError, ModelError, QueryError
@@ -332,7 +332,7 @@ class Gallery:
     # --- images and captions ------------------------------------------------------------------------------------
 
     @_checked
-    def ingest(
+    def ingest(  # noqa: PLR0913  # one argument per option of an ingest
         self,
         *paths: PathLike,
         on_progress: Callable[[IngestProgress], None] | None = None,
@@ -341,6 +341,7 @@ class Gallery:
         caption: bool = True,
         prune: bool = False,
         tags: Sequence[str] = (),
+        metadata: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
         max_pixels: int | None = None,
         dry_run: bool = False,
     ) -> IngestSummary:
@@ -350,7 +351,8 @@ class Gallery:
         images can be searched, with the summary so far and the number of images to caption. Whatever interrupts the
         captions after that, the method `caption` goes on with them. Without `caption` they are left to it. An image
         whose last file is gone is kept out of searches until it is back; with `prune` it is forgotten for good. All
-        named images get the `tags`. `max_pixels` lets larger images be read than MAX_PIXELS, from then on in the whole
+        named images get the `tags`. `metadata` says of files, by absolute path, what they do not say themselves, in
+        Metadata's fields; it counts when a file is read. `max_pixels` lets larger images be read than MAX_PIXELS, from then on in the whole
         process. With `dry_run` nothing is done but counting. Files that cannot be read, and those that are no images,
         are counted and listed in the summary. Raises IngestError for a path that does not exist or holds no image,
         UsageError for a tag that cannot be one.
@@ -377,6 +379,7 @@ class Gallery:
                 on_searchable=on_searchable,
                 prune=prune,
                 tags=tags,
+                metadata=metadata,
             )
 
     @_checked

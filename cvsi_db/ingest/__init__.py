@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from cvsi_db.errors import IngestError
 from cvsi_db.ingest.commit_thread import CommitThread, EmbeddedBatch, add_summaries
@@ -47,13 +48,15 @@ def ingest(  # noqa: PLR0913  # one argument per option of an ingest
     on_searchable: Callable[[IngestSummary, int], None] | None = None,
     prune: bool = False,
     tags: Sequence[str] = (),
+    metadata: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> IngestSummary:
     """Ingest files and folders: embed and write all, then caption those among them that have no captions.
 
     `progress` is called after each batch of at most `batch_size` files, by default as many as suit the encoder;
     `on_searchable`, when all are written, with the summary so far and the number of images to caption. Without a
-    captioner that is the end. Every file found gives its image the `tags`; with `prune` images whose files are gone are
-    deleted for good. The caller holds the gallery's write lock. Files that cannot be read are counted and listed, in
+    captioner that is the end. Every file found gives its image the `tags`, and what
+    `metadata` says of its path in Metadata's fields; with `prune` images whose files are gone are deleted for good. The
+    caller holds the gallery's write lock. Files that cannot be read are counted and listed, in
     the order of the scan. Raises IngestError for a path that does not exist or holds no image, UsageError for an
     unusable tag, ModelError when a model returns nothing usable, GalleryError when the gallery cannot be written; an
     ingest that raises keeps its finished batches. At the first Ctrl-C the batches in work are finished and written,
@@ -70,7 +73,7 @@ def ingest(  # noqa: PLR0913  # one argument per option of an ingest
     run = catalog.start_run([printable(path.absolute()) for path in paths])
     times = StageTimes(found.total, len(found.unchanged))
 
-    loader = Loader(writer.known, encoder, cores=DECODERS)
+    loader = Loader(writer.known, encoder, cores=DECODERS, given=metadata)
     with Pipeline(
         found.pending,
         loader.load,

@@ -7,10 +7,12 @@ content is decoded once, and no more are decoded at a time than there are cores.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 from cvsi_db.errors import ImageError
 from cvsi_db.ingest.decode import decode_bytes, metadata_in
@@ -24,11 +26,19 @@ from cvsi_db.records import FoundFile, Metadata, Picture
 class Loader:
     """Loads files. `known` are the contents that need no model. A picture's pixels are what the image tower sees of it.
 
-    `cores` is how many files may be decoded at once; any number may be read, because that is waiting.
+    `cores` is how many files may be decoded at once; any number may be read, because that is waiting. `given`
+    says by path what a file does not say itself, in Metadata's fields.
     """
 
-    def __init__(self, known: Collection[str], encoder: Encoder, *, cores: int) -> None:
-        self._known, self._encoder = known, encoder
+    def __init__(
+        self,
+        known: Collection[str],
+        encoder: Encoder,
+        *,
+        cores: int,
+        given: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    ) -> None:
+        self._known, self._encoder, self._given = known, encoder, given
         self._cores = threading.Semaphore(cores)
         self._claiming = threading.Lock()
         self._claims: dict[str, Future[Picture]] = {}
@@ -77,6 +87,8 @@ class Loader:
                 reason = error.reason if isinstance(error, ImageError) else str(error)
                 unread.append(FailedFile(sidecar, f"an XMP sidecar that cannot be read: {reason}"))
         full = metadata and with_surroundings(metadata, read.file.path.name, sidecars)
+        if full and (said := self._given.get(str(read.file.path))):
+            full = replace(full, **{**said, "tags": tuple(dict.fromkeys((*full.tags, *said.get("tags", ()))))})
         return replace(read, metadata=full, unread=tuple(unread))
 
     def _decode_once(self, content: Content, where: str) -> Picture:

@@ -14,18 +14,22 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cvsi_db.cli import run
 from cvsi_db.errors import GalleryError, IngestError, MigrationError, UsageError
 from cvsi_db.gallery import Gallery
 from cvsi_db.ingest import commit_thread
+from cvsi_db.ingest.files_from import read_file_list
 from cvsi_db.manage.backup import restore
 from cvsi_db.manage.reembed import reembed
 from cvsi_db.manage.watch import Listener, WatchOptions, watch
@@ -414,6 +418,36 @@ def test_images_on_object_storage_are_taken_in_and_followed(root: RemoteFolder, 
         assert gallery.remove(photos).images == 3
         with pytest.raises(IngestError, match=rf"'{photos}/none' does not exist: name a folder or an object"):
             gallery.ingest(f"{photos}/none")
+
+
+def test_a_parquet_file_names_files_and_says_more_of_them(tmp_path: Path) -> None:
+    for name in ("red", "blue"):
+        save_picture(tmp_path / f"{name}.png", name)
+    columns = {
+        "url": [str(tmp_path / "red.png"), str(tmp_path / "blue.png")],
+        "rating": [4, None],
+        "taken_at": [datetime(2024, 5, 1), None],
+        "tags": [["sea", "sky"], []],
+        "NSFW": ["no", "no"],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "list.parquet")
+    (tmp_path / "list.txt").write_text(f"{tmp_path / 'red.png'}\n\ns3://bucket/a b.jpg\n")
+    assert read_file_list(tmp_path / "list.txt").paths == (str(tmp_path / "red.png"), "s3://bucket/a b.jpg")
+    named = read_file_list(tmp_path / "list.parquet")
+    assert (named.ignored, list(named.metadata)) == (("NSFW",), [columns["url"][0], columns["url"][1]])
+    with gallery_in(tmp_path / "gallery") as gallery:
+        assert gallery.ingest(*named.paths, metadata=named.metadata).new == 2
+        told = gallery.sql("SELECT name, rating, taken_at, tags FROM images ORDER BY name").to_pylist()
+    assert told == [
+        {"name": "blue.png", "rating": None, "taken_at": None, "tags": []},
+        {"name": "red.png", "rating": 4, "taken_at": datetime(2024, 5, 1), "tags": ["sea", "sky"]},
+    ]
+    pq.write_table(pa.table({"path": ["a.png"], "rating": ["four"]}), tmp_path / "list.parquet")
+    with pytest.raises(IngestError, match=r"list.parquet': row 1: rating is 'four'"):
+        read_file_list(tmp_path / "list.parquet")
+    pq.write_table(pa.table({"image": ["a.png"]}), tmp_path / "list.parquet")
+    with pytest.raises(IngestError, match="has no column path or url"):
+        read_file_list(tmp_path / "list.parquet")
 
 
 # --- processes --------------------------------------------------------------------------------------------------
