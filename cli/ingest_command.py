@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -81,13 +81,13 @@ def command(
     and `cvsi-db list --failed` names each with the reason.
     Searches leave out images whose files are gone, until the files are back.
     """
-    settings, metadata = settings_for(db, model, device), {}
+    settings, metadata = settings_for(db, model, device), dict[str, Mapping[str, Any]]()
     if files_from is not None:
         from cvsi_db.ingest.files_from import read_file_list
         from cvsi_db.store.location import locate
 
         named = read_file_list(files_from)
-        paths, metadata = (*paths, *map(locate, named.paths)), named.metadata
+        paths, metadata = (*paths, *map(locate, named.paths)), dict(named.metadata)
         if named.ignored and not quiet:
             tell(f"note: columns that are no metadata of an image are left out: {', '.join(named.ignored)}")
     if errors is not None:  # before any work is done
@@ -97,7 +97,7 @@ def command(
     if dry_run:
         summary = _dry_run(paths, settings, model)
     else:
-        options = {"batch_size": batch_size, "caption": not no_captions, "prune": prune, "tags": tags}
+        options: dict[str, Any] = {"batch_size": batch_size, "caption": not no_captions, "prune": prune, "tags": tags}
         options["metadata"] = metadata
         summary, bundle = _ingest(paths, settings, model, quiet, options)
     if errors is not None:
