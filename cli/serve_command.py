@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cvsi_db.errors import UsageError
+from cvsi_db.errors import GalleryError, UsageError
 from cvsi_db.interrupt import stop_between_steps
 
 from .common import common_options, max_pixels_option, model_options, settings_for, tell
@@ -103,11 +103,13 @@ def command(
                 tell(f"token: {made}  (of your own with --token or CVSI_TOKEN)")
             tell(f"serving {settings.db} at {url_of(listening)} (Ctrl-C ends it)")
 
-        server = Server(app, ready, idle_stop)
+        server = Server(app, ready, idle_stop, gallery.is_replaced)
         warm = Warm(shared, replace(settings, rewriter=rewriter or settings.rewriter), model)
         if not stop.is_set():
             with answering(warm, run, app.state.meter.touch):
                 asyncio.run(server.serve([listening]))
+        if gallery.is_replaced():
+            raise GalleryError(f"`cvsi-db reembed` gave {str(settings.db)!r} another model: start the server again")
     if not quiet:
         tell("stopped")
 

@@ -63,9 +63,15 @@ def url_of(listening: socket.socket) -> str:
 
 class Server(uvicorn.Server):
     """Runs the app; `on_ready` is called once it answers. It stops when told by `stop`, or `idle` seconds after the
-    last request."""
+    last request, or once it `is_over`, which is asked ten times a second."""
 
-    def __init__(self, app: FastAPI, on_ready: Callable[[], None], idle: float | None = None) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        on_ready: Callable[[], None],
+        idle: float | None = None,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -81,7 +87,7 @@ class Server(uvicorn.Server):
                 h11_max_incomplete_event_size=2**16,
             )
         )
-        self._meter, self._on_ready, self._idle = app.state.meter, on_ready, idle
+        self._meter, self._on_ready, self._idle, self._is_over = app.state.meter, on_ready, idle, is_over
 
     def stop(self) -> None:
         """End after the answers that are under way. May be called from a signal's handler or another thread."""
@@ -99,7 +105,7 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Look, ten times a second, whether it is time to stop."""
         idle = self._idle is not None and monotonic() - self._meter.last > self._idle
-        if idle and not self.server_state.tasks:
+        if (idle and not self.server_state.tasks) or self._is_over():
             self.should_exit = True
         return await super().on_tick(counter)
 

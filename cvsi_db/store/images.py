@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -60,6 +61,10 @@ class Store:
         lance = connect(folder)
         upgrade_lance(lance, dim)
         return cls(folder, lance)
+
+    def is_gone(self) -> bool:
+        """Whether the folder of the tables is gone, as after a reembed; of one on object storage nobody asks."""
+        return isinstance(self._folder, Path) and not self._folder.is_dir()
 
     @classmethod
     def open(cls, folder: Location) -> Store:

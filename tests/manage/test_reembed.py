@@ -98,6 +98,7 @@ def test_every_image_is_embedded_anew_and_keeps_what_is_not_the_models(
     change: Callable[..., ReembedSummary], store: Store, gallery_folder: Path
 ) -> None:
     before, captions = told(store), store.count(table="captions")
+    assert not store.is_gone()
     plans: list[ReembedPlan] = []
     assert change(captioner=FakeCaptioner(), on_plan=plans.append) == ReembedSummary(
         True, "fake-1", "wide:width48", images=5, captions=15, embedded=5
@@ -111,6 +112,7 @@ def test_every_image_is_embedded_anew_and_keeps_what_is_not_the_models(
         assert told(new) == before
         assert all(row.tags == ("trip",) for row in before.values())
         assert_embedded(new, catalog)
+    assert store.is_gone()
     with pytest.raises(GalleryError, match="if `cvsi-db reembed` has replaced them, open the gallery again"):
         store.count()
 

@@ -74,13 +74,24 @@ def test_killed_and_started_again_nothing_is_lost(copy: Path) -> None:
         process.kill()
         process.wait(30)
     assert (copy / SOCKET).exists()
-    with started(copy, "--idle-stop", "1") as (process, url, _):
+    with started(copy, "--idle-stop", "5") as (process, url, _):
         again = httpx.post(f"{url}api/search", json=query, timeout=60).json()
         assert again["hits"] == first.json()["hits"]
         process.wait(60)
     assert process.returncode == 0
     with Gallery.open(copy) as gallery:
         assert gallery.check() == []
+
+
+@pytest.mark.slow
+def test_a_gallery_of_another_model_is_served_by_a_server_started_anew(copy: Path) -> None:
+    with started(copy) as (process, _, _):
+        with Gallery.open(copy) as gallery:
+            gallery.reembed("photos-lite")
+        _, rest = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert rest == f"error: `cvsi-db reembed` gave {str(copy)!r} another model: start the server again\n"
+    assert not (copy / SOCKET).exists()
 
 
 def test_what_cannot_be_served_is_told(gallery: Gallery, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
