@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -15,6 +16,11 @@ from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakePhi, FakeRewriter, 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Three processes for two cores: a third of the time a test waits, for a process, a server or a lock."""
+    return max((os.cpu_count() or 1) * 3 // 2, 1)
 
 
 @pytest.fixture(scope="session", autouse=True)
