@@ -518,7 +518,8 @@ def test_after_20_kills_nothing_is_lost_or_doubled(
         ends[process.exitcode] += 1
         if ends.total() % 5 == 0:
             with gallery_in(root) as gallery, write_lock(root, timeout=60):  # type: ignore[arg-type]
-                gallery.ingest(photos.folder)
+                done = gallery.ingest(photos.folder)
+                assert [each for each in done.errors if not Path(each.path).name.startswith("bad")] == []
                 assert_whole(gallery, photos.contents())
     with gallery_in(root) as gallery, gallery_in(tmp_path / "whole") as whole:  # type: ignore[arg-type]
         whole.ingest(photos.folder)
