@@ -71,7 +71,8 @@ class Writer:
         self.known: set[str] = self._shown | (self._removed.keys() - set(blind))
         self.files = RecordedFiles(catalog, self._shown)
         self._about: dict[str, SourceFile] = {}  # those of them that what is being written is about
-        if catalog.was_cut_short():
+        self._follows_a_crash = catalog.was_cut_short()
+        if self._follows_a_crash:
             store.drop(store.orphans(), "captions")
 
     def write(self, batch: DecodedBatch, vectors: Mapping[str, FloatArray]) -> IngestSummary:
@@ -113,6 +114,8 @@ class Writer:
             self._about = self.files.at([file.path for file in skipped])
             self._record({file.path: file for file in skipped if self._about.get(file.path) != file})
         self._catalog.forget_files(found.forgotten)
+        if self._follows_a_crash:
+            self._settle(found)
         return IngestSummary(
             unchanged=len(found.unchanged),
             skipped=len(found.skipped),
@@ -121,6 +124,24 @@ class Writer:
             pruned=self.prune(found.covers) if prune else 0,
             lost=found.lost,
         )
+
+    def _settle(self, found: Scan) -> None:
+        """Bring rows and catalog together where an ingest wrote rows, died, and their files changed before this scan.
+
+        A path that the catalog knows by another image, or not at all though it was scanned, is taken out of the row.
+        One that was not scanned is recorded, without a size, so that the next scan of it reads the file again.
+        """
+        for batch in self._store.batches(["image_id", "paths"], _CHUNK):
+            held = [(row["image_id"], path) for row in batch.to_pylist() for path in row["paths"]]
+            known = self.files.at({path for _, path in held})
+            stray = [(name, path) for name, path in held if path not in known or known[path].image_id != name]
+            unseen = {path: name for name, path in stray if path not in known and not found.covers(path)}
+            wrong = {(name, path) for name, path in stray if path not in unseen}
+            self._about = known
+            rows = self._rows({name for name, _ in wrong})
+            left = {name: tuple(path for path in row.paths if (name, path) not in wrong) for name, row in rows.items()}
+            self._write_rows(rows, left)
+            self._record({path: SourceFile(path, -1, -1, name, "ok", None) for path, name in unseen.items()})
 
     def mark_missing(self, gone: Sequence[SourceFile]) -> int:
         """Record the files that are gone and did not turn up elsewhere; returns how many of them were images."""

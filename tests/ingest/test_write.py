@@ -172,6 +172,29 @@ def test_missing_files_of_an_older_version_are_moved_to_removed(
     assert (list(removed(store)), is_sound(store, catalog)) == (["red.png"], True)
 
 
+def test_files_that_changed_after_an_ingest_died_leave_no_path_behind(
+    sync: Sync, store: Store, catalog: Catalog, photos: Path, tmp_path: Path
+) -> None:
+    sync(photos)
+    before = {name: row_of(store, photos / name).image_id for name in ("red.png", "blue.png")}
+    # As if it had died between its rows and their records.
+    catalog.start_run([str(photos)])
+    catalog.forget_files([str(photos / name) for name in ("red.png", "blue.png", "green.png")])
+    save_picture(photos / "red.png", "orange")
+    (photos / "blue.png").unlink()
+    assert sync(photos) == IngestSummary(new=2, unchanged=2, embedded=1)
+    assert store.ids("removed") == set(before.values())
+    assert find_problems(store, catalog, files=True) == []
+    # The next ingest may be of another folder.
+    catalog.start_run([str(photos)])
+    catalog.forget_files([str(photos / "green.png")])
+    save_picture(tmp_path / "other" / "white.png", "white")
+    sync(tmp_path / "other")
+    assert [problem.kind for problem in find_problems(store, catalog, files=True)] == ["file changed"]
+    assert sync(photos) == IngestSummary(unchanged=4)
+    assert find_problems(store, catalog, files=True) == []
+
+
 def test_a_deleted_failed_file_does_not_count_as_removed(sync: Sync, catalog: Catalog, photos: Path) -> None:
     (photos / "bad.png").write_bytes(b"bad")
     sync(photos)
