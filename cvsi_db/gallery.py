@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cached_property, wraps
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack, cast
 
 from cvsi_db.errors import BundleError, GalleryError, IngestError, ModelError, QueryError
@@ -345,7 +345,7 @@ class Gallery:
         caption: bool = True,
         prune: bool = False,
         tags: Sequence[str] = (),
-        metadata: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        metadata: Mapping[str, Mapping[str, Any]] | None = None,
         max_pixels: int | None = None,
         dry_run: bool = False,
     ) -> IngestSummary:
@@ -383,7 +383,7 @@ class Gallery:
                 on_searchable=on_searchable,
                 prune=prune,
                 tags=tags,
-                metadata=metadata,
+                metadata=metadata or {},
             )
 
     @_checked
