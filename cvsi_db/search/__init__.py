@@ -36,7 +36,7 @@ class SearchContext:
     """What a search works with. The models may load late: each is touched only by a query that needs it.
 
     `preset` is for queries that name none. `resident` keeps the gallery's vectors in memory from one search to the
-    next, within `resident_mb` MiB (by default CVSI_RESIDENT_MB, else 1,024); `strategy` forces one on every search.
+    next, within `resident_mb` MiB (by default CVSI_RESIDENT_MB, else 1,536); `strategy` forces one on every search.
     `model` is what results call the bundle.
     """
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from cvsi_db.errors import FilterError, GalleryError, ImageGoneError, QueryError
@@ -246,6 +247,21 @@ class Store:
                 query = rows.search().select(list(columns)).offset(start).limit(size)
                 found = (query.where(where) if where else query).to_batches().read_all()
                 yield from found.combine_chunks().to_batches()
+
+    def addresses(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+        """(n,) the address of each image's row and (n,) the id that `take_rows` knows it by, in no order.
+
+        An address is never another row's: a row that is written anew gets a new one, and so does every row when the
+        table is compacted.
+        """
+        table = self.scan(["_rowaddr", "_rowid"])
+        return table["_rowaddr"].to_numpy(), table["_rowid"].to_numpy()
+
+    def take_rows(self, row_ids: npt.NDArray[np.uint64], columns: Sequence[str]) -> pa.Table:
+        """`columns` of the images' rows with these ids, as stored (vectors float16), in the order given."""
+        with _lance_errors(self._folder):
+            taken = self._images.take_row_ids(row_ids.tolist()).select(list(columns))
+            return taken.to_batches().read_all()
 
     def snapshot(self) -> Store:
         """The store as it is now, to read from: what is written from now on is not in it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ import pytest
 from cvsi_db.records import Branch, Column, CompiledQuery, ComposedQuery, FloatArray, ImageRow, LogicalQuery, Term
 from cvsi_db.search import SearchContext
 from cvsi_db.search.compile.compiler import compile_queries
+from cvsi_db.search.run.int8_scan import encode
+from cvsi_db.search.run.resident_matrix import ResidentMatrix, load_matrix
 from cvsi_db.store import indexes
 from cvsi_db.store.images import matrix
 from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakeModels, FakePhi, FakeRewriter
@@ -154,6 +157,13 @@ def brute_force(store: Store, logical: LogicalQuery) -> dict[str, float]:
     query = sum(term.weight * term.vector.astype(np.float64) for term in logical.terms)
     scores = dict(zip(table["image_id"].to_pylist(), (mixed @ query).tolist(), strict=True))
     return {image_id: score for image_id, score in scores.items() if image_id != logical.exclude}
+
+
+def load_coded(store: Store, device: str) -> ResidentMatrix:
+    """The resident rows with their codes, however few they are and whatever this machine would choose."""
+    loaded = load_matrix(store, device)
+    code_memory = np.empty(loaded.memory.shape, np.int8)
+    return replace(loaded, codes=encode(loaded.rows, code_memory, 2), code_memory=code_memory)
 
 
 def assert_exact(found: Sequence[tuple[str, float]], truth: dict[str, float], k: int) -> None:

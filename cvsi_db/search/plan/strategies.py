@@ -3,8 +3,8 @@
 Takes the naive plan after its simplification, and what is known about the gallery and the process; gives the plan of
 the chosen strategy, which says why it was chosen. All but `indexed` return the same answer.
 
-- `resident`: a scan of all rows in memory. The fastest by far, but the rows must be loaded once per version of the
-  table (as slow as a few searches on disk) and fit into the memory budget.
+- `resident`: a scan of all rows in memory. The fastest by far, but the rows must be loaded once (as slow as a few
+  searches on disk; after a write only what changed is read) and fit into the memory budget.
 - `indexed`: as `fused`, but by the columns' indexes: a hundredth of the rows is read, and a hit may be missed.
 - `fused`: the score is linear, so one vector search per column, with the weighted sum of all terms, ranks by the whole
   of that column's share. At most two searches.
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from cvsi_db.search import SearchContext
     from cvsi_db.store.images import Store
 
-BUDGET_MB = 1024
+BUDGET_MB = 1536
 """What the resident rows may take, in MiB, unless CVSI_RESIDENT_MB says otherwise: half a million rows of width 512."""
 
 CANCELLED = 1e-4
@@ -98,7 +98,7 @@ def gather_facts(context: SearchContext, batch: int = 1) -> Facts:
         rows=rows,
         row_bytes=row_bytes(context.store.dim, context.models.device),
         budget_mb=memory_budget() if context.resident_mb is None else context.resident_mb,
-        loaded=context.resident.is_loaded(version),
+        loaded=context.resident.refresh(context.store, version),
         searches=context.resident.searches(version) + batch - 1,
         forced=context.strategy,
     )

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import torch
 
 from cvsi_db.records import Column, Term
+from cvsi_db.search.run.int8_scan import find_by_codes
 from cvsi_db.search.run.rerank import score_error
 from cvsi_db.search.run.resident_matrix import NORM_SLACK, ResidentMatrix
 from cvsi_db.store.arrow_rows import VECTORS
@@ -115,10 +116,22 @@ def find_rows(matrix: ResidentMatrix, requests: Sequence[Request]) -> list[npt.N
     found = [np.empty(0, np.int64) for _ in requests]
     for places in _products(requests) if len(matrix.image_ids) else ():
         asked = [requests[place] for place in places]
+        if len(asked) == 1 and (rows := _find_by_codes(matrix, asked[0])) is not None:
+            found[places[0]] = rows
+            continue
         queries = make_query_matrix(matrix, asked, mixed=len(asked) > 1 or any(asked[0].unit))
         for place, rows in zip(places, _find(matrix, queries), strict=True):
             found[place] = rows
     return found
+
+
+def _find_by_codes(matrix: ResidentMatrix, request: Request) -> npt.NDArray[np.int64] | None:
+    """The same for one request by the rows' codes; None where they cannot serve it."""
+    if matrix.codes is None or any(request.unit):
+        return None
+    query = np.array(request.mix)[:, None] * request.vector
+    error = score_error(request.terms) * float(np.abs(request.mix) @ np.maximum(matrix.longest, LEAST_REACH))
+    return find_by_codes(matrix.codes, query, request.k, error, request.allows, matrix.dead)
 
 
 def _products(requests: Sequence[Request]) -> Iterator[list[int]]:
@@ -195,6 +208,9 @@ def _scored(matrix: ResidentMatrix, queries: QueryMatrix) -> Iterator[tuple[int,
             for first, block in _mixed(rows, queries, None if scales is None else scales[start : start + size]):
                 scores[:, first : first + len(block)] = queries.vectors @ block.T
         scores[:, len(rows) :] = -torch.inf
+        if len(matrix.dead):
+            first, last = np.searchsorted(matrix.dead, (start, start + len(rows)))
+            scores[:, matrix.dead[first:last] - start] = -torch.inf
         for query, allows in enumerate(queries.allows):
             if allows is not None:
                 scores[query, : len(rows)].masked_fill_(~allows[start : start + size], -torch.inf)

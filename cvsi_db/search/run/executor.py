@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvsi_db.records import Column, FloatArray
@@ -106,14 +105,14 @@ def _scan(
     for where in {scan.where for _, scan in plans if scan.where is not None}:
         meeting = store.scan(["image_id"], where)["image_id"].combine_chunks()
         allowed[where] = pc.is_in(resident.image_ids, value_set=meeting).to_numpy(zero_copy_only=False)
+        allowed[where][resident.dead] = False  # what replaced it may have its id
     requests, found = [], []
     for plan, scan in plans:
         # One more than asked for: the excluded image may be among them.
         k = plan.k + (scan.exclude is not None)
         requests.append(Request(plan.source.terms, plan.source.columns, k, allowed.get(scan.where)))
     for rows, (_, scan) in zip(find_rows(resident, requests), plans, strict=True):
-        rows = rows[np.argsort(resident.ranks[rows])]
-        image_ids = resident.image_ids.take(pa.array(rows)).to_numpy(zero_copy_only=False)
+        image_ids, rows = resident.named(rows)
         kept = image_ids != scan.exclude
         found.append((image_ids[kept], rows[kept]))
     share = _milliseconds(start) / len(plans)
@@ -121,7 +120,7 @@ def _scan(
     for (plan, scan), request, (image_ids, _), mixed in zip(plans, requests, found, vectors, strict=True):
         ran = replace(
             scan,
-            rows=len(resident.image_ids),
+            rows=len(resident),
             matching=None if request.allows is None else int(request.allows.sum()),
             candidates=len(image_ids),
             milliseconds=share,

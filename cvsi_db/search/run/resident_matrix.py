@@ -1,14 +1,15 @@
 """The resident rows: both vector columns of a gallery in memory, on the device, as one matrix.
 
-Takes a store, gives a ResidentMatrix of its newest version. Vectors keep their float16 on a CPU, whose product with
-one float16 vector reads half the bytes of float32; other devices hold them as float32, because their float16 products
-may sum in float16. torch loads with the first matrix.
+Takes a store, gives a ResidentMatrix of its newest version: loaded whole once, then brought up to date by the rows that
+changed. Vectors keep their float16 on a CPU, where large galleries have codes of eight bits beside them, which the scan
+reads first; other devices hold them as float32, because their float16 products may sum in float16. torch loads with the
+first matrix.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -16,50 +17,73 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cvsi_db.records import FloatArray
 from cvsi_db.search.run.rerank import unit_scales
 from cvsi_db.store.arrow_rows import VECTORS
 
 if TYPE_CHECKING:
+    from cvsi_db.search.run.int8_scan import Codes
     from cvsi_db.store.images import Store
 
 BATCH_ROWS = 8192
-"""How many rows loading reads at a time, 16 MiB at width 512: enough to make the overhead of a batch nothing."""
+"""How many rows are read at a time, 16 MiB at width 512: enough to make the overhead of a batch nothing."""
 
 NORM_SLACK = 1e-3
 """A float32 norm is rounded; this much longer, as a part of itself, it bounds the true one."""
 
+SPARE = 8
+"""Memory for one more row in this many is set aside for rows to come; what is not used is not taken from the system."""
+
+DEAD = 4
+"""Once one row in this many has been removed or replaced, all are loaded anew."""
+
+CODED_ROWS = 8192
+"""Fewer rows are read so fast that codes would gain nothing."""
+
+_COLUMNS = ("image_id", *VECTORS, "_rowaddr")
+
 
 @dataclass(frozen=True)
 class ResidentMatrix:
-    """The rows of one version of a table: `image_ids` (n,) strings, `rows` a (n, 2 · dim) tensor of the two columns
-    side by side, in VECTORS' order, and `longest`, for each column, a number no vector of it is longer than."""
+    """The rows of one version of a table: `image_ids` (n,) strings, in one chunk those that were loaded and in another
+    those that came since; `rows` a (n, 2 · dim) tensor of the two columns side by side, in VECTORS' order, and
+    `longest`, for each column, a number no vector of it is longer than.
+
+    The rows at the positions in `dead`, ascending, are no longer in the table: they were there when it was loaded.
+    `addresses` (n,) are the store's, `codes` those of int8_scan where they are of use. `memory` (capacity, 2 · dim) and
+    `code_memory` begin with the rows and their codes: rows that come are put behind them, where no matrix that was
+    given before looks.
+    """
 
     version: int
-    image_ids: pa.Array = field(repr=False)
+    image_ids: pa.ChunkedArray = field(repr=False)
     rows: Any = field(repr=False)
     longest: tuple[float, ...]
+    dead: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64), repr=False)
+    addresses: npt.NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)
+    codes: Codes | None = field(default=None, repr=False)
+    memory: Any = field(default=None, repr=False)
+    code_memory: Any = field(default=None, repr=False)
 
     def __len__(self) -> int:
-        return len(self.image_ids)
-
-    @cached_property
-    def ranks(self) -> npt.NDArray[np.int64]:
-        """(n,) each row's place in the ascending order of the image_ids."""
-        ranks = np.empty(len(self), np.int64)
-        ranks[pc.array_sort_indices(self.image_ids).to_numpy()] = np.arange(len(self))
-        return ranks
+        return len(self.image_ids) - len(self.dead)
 
     @cached_property
     def unit_scales(self) -> FloatArray:
         """(n, columns) float32: what each vector is multiplied by where its column counts at unit length."""
-        scales = np.empty((len(self.image_ids), len(VECTORS)), np.float32)
-        for start in range(0, len(scales), BATCH_ROWS):
-            block = self.rows[start : start + BATCH_ROWS].float().cpu().numpy()
-            scales[start : start + len(block)] = unit_scales(block.reshape(len(block), len(VECTORS), -1))
-        return scales
+        return _unit_scales(self.rows)
+
+    def named(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        """The image_ids of these rows, ascending, and the rows in their order."""
+        # Taken chunk by chunk: Arrow would first copy both into one.
+        loaded = len(self.image_ids.chunk(0))
+        rows = np.concatenate([rows[rows < loaded], rows[rows >= loaded]])
+        first = int((rows < loaded).sum())
+        parts = zip(self.image_ids.chunks, (rows[:first], rows[first:] - loaded), strict=False)
+        image_ids = np.concatenate([ids.take(pa.array(of)).to_numpy(zero_copy_only=False) for ids, of in parts])
+        order = np.argsort(image_ids)
+        return image_ids[order], rows[order]
 
     def mixed(self, rows: npt.NDArray[np.int64], shares: npt.NDArray[np.float64]) -> FloatArray:
         """(len(rows), dim) float32: these rows' columns mixed, each row by its own `shares` (len(rows), columns)."""
@@ -86,16 +110,18 @@ class Resident:
         self._counted = (0, 0)
         self._rows = (0, 0)
 
-    def is_loaded(self, version: int) -> bool:
-        """Whether this version of the table is in memory."""
-        matrix = self._matrix
-        return matrix is not None and matrix.version == version
+    def refresh(self, store: Store, version: int) -> bool:
+        """Whether this version of the table is in memory; an older one is brought up to date, or else dropped."""
+        with self._lock:
+            if self._matrix is not None and self._matrix.version != version:
+                self._matrix = refreshed(self._matrix, store)
+            return self._matrix is not None
 
     def matrix(self, store: Store, device: str, version: int | None = None) -> ResidentMatrix:
         """The matrix of the table as it is now, from memory or else loaded. `version` is the table's, if just asked."""
+        self.refresh(store, version or store.version)
         with self._lock:
-            if self._matrix is None or self._matrix.version != (version or store.version):
-                self._matrix = None  # the old rows go before the new ones come: both may not fit
+            if self._matrix is None:
                 self._matrix = self._load(store, device)
             return self._matrix
 
@@ -119,41 +145,111 @@ class Resident:
 
 
 def row_bytes(dim: int, device: str) -> int:
-    """What a row of two vectors of width `dim` takes on `device`."""
-    return len(VECTORS) * dim * (2 if device == "cpu" else 4)
+    """What a row of two vectors of width `dim` takes on `device`: float16 and codes on a CPU, elsewhere float32."""
+    return len(VECTORS) * dim * (3 if device == "cpu" else 4)
 
 
 def load_matrix(store: Store, device: str) -> ResidentMatrix:
-    """Read both columns, batch by batch. A write in between is no harm: the rows are those of one version."""
-    while True:
-        version, count = store.version, store.count()
-        # Should the rows be newer than the version, the next search will see another version and load again.
-        matrix = _read(store, device, version, count)
-        if matrix is not None:
-            return matrix
-
-
-def _read(store: Store, device: str, version: int, count: int) -> ResidentMatrix | None:
-    """The matrix, or None when there turned out to be more or fewer than `count` rows."""
+    """Read both columns, batch by batch, of the table as it is now: whatever is written meanwhile is not in it."""
     import torch
 
+    kept = store.snapshot()
+    version, count = kept.version, kept.count()
     dtype = torch.float16 if device == "cpu" else torch.float32
-    rows = torch.empty((count, len(VECTORS) * store.dim), dtype=dtype, device=device)
-    image_ids, filled = [], 0
-    for batch in store.batches(["image_id", *VECTORS], BATCH_ROWS):
+    memory = torch.empty((count + count // SPARE + 1024, len(VECTORS) * store.dim), dtype=dtype, device=device)
+    image_ids, addresses = _fill(memory[:count], kept.batches(_COLUMNS, BATCH_ROWS))
+    rows, codes, code_memory = memory[:count], None, None
+    if device == "cpu" and count >= CODED_ROWS:
+        from cvsi_db.search.run.int8_scan import codes_are_faster, encode
+
+        if codes_are_faster(rows.shape[1]):
+            code_memory = np.empty(memory.shape, np.int8)
+            codes = encode(rows, code_memory, len(VECTORS))
+    return ResidentMatrix(
+        version,
+        pa.chunked_array([image_ids]),
+        rows,
+        _longest(rows),
+        addresses=addresses,
+        codes=codes,
+        memory=memory,
+        code_memory=code_memory,
+    )
+
+
+def refreshed(matrix: ResidentMatrix, store: Store) -> ResidentMatrix | None:
+    """The matrix of the table as it is now, for which only the rows that changed since are read.
+
+    None where it would take as long as loading: when too much has changed, or when the table was compacted, which gives
+    every row another address.
+    """
+    kept = store.snapshot()
+    addresses, row_ids = kept.addresses()
+    order = np.argsort(matrix.addresses, kind="stable")
+    ordered = matrix.addresses[order]
+    places = np.searchsorted(ordered, addresses)
+    held = places < len(order)
+    held[held] = ordered[places[held]] == addresses[held]
+    alive = np.zeros(len(order), np.bool_)
+    alive[order[places[held]]] = True
+    dead, start, end = np.flatnonzero(~alive), len(order), len(order) + int((~held).sum())
+    if kept.version < matrix.version or end > len(matrix.memory) or len(dead) * DEAD > end:
+        return None
+    new = row_ids[~held]
+    batches = (kept.take_rows(new[at : at + BATCH_ROWS], _COLUMNS) for at in range(0, len(new), BATCH_ROWS))
+    image_ids, new_addresses = _fill(
+        matrix.memory[start:end], (batch for table in batches for batch in table.to_batches())
+    )
+    rows, added = matrix.memory[:end], matrix.memory[start:end]
+    loaded, *since = matrix.image_ids.chunks
+    codes, code_memory = matrix.codes, matrix.code_memory
+    if codes is not None and len(added):
+        from cvsi_db.search.run.int8_scan import append, encode
+
+        codes = append(codes, added, code_memory)
+        if (codes.residuals > codes.allowed).any():
+            code_memory = np.empty_like(code_memory)
+            codes = encode(rows, code_memory, len(VECTORS))
+    after = replace(
+        matrix,
+        version=kept.version,
+        image_ids=pa.chunked_array([loaded, pa.concat_arrays([*since, image_ids])]),
+        rows=rows,
+        longest=tuple(map(max, matrix.longest, _longest(added))),
+        dead=dead,
+        addresses=np.concatenate([matrix.addresses, new_addresses]),
+        codes=codes,
+        code_memory=code_memory,
+    )
+    if "unit_scales" in matrix.__dict__:
+        after.__dict__["unit_scales"] = np.concatenate([matrix.unit_scales, _unit_scales(added)])
+    return after
+
+
+def _fill(rows: Any, batches: Iterable[pa.RecordBatch]) -> tuple[pa.Array, npt.NDArray[np.uint64]]:
+    """Put the vectors of the batches into `rows` (n, 2 · dim), which they fill; their image_ids and addresses."""
+    import torch
+
+    image_ids, addresses, filled = [], [np.empty(0, np.uint64)], 0
+    for batch in batches:
         end = filled + len(batch)
-        if end > count:
-            return None
+        into = rows[filled:end].unflatten(1, (len(VECTORS), -1))
         for place, name in enumerate(VECTORS):
-            stored = batch[name].flatten().to_numpy(zero_copy_only=False).reshape(len(batch), store.dim).copy()
-            rows[filled:end, place * store.dim : (place + 1) * store.dim] = torch.from_numpy(stored)
+            stored = batch[name].flatten().to_numpy(zero_copy_only=False).reshape(len(batch), -1).copy()
+            into[:, place] = torch.from_numpy(stored)
         # Taken, that is copied: a column of a batch keeps the whole batch in memory.
         image_ids.append(batch["image_id"].take(pa.array(range(len(batch)), pa.int64())))
+        addresses.append(batch["_rowaddr"].to_numpy().copy())
         filled = end
-    if filled < count:
-        return None
-    ids = pa.chunked_array(image_ids, pa.string()).combine_chunks()
-    return ResidentMatrix(version, ids, rows, _longest(rows))
+    return pa.chunked_array(image_ids, pa.string()).combine_chunks(), np.concatenate(addresses)
+
+
+def _unit_scales(rows: Any) -> FloatArray:
+    scales = np.empty((len(rows), len(VECTORS)), np.float32)
+    for start in range(0, len(scales), BATCH_ROWS):
+        block = rows[start : start + BATCH_ROWS].float().cpu().numpy()
+        scales[start : start + len(block)] = unit_scales(block.reshape(len(block), len(VECTORS), -1))
+    return scales
 
 
 def _longest(rows: Any) -> tuple[float, ...]:

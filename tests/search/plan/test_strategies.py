@@ -24,6 +24,7 @@ from tests.search.conftest import (
     assert_exact,
     brute_force,
     fill,
+    load_coded,
     logical_query,
     new_store,
     random_vectors,
@@ -92,6 +93,7 @@ def pairs(ranking: Ranking) -> list[tuple[str, float]]:
 def test_every_strategy_equals_brute_force(gallery: Store, logical: LogicalQuery) -> None:
     truth, resident = brute_force(gallery, logical), Resident()
     found = [ranked(run_plan(forced(logical, gallery, strategy), gallery, "cpu", resident)) for strategy in EXACT]
+    found.append(ranked(run_plan(forced(logical, gallery, "resident"), gallery, "cpu", Resident(load_coded))))
     for ranking in found:
         assert_exact(pairs(ranking), truth, logical.k)
         assert pairs(ranking) == pairs(found[0])

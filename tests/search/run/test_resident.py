@@ -4,29 +4,41 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
-from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 import pytest
 import torch
 
 from cvsi_db.errors import UsageError
 from cvsi_db.records import Column, ComposedQuery, Term
 from cvsi_db.search import SearchContext, search, search_many
+from cvsi_db.search.plan.build import build_plan
 from cvsi_db.search.plan.nodes import format_plan
-from cvsi_db.search.plan.strategies import BUDGET_MB, gather_facts, memory_budget
-from cvsi_db.search.run import exact_scan
+from cvsi_db.search.plan.strategies import BUDGET_MB, Facts, gather_facts, memory_budget
+from cvsi_db.search.run import exact_scan, int8_scan
 from cvsi_db.search.run.exact_scan import Request, find_rows
-from cvsi_db.search.run.rerank import mix
-from cvsi_db.search.run.resident_matrix import Resident, ResidentMatrix, load_matrix
-from cvsi_db.store.images import matrix
+from cvsi_db.search.run.executor import run_plan
+from cvsi_db.search.run.int8_scan import append, codes_are_faster, encode, find_by_codes
+from cvsi_db.search.run.rerank import mix, rerank
+from cvsi_db.search.run.resident_matrix import Resident, ResidentMatrix, load_matrix, refreshed
+from cvsi_db.store.images import Store, matrix
 from tests.fakes import picture_bytes
-from tests.search.conftest import fill, image_row, new_store, random_vectors, unit
-
-if TYPE_CHECKING:
-    from cvsi_db.store.images import Store
+from tests.search.conftest import (
+    assert_exact,
+    brute_force,
+    fill,
+    image_row,
+    load_coded,
+    logical_query,
+    new_store,
+    random_vectors,
+    unit,
+)
 
 QUERY = ComposedQuery(picture_bytes("red"), "with a hat", k=5)
 
@@ -85,32 +97,91 @@ def test_an_empty_table_is_an_empty_matrix(tmp_path: Path) -> None:
     assert len(load_matrix(new_store(tmp_path), "cpu")) == 0
 
 
-def test_rows_that_come_while_the_matrix_is_read_are_read_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store, count = fill(new_store(tmp_path), random_vectors(5, seed=1)), 0
-    true_count = store.count
+def test_the_matrix_is_of_one_version_whatever_is_written_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, true_count = fill(new_store(tmp_path), random_vectors(5, seed=1)), Store.count
 
-    def counted() -> int:
-        nonlocal count
-        count += 1
-        before = true_count()
-        if count < 3:
-            store.upsert([image_row(100 + count, *random_vectors(1, seed=count)[0])], [])
-        return before
+    def counted(self: Store) -> int:
+        store.upsert([image_row(number, *random_vectors(1, seed=number)[0]) for number in (100, 101)], [])
+        return true_count(self)
 
-    monkeypatch.setattr(store, "count", counted)
-    assert len(load_matrix(store, "cpu")) == 7
-    assert count == 3
+    before = store.version
+    monkeypatch.setattr(Store, "count", counted)
+    loaded = load_matrix(store, "cpu")
+    assert (len(loaded), loaded.version) == (5, before)
+    assert len(refreshed(loaded, store) or ()) == 7
 
 
 # --- freshness and choice -------------------------------------------------------------------------------------------
 
 
-def test_the_second_search_loads_and_a_write_begins_anew(filled: SearchContext) -> None:
+def test_the_second_search_loads_and_what_is_written_then_is_read_alone(filled: SearchContext) -> None:
     assert strategies(filled, 3) == ["fused", "resident", "resident"]
     new = image_row(500, *(np.stack([unit(1), unit(1)])))
     filled.store.upsert([new], [])
-    assert strategies(filled, 2) == ["fused", "resident"]
+    assert strategies(filled, 2) == ["resident", "resident"]
     assert new.image_id in filled.resident.matrix(filled.store, "cpu").image_ids.to_pylist()
+
+
+def test_rows_that_changed_are_read_alone_and_the_rest_is_as_if_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, vectors = fill(new_store(tmp_path), random_vectors(400, seed=4)), random_vectors(60, seed=5)
+    store.upsert([image_row(1000 + number, *vectors[number]) for number in range(3)], [])
+    first = load_coded(store, "cpu")
+    kept = first.rows.clone()
+    store.delete([image_row(number, *vectors[0]).image_id for number in (0, 7, 399)])
+    store.upsert([image_row(number, *vectors[number]) for number in range(20, 30)], [])  # replaced
+    store.upsert([image_row(500 + number, *vectors[number] * 3) for number in range(40)], [])  # new, off the grid
+    read: list[int] = []
+    take = Store.take_rows
+
+    def taken(self: Store, row_ids: npt.NDArray[np.uint64], columns: tuple[str, ...]) -> pa.Table:
+        read.append(len(row_ids))
+        return take(self, row_ids, columns)
+
+    monkeypatch.setattr(Store, "take_rows", taken)
+    now = refreshed(first, store)
+    assert now is not None
+    assert read == [50]
+    assert (len(first), len(now), len(now.dead)) == (403, 440, 13)
+    live = np.setdiff1d(np.arange(len(now.image_ids)), now.dead)
+    loaded = load_matrix(store, "cpu")
+    assert rows_by_id(now, live) == rows_by_id(loaded, np.arange(440))
+    assert now.longest == pytest.approx(loaded.longest, rel=0.01)
+    assert now.version == loaded.version
+    assert torch.equal(first.rows, kept)  # whoever still scans it sees what was there
+    again = refreshed(now, store)
+    assert again is not None
+    assert torch.equal(again.rows, now.rows)
+    for each in (now, load_coded(store, "cpu")):
+        for gamma, where in ((0.0, None), (0.3, None), (0.3, "width > 300")):
+            logical = logical_query([0.4, 0, 0.3, 0.2, 0], gamma, 25, where)
+            plan = build_plan(logical, 440, Facts(forced="resident"))
+            executed = run_plan(plan, store, "cpu", Resident(lambda *_, each=each: each))  # type: ignore[misc]
+            ranking = rerank(executed.plan, executed.candidates)
+            found = list(zip(ranking.image_ids, ranking.scores.tolist(), strict=True))
+            assert_exact(found, brute_force(store, logical), 25)
+
+
+def rows_by_id(matrix: ResidentMatrix, rows: npt.NDArray[np.int64]) -> dict[str, bytes]:
+    return {matrix.image_ids[row].as_py(): matrix.rows[row].numpy().tobytes() for row in rows.tolist()}
+
+
+def test_a_table_that_was_compacted_or_changed_a_lot_is_loaded_anew(tmp_path: Path) -> None:
+    store = fill(new_store(tmp_path), random_vectors(400, seed=4))
+    first = load_matrix(store, "cpu")
+    store.delete([image_row(number, *random_vectors(1, seed=1)[0]).image_id for number in range(90)])
+    assert len(refreshed(first, store) or ()) == 310
+    store.delete([image_row(number, *random_vectors(1, seed=1)[0]).image_id for number in range(90, 110)])
+    assert refreshed(first, store) is None
+    second = load_matrix(store, "cpu")
+    store.optimize(keep=timedelta(0))
+    assert refreshed(second, store) is None
+    third = load_matrix(store, "cpu")
+    fill(store, random_vectors(2000, seed=6))
+    assert refreshed(third, store) is None  # no memory was set aside for so many
 
 
 def test_every_search_sees_the_table_as_it_is(filled: SearchContext) -> None:
@@ -125,7 +196,7 @@ def test_the_plan_says_that_the_rows_do_not_fit_the_budget(filled: SearchContext
     search(QUERY, context)
     told = "fused: 60 rows need 1 MB, the budget is 0 MB"
     assert told in format_plan(search(QUERY, context).plan)
-    assert not context.resident.is_loaded(context.store.version)
+    assert not context.resident.refresh(context.store, context.store.version)
 
 
 def test_cvsi_resident_mb_sets_the_budget() -> None:
@@ -233,12 +304,13 @@ def best_rows(resident: ResidentMatrix, request: Request) -> set[int]:
     scores = (rows @ query) @ np.array(request.mix)
     if request.allows is not None:
         scores[~request.allows] = -np.inf
+    scores[resident.dead] = -np.inf
     least = np.sort(scores)[-min(request.k, len(scores))]
     return set(np.flatnonzero((scores >= least) & (scores > -np.inf)).tolist())
 
 
 @pytest.mark.parametrize("count", [1, exact_scan.BATCH_FROM])
-@pytest.mark.parametrize("kind", ["bfloat16", "no bfloat16", "device"])
+@pytest.mark.parametrize("kind", ["bfloat16", "no bfloat16", "device", "codes"])
 @pytest.mark.parametrize("spread", [0.0, 1e-4, 0.02, 3.0])
 @pytest.mark.parametrize("unit_captions", [False, True])
 def test_the_rows_in_question_hold_the_best(
@@ -254,6 +326,8 @@ def test_the_rows_in_question_hold_the_best(
         resident.rows[::50, 512:] = 0
     if kind == "device":  # where rows are float32
         resident = replace(resident, rows=resident.rows.float())
+    if kind == "codes":
+        resident = replace(resident, codes=encode(resident.rows, np.empty((5000, 1024), np.int8), 2))
     asked = requests(count, resident, k=20, unit_captions=unit_captions)
     for request, found in zip(asked, find_rows(resident, asked), strict=True):
         assert best_rows(resident, request) <= set(found.tolist())
@@ -263,8 +337,12 @@ def test_the_rows_in_question_hold_the_best(
 
 
 @pytest.mark.parametrize("scores", [1, 2**14, 2**23])
-def test_passes_mixes_filters_and_sizes_keep_the_best(scores: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several passes, the last one no whole group; two mixes in one batch; filters; more asked for than there is."""
+@pytest.mark.parametrize("coded", [False, True])
+def test_passes_mixes_filters_and_sizes_keep_the_best(
+    scores: int, coded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several passes, the last one no whole group; two mixes in one batch; filters; more asked for than there is; rows
+    that are no longer in the table."""
     monkeypatch.setattr(exact_scan, "PASS_SCORES", scores)
     resident, rng = crowded(4999, 0.5), np.random.default_rng(2)
     resident.rows[1000:1040] = resident.rows[2500]  # neighbours alike
@@ -275,7 +353,64 @@ def test_passes_mixes_filters_and_sizes_keep_the_best(scores: int, monkeypatch: 
     alone = requests(1, resident, 4, gamma=1.0)
     unit = requests(2, resident, 4, gamma=0.9, unit_captions=True)
     asked = [*first, *second, *alone, *unit]
+    if coded:
+        resident = replace(resident, codes=encode(resident.rows, np.empty((4999, 1024), np.int8), 2))
+        asked = [
+            *alone,
+            *(replace(each, k=k) for each in alone for k in (1, 300, 6000)),
+            second[0],
+            second[1],
+            second[2],
+        ]
+    dead = np.array([0, 17, 1005, 4998])
+    resident = replace(resident, dead=dead)
     for request, found in zip(asked, find_rows(resident, asked), strict=True):
         assert best_rows(resident, request) <= set(found.tolist())
         assert len(set(found.tolist())) == len(found)
         assert request.allows is None or request.allows[found].all()
+        assert not set(found.tolist()) & set(dead.tolist())
+
+
+# --- the codes ------------------------------------------------------------------------------------------------------
+
+
+def test_codes_leave_few_rows_in_question_and_read_only_the_columns_that_count() -> None:
+    resident = crowded(20_000, 3.0)
+    codes = encode(resident.rows, np.empty((20_000, 1024), np.int8), 2)
+    (request,) = requests(1, resident, k=20, gamma=0.0)
+    query = np.array(request.mix)[:, None] * request.vector
+    spoiled = replace(codes, values=codes.values.copy())
+    spoiled.values[:, 512:] = 0
+    nobody = np.empty(0, np.int64)
+    found = find_by_codes(codes, query, 20, 0.0, None, nobody)
+    assert found is not None
+    assert best_rows(resident, request) <= set(found.tolist())
+    assert len(found) < 60
+    assert np.array_equal(find_by_codes(spoiled, query, 20, 0.0, None, nobody), found)  # type: ignore[arg-type]
+    assert find_by_codes(codes, 0 * query, 20, 0.0, None, nobody) is None
+
+
+def test_codes_of_later_rows_lie_on_the_same_grid_and_say_how_far_off_they_are() -> None:
+    rows = crowded(3000, 1.0).rows
+    memory = np.empty((3000, 1024), np.int8)
+    codes = encode(rows[:2000], memory, 2)
+    near, far = append(codes, rows[2000:], memory), append(codes, 5 * rows[2000:], memory[:].copy())
+    assert np.array_equal(near.values[:2000], codes.values)
+    left = rows.numpy().astype(np.float64) - near.centre - near.values * near.step.astype(np.float64)
+    assert (np.linalg.norm(left.reshape(3000, 2, 512), axis=2).max(axis=0) <= near.residuals).all()
+    assert (near.residuals <= codes.allowed).all()
+    assert (far.residuals > codes.allowed).all()
+
+
+def test_what_is_faster_on_a_machine_is_tried_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = [True, False]
+    monkeypatch.setattr(int8_scan, "_try_codes", lambda *_: tried.pop())
+    assert not codes_are_faster(64, tmp_path)
+    assert not codes_are_faster(64, tmp_path)
+    (tmp_path / "scan.json").write_text("{ half a file")
+    assert codes_are_faster(64, tmp_path)
+    assert tried == []
+
+
+def test_both_products_can_be_tried() -> None:
+    assert int8_scan._try_codes(64, 500) in (True, False)
