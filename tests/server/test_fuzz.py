@@ -34,7 +34,7 @@ def asking(url: str, documented: set[str], statuses: dict[int, int]) -> Callable
 
 
 def fuzz(gallery: Gallery, url: str, requests: int) -> dict[int, int]:
-    """Ask as many requests, of all operations, half of them wrong by the schema; how many got which status."""
+    """Ask as many requests at most, of all operations, half of them wrong by the schema; how many got which status."""
     schema = schemathesis.openapi.from_dict(create_app(gallery).openapi())
     operations = [found.ok() for found in schema.get_all_operations()]
     modes = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
@@ -68,6 +68,6 @@ def test_requests_at_random(gallery: Gallery, url: str) -> None:
 
 @pytest.mark.slow
 def test_2000_requests_at_random(gallery: Gallery, url: str) -> None:
-    statuses = fuzz(gallery, url, 2000)
+    statuses = fuzz(gallery, url, 3200)  # some operations have nothing to get wrong
     print(statuses)
-    assert sum(statuses.values()) >= 1500
+    assert sum(statuses.values()) >= 2000
