@@ -50,6 +50,7 @@ ERRORS_HELP = "Write the files that were not taken to FILE, a line of JSON each:
 @click.option("--dry-run", is_flag=True, help="Only print what would be done.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images per batch.  [default: what suits the device]")
 @click.option("--no-captions", is_flag=True, help="Leave captioning to `cvsi-db caption`.")
+@click.option("--no-thumbnails", is_flag=True, help="Keep no small pictures, to be shown where files are not mounted.")
 @click.option("--strict", is_flag=True, help="Exit 1 when a file could not be read.")
 @click.option("--errors", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help=ERRORS_HELP)
 @max_pixels_option
@@ -64,6 +65,7 @@ def command(
     dry_run: bool,
     batch_size: int | None,
     no_captions: bool,
+    no_thumbnails: bool,
     strict: bool,
     errors: Path | None,
     form: str,
@@ -99,6 +101,7 @@ def command(
     else:
         options: dict[str, Any] = {"batch_size": batch_size, "caption": not no_captions, "prune": prune, "tags": tags}
         options["metadata"] = metadata
+        options["thumbnails"] = not no_thumbnails
         summary, bundle = _ingest(paths, settings, model, quiet, options)
     if errors is not None:
         left_out = (*summary.errors, *summary.skipped_files)

@@ -18,18 +18,22 @@ if TYPE_CHECKING:
 
 
 @click.command("optimize")
+@click.option("--rewrite", is_flag=True, help="First write all tables anew, and make thumbnails where there are none.")
 @format_options("table", "json")
 @common_options
-def command(form: str, db: Path | None, quiet: bool) -> None:
+def command(rewrite: bool, form: str, db: Path | None, quiet: bool) -> None:
     """Compact the tables, and index large galleries.
 
     From 10,000 images there are indexes for filters, from 50,000 for vectors. Safe to interrupt and to repeat.
+
+    --rewrite gives a gallery that an older cvsi-db made what new ones have: thumbnails, of all files that can be read,
+    and rows that keep their ids. It takes as much disk again meanwhile.
     """
     from cvsi_db.gallery import Gallery
 
     folder = settings_for(db).db
     with Gallery.open(folder) as gallery, bar("optimizing", quiet) as show:
-        summary = gallery.optimize(on_step=show)
+        summary = gallery.optimize(rewrite=rewrite, on_step=show)
     emit(json.dumps(_as_json(summary), indent=2) if form == "json" else _as_text(summary, folder))
 
 

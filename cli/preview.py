@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from io import StringIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from .common import tell
@@ -22,8 +23,14 @@ WIDTH = 32
 """The longest side of a drawn hit, in characters; a character is as high as two are wide."""
 
 
-def preview(hits: Iterable[Hit], *, to_terminal: bool, quiet: bool) -> str:
-    """Each hit drawn under a line with its rank, score and path.
+def preview(
+    hits: Iterable[Hit],
+    *,
+    to_terminal: bool,
+    quiet: bool,
+    thumbnails: Mapping[str, bytes] = MappingProxyType({}),
+) -> str:
+    """Each hit drawn, by its thumbnail or its file, under a line with its rank, score and path.
 
     Only half blocks can be written elsewhere than `to_terminal`. Tells on stderr, unless `quiet`, when the library is
     missing that draws images.
@@ -36,7 +43,8 @@ def preview(hits: Iterable[Hit], *, to_terminal: bool, quiet: bool) -> str:
     for hit in hits:
         drawn.append(f"{hit.rank}. {hit.score:.4f}  {_line(shortest(hit.path))}")
         try:
-            drawn.append(draw(read_picture(Path(hit.path)).image.convert("RGB")))
+            source = thumbnails.get(hit.image_id) or Path(hit.path)
+            drawn.append(draw(read_picture(source).image.convert("RGB")))
         except ImageError as error:
             drawn.append(f"   (no preview: {_line(str(error))})")
     return "\n".join(drawn)

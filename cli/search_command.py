@@ -83,7 +83,8 @@ def command(
     if opens:
         _open_page(_as_html(result), out)
     elif form == "preview":
-        emit(preview(result, to_terminal=out is None, quiet=quiet), out, styled=True)
+        drawn = preview(result, to_terminal=out is None, quiet=quiet, thumbnails=result.thumbnails())
+        emit(drawn, out, styled=True)
     else:
         emit(_FORMATS[form](result), out)
 

@@ -269,6 +269,7 @@ class Gallery:
         rating: int | None = None,
         edited_captions: str | Sequence[str] = (),
         added_objects: str | None = None,
+        match: str | None = None,
     ) -> SearchResult:
         """Find the images that look like `reference` changed as `edit_text` says; either may be missing, not both.
 
@@ -282,7 +283,7 @@ class Gallery:
         query = ComposedQuery(
             reference, edit_text, k, where, rank, preset, exclude_reference, strict, offset, min_score, auto_cut,
             _several(liked), _several(unliked), _several(negative), pool, exact,
-            after, before, near, folder, camera, _several(tag), rating, _several(edited_captions), added_objects,
+            after, before, near, folder, camera, _several(tag), rating, _several(edited_captions), added_objects, match,
         )  # fmt: skip
         return self.search_many([query])[0]
 
@@ -348,6 +349,7 @@ class Gallery:
         metadata: Mapping[str, Mapping[str, Any]] | None = None,
         max_pixels: int | None = None,
         dry_run: bool = False,
+        thumbnails: bool = True,
     ) -> IngestSummary:
         """Take in files and folders: embed all, then caption those that have no captions, if the model has a captioner.
 
@@ -356,10 +358,11 @@ class Gallery:
         captions after that, the method `caption` goes on with them. Without `caption` they are left to it. An image
         whose last file is gone is kept out of searches until it is back; with `prune` it is forgotten for good. All
         named images get the `tags`. `metadata` says of files, by absolute path, what they do not say themselves, in
-        Metadata's fields; it counts when a file is read. `max_pixels` lets larger images be read than MAX_PIXELS, from then on in the whole
-        process. With `dry_run` nothing is done but counting. Files that cannot be read, and those that are no images,
-        are counted and listed in the summary. Raises IngestError for a path that does not exist or holds no image,
-        UsageError for a tag that cannot be one.
+        Metadata's fields; it counts when a file is read. `max_pixels` lets larger images be read than MAX_PIXELS, from
+        then on in the whole process. New images get `thumbnails`: small JPEGs in the gallery, to be shown where their
+        files are not mounted. With `dry_run` nothing is done but counting. Files that cannot be read, and those that
+        are no images, are counted and listed in the summary. Raises IngestError for a path that does not exist or holds
+        no image, UsageError for a tag that cannot be one.
         """
         from cvsi_db.ingest import dry_run as count
         from cvsi_db.ingest import ingest
@@ -384,6 +387,7 @@ class Gallery:
                 prune=prune,
                 tags=tags,
                 metadata=metadata or {},
+                thumbnails=thumbnails,
             )
 
     @_checked
@@ -570,6 +574,11 @@ class Gallery:
 
         return find_duplicates(self._store, threshold, on_progress)
 
+    @_checked
+    def thumbnails(self, image_ids: Sequence[str]) -> dict[str, bytes]:
+        """The thumbnails of those of these images that have one: JPEG files, at most 320 pixels long, by image_id."""
+        return self._store.thumbnails(image_ids)
+
     # --- keeping it in order ------------------------------------------------------------------------------------
 
     @_checked
@@ -713,14 +722,24 @@ class Gallery:
         return summary
 
     @_checked
-    def optimize(self, *, on_step: Callable[[int, int, str], None] | None = None) -> OptimizeSummary:
+    def optimize(
+        self, *, rewrite: bool = False, on_step: Callable[[int, int, str], None] | None = None
+    ) -> OptimizeSummary:
         """Compact the tables, drop their old versions, and build the indexes that a gallery of this size should have.
 
-        `on_step` is told the steps done, their total and the next one. Safe to repeat.
+        With `rewrite` the tables are written anew first, in the form that new galleries have, and images without
+        thumbnails get them as far as their files can be read. `on_step` is told the steps done, their total and the
+        next one. Safe to interrupt and to repeat.
         """
-        from cvsi_db.store.folder import write_lock
+        from cvsi_db.manage.rewrite import rewrite as write_anew
+        from cvsi_db.store.folder import open_gallery_folder, write_lock
 
         with write_lock(self.folder):
+            if rewrite:
+                write_anew(self.folder, self._store, self._catalog, on_step)
+                self._catalog.close()
+                self._store, self._catalog = open_gallery_folder(self.folder)
+                self.__dict__.pop("_context", None)
             self._catalog.optimize()
             return self._store.optimize(on_step=on_step)
 

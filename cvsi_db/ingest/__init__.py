@@ -49,19 +49,19 @@ def ingest(  # noqa: PLR0913  # one argument per option of an ingest
     prune: bool = False,
     tags: Sequence[str] = (),
     metadata: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    thumbnails: bool = True,
 ) -> IngestSummary:
     """Ingest files and folders: embed and write all, then caption those among them that have no captions.
 
     `progress` is called after each batch of at most `batch_size` files, by default as many as suit the encoder;
     `on_searchable`, when all are written, with the summary so far and the number of images to caption. Without a
-    captioner that is the end. Every file found gives its image the `tags`, and what
+    captioner that is the end. New images get `thumbnails`. Every file found gives its image the `tags`, and what
     `metadata` says of its path in Metadata's fields; with `prune` images whose files are gone are deleted for good. The
-    caller holds the gallery's write lock. Files that cannot be read are counted and listed, in
-    the order of the scan. Raises IngestError for a path that does not exist or holds no image, UsageError for an
-    unusable tag, ModelError when a model returns nothing usable, GalleryError when the gallery cannot be written; an
-    ingest that raises keeps its finished batches. At the first Ctrl-C the batches in work are finished and written,
-    then KeyboardInterrupt is raised; the second one interrupts at once, and so does the first while captions are
-    written.
+    caller holds the gallery's write lock. Files that cannot be read are counted and listed, in the order of the scan.
+    Raises IngestError for a path that does not exist or holds no image, UsageError for an unusable tag, ModelError when
+    a model returns nothing usable, GalleryError when the gallery cannot be written; an ingest that raises keeps its
+    finished batches. At the first Ctrl-C the batches in work are finished and written, then KeyboardInterrupt is
+    raised; the second one interrupts at once, and so does the first while captions are written.
     """
     from cvsi_db.ingest.write import Writer
 
@@ -73,7 +73,7 @@ def ingest(  # noqa: PLR0913  # one argument per option of an ingest
     run = catalog.start_run([printable(path.absolute()) for path in paths])
     times = StageTimes(found.total, len(found.unchanged))
 
-    loader = Loader(writer.known, encoder, cores=DECODERS, given=metadata)
+    loader = Loader(writer.known, encoder, cores=DECODERS, thumbnails=thumbnails, given=metadata)
     with Pipeline(
         found.pending,
         loader.load,

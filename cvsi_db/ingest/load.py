@@ -19,6 +19,7 @@ from cvsi_db.ingest.decode import decode_bytes, metadata_in
 from cvsi_db.ingest.iptc_xmp import Xmp, read_xmp
 from cvsi_db.ingest.metadata import with_surroundings
 from cvsi_db.ingest.read_bytes import Content, DecodedBatch, FailedFile, ReadFile, printable, read_file
+from cvsi_db.ingest.thumbnail import make_thumbnail
 from cvsi_db.models.protocols import Encoder
 from cvsi_db.records import FoundFile, Metadata, Picture
 
@@ -26,8 +27,8 @@ from cvsi_db.records import FoundFile, Metadata, Picture
 class Loader:
     """Loads files. `known` are the contents that need no model. A picture's pixels are what the image tower sees of it.
 
-    `cores` is how many files may be decoded at once; any number may be read, because that is waiting. `given`
-    says by path what a file does not say itself, in Metadata's fields.
+    `cores` is how many files may be decoded at once; any number may be read, because that is waiting. Pictures get
+    `thumbnails` if they are wanted. `given` says by path what a file does not say itself, in Metadata's fields.
     """
 
     def __init__(
@@ -36,9 +37,10 @@ class Loader:
         encoder: Encoder,
         *,
         cores: int,
+        thumbnails: bool = False,
         given: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     ) -> None:
-        self._known, self._encoder, self._given = known, encoder, given
+        self._known, self._encoder, self._thumbnails, self._given = known, encoder, thumbnails, given
         self._cores = threading.Semaphore(cores)
         self._claiming = threading.Lock()
         self._claims: dict[str, Future[Picture]] = {}
@@ -100,7 +102,8 @@ class Loader:
             try:
                 with self._cores:
                     picture = decode_bytes(content.data, content.image_id, where, side=self._encoder.side)
-                    claim.set_result(replace(picture, image=self._encoder.prepare(picture.image)))
+                    thumbnail = make_thumbnail(picture.image) if self._thumbnails else b""
+                    claim.set_result(replace(picture, image=self._encoder.prepare(picture.image), thumbnail=thumbnail))
             except BaseException as error:
                 self._claims.pop(content.image_id, None)
                 claim.set_exception(error)

@@ -92,6 +92,8 @@ class Writer:
                 fresh = new_row(read.file, read.picture, vectors[read.image_id])
                 before = rows.get(read.image_id, fresh)
                 rows[read.image_id] = replace(before, image_vector=fresh.image_vector, image_norm=fresh.image_norm)
+        # First, as captions: an image is never found without what belongs to it.
+        self._store.add_thumbnails({each.image_id: each.thumbnail for each in batch.pictures if each.thumbnail})
         paths = {image_id: row.paths for image_id, row in rows.items()}
         records: dict[str, SourceFile] = {}
         outcomes = Counter(self._place(read, paths, records) for read in batch.files)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Kind = Literal[
     "catalog damaged", "table damaged",
     "file gone", "file changed", "image missing", "path lost", "path unknown", "row without file", "row paths",
-    "image twice", "image vector", "captions", "captions without image", "index",
+    "image twice", "image vector", "captions", "captions without image", "thumbnail without image", "index",
 ]  # fmt: skip
 
 _READ_AGAIN = "`cvsi-db check --repair`, then `cvsi-db ingest` its folder"
@@ -53,6 +53,7 @@ REMEDIES: MappingProxyType[Kind, str] = MappingProxyType(
         "image vector": _READ_AGAIN,
         "captions": "`cvsi-db check --repair`, then `cvsi-db caption`",
         "captions without image": _REPAIR,
+        "thumbnail without image": _REPAIR,
         "index": "`cvsi-db optimize`",
     }
 )
@@ -98,6 +99,7 @@ def find_problems(store: Store, catalog: Catalog, *, files: bool = False) -> lis
             _image_problems(store, cross_check, "images"),
             _image_problems(store, cross_check, "removed"),
             _caption_problems(store, cross_check),
+            _thumbnail_problems(store, cross_check),
             (problem for records in cross_check.each_range() for problem in _disagreements(records)),
             _index_problems(store),
         ):
@@ -179,6 +181,12 @@ def _caption_problems(store: Store, cross_check: CrossCheck) -> Iterator[Problem
             yield Problem("captions", f"a caption's vector of image {image_id} is not of unit length", image_id)
 
 
+def _thumbnail_problems(store: Store, cross_check: CrossCheck) -> Iterator[Problem]:
+    for batch in store.batches(["image_id"], BATCH, table="thumbnails"):
+        cross_check.add("thumbnails", batch["image_id"])
+    yield from ()
+
+
 def _index_problems(store: Store) -> Iterator[Problem]:
     for facts in store.indexes():
         if is_outgrown(facts):
@@ -201,6 +209,10 @@ def _disagreements(records: Records) -> Iterator[Problem]:
     for row in records.captions_without_image():
         image_id = row["image_id"]
         yield Problem("captions without image", f"there are captions of image {image_id}, but no image", image_id)
+    for row in records.thumbnails_without_image():
+        image_id = row["image_id"]
+        what = f"there is a thumbnail of image {image_id}, but no image"
+        yield Problem("thumbnail without image", what, image_id, table="thumbnails")
     for row in records.captions_differing():
         what = f"image {row['image_id']} has {row['captions']} captions in its row and {row['there']} in their table"
         yield Problem("captions", what, row["image_id"], table=row["table"])

@@ -19,12 +19,12 @@ from typing import Any, Literal, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Relation = Literal["files", "images", "held", "captions"]
+Relation = Literal["files", "images", "held", "captions", "thumbnails"]
 
 RANGE_IMAGES = 25_000
 """About how many images are compared at a time."""
 MOST_RANGES = 32
-"""Each range keeps four files open, so beyond some 800,000 images the ranges grow instead."""
+"""Each range keeps five files open, so beyond some 800,000 images the ranges grow instead."""
 
 _DIGITS = 4
 _SCHEMAS = MappingProxyType(
@@ -33,6 +33,7 @@ _SCHEMAS = MappingProxyType(
         "images": pa.schema([("image_id", pa.string()), ("table", pa.string()), ("captions", pa.int32())]),
         "held": pa.schema([("path", pa.string()), ("image_id", pa.string())]),
         "captions": pa.schema([("image_id", pa.string())]),
+        "thumbnails": pa.schema([("image_id", pa.string())]),
     }
 )
 
@@ -41,7 +42,7 @@ class CrossCheck:
     """Collects records of a gallery of about `images` images, then yields them by range. A context manager.
 
     `files` are the catalog's; `images` the rows of both tables, with their numbers of captions; `held` the paths in the
-    rows of `images`; `captions` the image_ids in the captions table, one per caption.
+    rows of `images`; `captions` the image_ids in the captions table, one per caption; `thumbnails` those in that table.
     """
 
     def __init__(self, images: int) -> None:
@@ -96,6 +97,7 @@ class Records:
     images: pa.Table
     held: pa.Table
     captions: pa.Table
+    thumbnails: pa.Table
 
     def images_twice(self) -> list[dict[str, Any]]:
         """The image_id and table of rows that are more than once in one table."""
@@ -118,6 +120,10 @@ class Records:
     def captions_without_image(self) -> list[dict[str, Any]]:
         """The image_ids of captions whose image has no row in either table."""
         return _rows(self.captions.join(self.images, "image_id", join_type="left anti"))
+
+    def thumbnails_without_image(self) -> list[dict[str, Any]]:
+        """The image_ids of thumbnails whose image has no row in either table."""
+        return _rows(self.thumbnails.join(self.images, "image_id", join_type="left anti"))
 
     def captions_differing(self) -> list[dict[str, Any]]:
         """The rows whose number of captions is not that of the captions table."""

@@ -80,7 +80,7 @@ def find_damage(folder: Location) -> list[Problem]:
     tables = _tables_folder(folder)
     is_new = not fault and _stamp(folder) == CHAIN.head
     for name in TABLE_NAMES:
-        if (fault := _table_fault(tables, name, is_new)) and not (name == "removed" and not is_new):
+        if (fault := _table_fault(tables, name, is_new)) and (is_new or name not in ("removed", "thumbnails")):
             found.append(Problem("table damaged", f"{name} in {tables}: {fault}", table=name))
     return found
 
@@ -342,7 +342,7 @@ def _schema(name: str, like: pa.Schema) -> pa.Schema:
     if name in KEYS:
         upgrade_lance_catalog(lance)
     else:
-        upgrade_lance(lance, like.field("image_vector" if name != "captions" else "vector").type.list_size)
+        upgrade_lance(lance, next((each.type.list_size for each in like if pa.types.is_fixed_size_list(each.type)), 1))
     return lance.open_table(name).schema
 
 

@@ -119,6 +119,7 @@ def reembed(
     if missing and not allow_missing:
         return replace(told, switched=False, seconds=time.monotonic() - started)
     _settle(store, new, missing, encoder)
+    new.take_over(store, ["thumbnails"])
     indexes = tuple(f"{name}.{facts.column}" for name in ("images", "captions") for facts in store.indexes(name))
     gone = [file for file in catalog.each_file() if file.image_id in missing]
     catalog.describe(

@@ -155,6 +155,10 @@ def _delete(problems: Sequence[Problem], store: Store, catalog: Catalog) -> None
     store.delete(_ids(problems, "images"))
 
 
+def _drop_thumbnails(problems: Sequence[Problem], store: Store, _catalog: Catalog) -> None:
+    store.drop(_ids(problems, "thumbnails"), "thumbnails")
+
+
 def _move_to_removed(problems: Sequence[Problem], store: Store, _catalog: Catalog) -> None:
     """Rows without a file wait in `removed` until their content turns up again."""
     store.remove(list(store.rows(_ids(problems, "images")).values()))
@@ -209,6 +213,7 @@ _REPAIRS: Mapping[Kind, Callable[[Sequence[Problem], Store, Catalog], None]] = {
     "image vector": _normalise_vectors,
     "captions": _delete_captions,
     "captions without image": _delete,
+    "thumbnail without image": _drop_thumbnails,
     "row without file": _move_to_removed,
     "row paths": _recompute_primary_path,
     "path unknown": _settle_paths,

@@ -58,7 +58,7 @@ def stats(folder: Location, store: Store, catalog: Catalog) -> dict[str, Any]:
 
 def bytes_on_disk(folder: Location) -> dict[str, int]:
     """The bytes in a gallery's folder: of each table without its indexes, of all indexes, the catalog, the rest."""
-    sizes = Counter({"images": 0, "captions": 0, "removed": 0, "indexes": 0, "catalog": 0, "other": 0})
+    sizes = Counter({"images": 0, "captions": 0, "removed": 0, "thumbnails": 0, "indexes": 0, "catalog": 0, "other": 0})
     for name, size in files_in(folder):
         sizes[_part_of(name)] += size
     return dict(sizes)

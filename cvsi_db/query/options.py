@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +161,7 @@ OPTIONS: tuple[Option, ...] = (
         "TEXT",
         "added_objects",
     ),
+    Option("match", TEXT, 'With all these words in a caption; "in quotes": side by side.', "--match", "TEXT", "match"),
 )
 """In the order of ComposedQuery's fields."""
 
@@ -187,6 +188,7 @@ def check_query(query: ComposedQuery, columns: Mapping[str, object]) -> CheckedQ
         option.check(getattr(query, option.field))
     if query.min_score is not None and abs(query.min_score) >= HUGE:
         raise QueryError(f"min_score is {query.min_score!r}: no score is near it")
+    query = _matching(query)
     if query.reference is None and query.edit_text is None and not query.liked:
         only = "an unliked image or a negative text only keeps away: " if query.unliked or query.negative else ""
         raise QueryError(f"nothing to search for: {only}give a reference image, an edit text, or both")
@@ -207,6 +209,17 @@ def check_query(query: ComposedQuery, columns: Mapping[str, object]) -> CheckedQ
     elif where is not None and not isinstance(where, Condition):
         where = check_where(where, columns)
     return CheckedQuery(query, preset, rank, where)
+
+
+def _matching(query: ComposedQuery) -> ComposedQuery:
+    """The query; where nothing but `match` says what to look for, its words do. Raises QueryError if it has none."""
+    if query.match is None:
+        return query
+    if not query.match.strip(f'{_PUNCTUATION}"'):
+        raise QueryError(f"match is {query.match!r}, which has no word: leave it out")
+    if query.reference is not None or query.edit_text is not None or query.liked:
+        return query
+    return replace(query, edit_text=" ".join(query.match.replace('"', " ").split()))
 
 
 def _check_edited(query: ComposedQuery) -> None:

@@ -53,7 +53,8 @@ class Picture:
     """A decoded image: upright (EXIF orientation applied), RGB, alpha flattened on white.
 
     `image` holds the pixels, which may be fewer than the file's; `image_id` is the sha256 (hex) of the file's bytes;
-    `width` and `height` are the file's, upright; `metadata` is what the file says of itself.
+    `width` and `height` are the file's, upright; `metadata` is what the file says of itself; `thumbnail` the bytes of a
+    small JPEG, if one was made.
     """
 
     image_id: str
@@ -62,6 +63,7 @@ class Picture:
     width: int
     height: int
     metadata: Metadata = Metadata()
+    thumbnail: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)

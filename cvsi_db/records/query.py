@@ -44,6 +44,9 @@ class ComposedQuery:
     these images out of the hits. The result keeps the `pool` best images, if it shows fewer, to be reranked; with a
     pool the term edit_text is there to rerank by even where it has no weight.
 
+    `match` leaves only images with a caption that has all of its words, whatever their endings, those in double quotes
+    side by side. Alone it also orders them, by how near they are to its words.
+
     `edited_captions` stand in place of the rewriter's, which is then not asked, and `added_objects` beside them, if the
     edit adds some.
 
@@ -78,6 +81,7 @@ class ComposedQuery:
     rating: int | None = None
     edited_captions: tuple[str, ...] = ()
     added_objects: str | None = None
+    match: str | None = None
 
 
 @dataclass(frozen=True)

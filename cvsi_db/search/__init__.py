@@ -106,7 +106,10 @@ def _answer(compiled: Sequence[CompiledQuery], context: SearchContext, watch: St
             from cvsi_db.manage.nothing import why_no_hit
 
             warnings = (*warnings, why_no_hit(store, of.query, pool.ranking.scores))
-        results.append(SearchResult(hits, compiled=of, plan=plan, timings_ms=timings, warnings=warnings, pool=pool))
+        found = SearchResult(
+            hits, compiled=of, plan=plan, timings_ms=timings, warnings=warnings, pool=pool, look_up=store.thumbnails
+        )
+        results.append(found)
     return results
 
 

@@ -8,7 +8,7 @@ says when an image outside the pool may belong among its hits.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -85,7 +85,7 @@ class Hit:
     def _repr_html_(self) -> str:
         from cvsi_db.search.present.thumbnails import hits_table
 
-        return hits_table([(self.rank, self.score, self.path)])
+        return hits_table([(self.rank, self.score, self.path, None)])
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,10 @@ class SearchResult(list[Hit]):
         timings_ms: Mapping[str, float],
         warnings: Sequence[str] = (),
         pool: Pool | None = None,
+        look_up: Callable[[Collection[str]], dict[str, bytes]] | None = None,
     ) -> None:
         super().__init__(hits)
+        self._look_up = look_up
         self.compiled = compiled
         self.plan = plan
         self.timings_ms = dict(timings_ms)
@@ -174,7 +176,12 @@ class SearchResult(list[Hit]):
     def _repr_html_(self) -> str:
         from cvsi_db.search.present.thumbnails import hits_table
 
-        return hits_table((hit.rank, hit.score, hit.path) for hit in self)
+        kept = self.thumbnails()
+        return hits_table((hit.rank, hit.score, hit.path, kept.get(hit.image_id)) for hit in self)
+
+    def thumbnails(self) -> dict[str, bytes]:
+        """The thumbnails that the gallery keeps of the hits, as JPEG files, by image_id."""
+        return self._look_up([hit.image_id for hit in self]) if self._look_up and self else {}
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """A mapping of plain values per hit: see Hit.to_dict."""
@@ -214,6 +221,7 @@ class SearchResult(list[Hit]):
             timings_ms={"rerank": milliseconds, "total": milliseconds},
             warnings=(*compiled.warnings, *missing),
             pool=self.pool,
+            look_up=self._look_up,
         )
 
 

@@ -23,6 +23,8 @@ from cvsi_db.ingest.read_bytes import place_of, read_file
 from cvsi_db.records import Picture, StoredImage
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from cvsi_db.gallery import Gallery
 
 CHUNK = 2**18
@@ -157,21 +159,38 @@ class Media:
         return picture
 
     def thumbnail(self, image_id: str, size: int, form: str) -> bytes:
-        """The picture as WebP or JPEG, its longest side at most `size`. Raises NotFoundError and GoneError."""
+        """The picture as WebP or JPEG, its longest side at most `size`. Raises NotFoundError and GoneError.
+
+        It is made of the thumbnail that the gallery keeps where that is large enough, and where no file can be read.
+        """
         row, key = self.row(image_id), (image_id, size, form)
         upload = self._uploads.get(image_id)
         if row is None and upload is None:
             raise NotFoundError(f"no image {image_id[:64]!r} in the gallery")
         made = self._thumbnails.get(key)
         if made is None:
-            picture = upload or _first(_paths(row or {}), lambda path: _decoded(path, image_id, size))
-            small = picture.image.convert("RGB")
+            small = (upload.image if upload else self._picture(row or {}, size)).convert("RGB")
             small.thumbnail((size, size))
             buffer = BytesIO()
             small.save(buffer, form.upper(), quality=80, **({"method": 2} if form == "webp" else {}))
             made = buffer.getvalue()
             self._thumbnails.put(key, made, len(made))
         return made
+
+    def _picture(self, row: dict[str, Any], size: int) -> Image:
+        from PIL import Image
+
+        image_id = row["image_id"]
+        kept = self._gallery.thumbnails([image_id]).get(image_id)
+        small = Image.open(BytesIO(kept)) if kept else None
+        if small is not None and max(small.size) >= min(size, max(row["width"], row["height"])):
+            return small
+        try:
+            return _first(_paths(row), lambda path: _decoded(path, image_id, size)).image
+        except GoneError:
+            if small is None:
+                raise
+            return small
 
     def original(self, image_id: str) -> Original:
         """The file that holds the image, open. Raises NotFoundError and GoneError."""

@@ -1,8 +1,9 @@
-"""The store: the gallery's Lance tables `images`, `captions` and `removed`, as the other rooms see them.
+"""The store: the gallery's Lance tables `images`, `captions`, `removed` and `thumbnails`, as the other rooms see them.
 
 Takes and returns the records of records/ and Arrow tables; vectors are float16 on disk and float32 in every answer.
 An image whose last file is gone is in `removed` until its content turns up again: no search finds it, its captions
-stay; a row in both tables counts as in `images`. The migrations make the tables and hold their schemas. A condition
+stay; a row in both tables counts as in `images`. Thumbnails have a table of their own, because a change of a row writes
+all of it again, and theirs never change. The migrations make the tables and hold their schemas. A condition
 (`where`) is LanceDB's own SQL and is passed on as it is: what a person wrote must go through query.where.check_where
 first, because LanceDB ignores whatever follows a complete condition.
 """
@@ -24,7 +25,7 @@ from cvsi_db.errors import FilterError, GalleryError, ImageGoneError, QueryError
 from cvsi_db.records import CaptionRow, ColumnName, FloatArray, ImageRow
 from cvsi_db.store.arrow_rows import IMAGE_FIELDS, VECTORS, caption_batch, check_vector, image_batch
 from cvsi_db.store.indexes import KEEP, IndexEffort, IndexFacts, OptimizeSummary, indexes_of, optimize
-from cvsi_db.store.lance import REPAIR, TABLE_NAMES, TableName, connect, lance_write_errors, merge, one_line, open_table
+from cvsi_db.store.lance import REPAIR, TableName, connect, lance_write_errors, merge, one_line, open_table
 from cvsi_db.store.location import Location, trouble
 
 __all__ = ["Store", "TableName", "any_of", "matrix", "widened"]
@@ -32,10 +33,26 @@ __all__ = ["Store", "TableName", "any_of", "matrix", "widened"]
 STREAMED = 2**16
 """Rows of a streamed batch: with LanceDB's 1,024 a million rows take twenty times as long."""
 
+_COPIED = 1000
+"""Rows copied at a time: of thumbnails some 20 MB."""
+
 SAMPLED = 1000
 """Images that stand for the gallery where a spread is measured."""
 
 _UNCAPTIONED, _CAPTIONED = "coalesce(array_length(captions), 0) = 0", "array_length(captions) > 0"
+
+
+_SEARCHED: tuple[TableName, ...] = ("images", "captions", "removed")
+
+
+class _Tables(dict[TableName, Any]):
+    """The open tables; one is opened when it is first asked for."""
+
+    def __init__(self, lance: Any, folder: Location) -> None:
+        self._lance, self._folder = lance, folder
+
+    def __missing__(self, name: TableName) -> Any:
+        return self.setdefault(name, open_table(self._lance, name, self._folder))
 
 
 class Store:
@@ -44,8 +61,8 @@ class Store:
     def __init__(self, folder: Location, lance: Any) -> None:
         self._folder = folder
         self._lance = lance
-        self._tables: dict[TableName, Any] = {name: open_table(lance, name, folder) for name in TABLE_NAMES}
-        self._images, self._captions, self._removed = (self._tables[name] for name in TABLE_NAMES)
+        self._tables = _Tables(lance, folder)
+        self._images, self._captions, self._removed = (self._tables[name] for name in _SEARCHED)
         schema = self._images.schema
         self.dim: int = schema.field("image_vector").type.list_size
         self.columns: Mapping[str, pa.DataType] = {
@@ -53,6 +70,7 @@ class Store:
         }
         self._counted: tuple[int, int] | None = None
         self._sampled: tuple[int, FloatArray] | None = None
+        self._full_text: tuple[int, Any] | None = None
 
     @classmethod
     def create(cls, folder: Location, dim: int) -> Store:
@@ -130,11 +148,28 @@ class Store:
                 self._tables[table].delete(any_of(image_ids))
 
     def delete(self, image_ids: Collection[str]) -> None:
-        """Delete images from both tables, and last their captions; unknown ids are ignored."""
+        """Delete images from both tables, and last their captions and thumbnails; unknown ids are ignored."""
         if image_ids:
             with lance_write_errors(self._folder):
-                for name in ("images", "removed", "captions"):
+                for name in ("images", "removed", "captions", "thumbnails"):
                     self._tables[name].delete(any_of(image_ids))
+
+    def add_thumbnails(self, thumbnails: Mapping[str, bytes]) -> None:
+        """Write image files as thumbnails, by image_id, replacing those that are there."""
+        if thumbnails:
+            schema = self._tables["thumbnails"].schema
+            columns = [pa.array(part, field.type) for part, field in zip(zip(*thumbnails.items()), schema)]  # noqa: B905
+            with lance_write_errors(self._folder):
+                merge(self._tables["thumbnails"], pa.table(columns, schema=schema), "image_id")
+
+    def take_over(self, other: Store, tables: Sequence[TableName]) -> None:
+        """Replace the rows of these tables by those of `other`, whose tables have the same columns."""
+        for name in tables:
+            table = self._tables[name]
+            with lance_write_errors(self._folder):
+                table.delete("true")
+                for batch in other.batches(table.schema.names, _COPIED, name):
+                    table.add(pa.Table.from_batches([batch]).cast(table.schema))
 
     def optimize(
         self, *, keep: timedelta = KEEP, on_step: Callable[[int, int, str], None] | None = None
@@ -144,7 +179,8 @@ class Store:
         Safe to repeat; one process at a time. `on_step` is called with the steps done, their total and the next one.
         """
         with lance_write_errors(self._folder):
-            self._removed.optimize(cleanup_older_than=keep)
+            for table in (self._removed, self._tables["thumbnails"]):
+                table.optimize(cleanup_older_than=keep)
             return optimize((self._images, self._captions), self._folder, keep, on_step)
 
     # --- reading ------------------------------------------------------------------------------------------------
@@ -206,6 +242,11 @@ class Store:
     def rows(self, image_ids: Collection[str], table: TableName = "images") -> dict[str, ImageRow]:
         """The named images that are in `table` (images or removed), by image_id."""
         return {row.image_id: row for row in _image_rows(self._named(image_ids, IMAGE_FIELDS, table))}
+
+    def thumbnails(self, image_ids: Collection[str]) -> dict[str, bytes]:
+        """The thumbnails of those of the images that have one, as image files, by image_id."""
+        found = self._named(image_ids, ["image_id", "image"], "thumbnails")
+        return dict(zip(found["image_id"].to_pylist(), found["image"].to_pylist(), strict=True))
 
     def scan(self, columns: Sequence[str], where: str | None = None, table: TableName = "images") -> pa.Table:
         """`columns` of every row of `table` that meets `where`, in no particular order."""
@@ -321,6 +362,21 @@ class Store:
         """The image_ids of the images without captions that have one of the `paths`, if given, ascending."""
         rows = self.scan(["image_id", "paths"], _UNCAPTIONED).to_pylist()
         return sorted(row["image_id"] for row in rows if paths is None or not paths.isdisjoint(row["paths"]))
+
+    def matching(self, text: str) -> set[str]:
+        """The image_ids of the images with a caption that has the words of `text`: see store/full_text.py."""
+        from cvsi_db.store.full_text import indexed, matching_images
+
+        with _lance_errors(self._folder):
+            table, version = self._captions, self._captions.version
+            if not table.count_rows():
+                return set()
+            if not any(index.index_type == "FTS" for index in table.list_indices()):
+                if self._full_text is None or self._full_text[0] != version:
+                    texts = table.search().select(["image_id", "text"]).to_batches().read_all()
+                    self._full_text = (version, indexed(texts))
+                table = self._full_text[1]
+            return matching_images(table, text)
 
     def check_filter(self, where: str) -> None:
         """Dry-run a condition. Raises FilterError, with the reason in one line, when it cannot be used."""

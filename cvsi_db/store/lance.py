@@ -22,8 +22,10 @@ os.environ.setdefault("LANCEDB_LOG", "error")  # LanceDB reads it when imported;
 import lancedb
 
 REPAIR = "`cvsi-db check --repair` keeps what can be read"
-TableName = Literal["images", "captions", "removed"]
-TABLE_NAMES: tuple[TableName, ...] = ("images", "captions", "removed")
+TableName = Literal["images", "captions", "removed", "thumbnails"]
+TABLE_NAMES: tuple[TableName, ...] = ("images", "captions", "removed", "thumbnails")
+_NEW_TABLES = {"new_table_enable_stable_row_ids": "true"}
+"""A row of a table made with this keeps its id when the table is compacted; others get it by `optimize --rewrite`."""
 
 
 BEFORE_WRITING: dict[str, Callable[[], None]] = {}
@@ -34,7 +36,7 @@ def connect(folder: Location) -> Any:
     """A LanceDB connection to `folder` whose handles see what other processes write."""
     # An address is read as a URL is, so what means something there must be quoted.
     address = quote(folder, safe=":/") if isinstance(folder, RemoteFolder) else str(folder)
-    return lancedb.connect(address, read_consistency_interval=timedelta(0))
+    return lancedb.connect(address, read_consistency_interval=timedelta(0), storage_options=_NEW_TABLES)
 
 
 def open_table(lance: Any, name: str, folder: Location) -> Any:

@@ -80,7 +80,7 @@ def test_sniff_names_the_format_by_content(filled: Store, gallery_folder: Path) 
     (gallery_folder / "evaluation").mkdir()
     (gallery_folder / "evaluation" / "x.npz").write_bytes(b"123")
     sizes = bytes_on_disk(gallery_folder)
-    assert set(sizes) == {"images", "captions", "removed", "indexes", "catalog", "other"}
+    assert set(sizes) == {"images", "captions", "removed", "thumbnails", "indexes", "catalog", "other"}
     assert sizes["other"] >= 3
     assert min(sizes["images"], sizes["captions"], sizes["removed"], sizes["indexes"], sizes["catalog"]) > 0
     assert sum(sizes.values()) == sum(file.stat().st_size for file in gallery_folder.rglob("*") if file.is_file())

@@ -91,6 +91,9 @@ def compile_queries(queries: Sequence[ComposedQuery], context: SearchContext) ->
             checked.append(check_query(query, columns))
             if checked[-1].where is not None:
                 context.store.check_filter(checked[-1].where)
+            if query.match is not None:
+                checked[-1] = _matched(checked[-1], query.match, context)
+    queries = [each.query for each in checked]
     weighed = []
     for position, each in enumerate(checked):
         with _caused_by(position):
@@ -111,6 +114,15 @@ def compile_queries(queries: Sequence[ComposedQuery], context: SearchContext) ->
         with _caused_by(position):
             compiled.append(_compiled(of_query, parts[position], embedded[position], context))
     return compiled
+
+
+def _matched(checked: CheckedQuery, match: str, context: SearchContext) -> CheckedQuery:
+    """The query with the images whose captions match as one more condition; the comment in it is what plans show."""
+    from cvsi_db.store.images import any_of
+
+    said = match.replace("*", " ")  # no end of a comment
+    matching = f"{any_of(sorted(context.store.matching(match)))} /* captions match {said!r} */"
+    return replace(checked, where=matching if checked.where is None else f"({checked.where}) AND {matching}")
 
 
 @dataclass(frozen=True)

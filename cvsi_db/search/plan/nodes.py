@@ -186,7 +186,7 @@ def _describe(node: Node) -> str:
             columns = [(column.weight, _column(column.name, column.unit)) for column in node.columns]
             return f"Rerank ({terms}) · ({_weighted_sum(columns)})"
         case Filter():
-            return f"Filter {node.where}"
+            return f"Filter {_shortened(node.where)}"
         case Exclude():
             return f"Exclude image_id={node.image_id[:12]}…"
         case Union():
@@ -213,7 +213,17 @@ def _without(missing: tuple[BranchName, ...]) -> str:
 
 
 def _where(where: str | None) -> str:
-    return "" if where is None else " where " + re.sub(r"'([0-9a-f]{12})[0-9a-f]{52}'", r"'\1…'", where)
+    return "" if where is None else f" where {_shortened(where)}"
+
+
+def _shortened(where: str) -> str:
+    """The condition with image_ids cut, and the images that a text matches as that text and their number."""
+
+    def matched(found: re.Match[str]) -> str:
+        return f"{found[2]} ({(found[1] or '').count(',') + bool(found[1]):,} images)"
+
+    named = re.sub(r"(?:image_id IN \(([^)]*)\)|false) /\* (.*?) \*/", matched, where)
+    return re.sub(r"'([0-9a-f]{12})[0-9a-f]{52}'", r"'\1…'", named)
 
 
 def _weighted_sum(parts: list[tuple[float, str]]) -> str:

@@ -49,7 +49,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Card:
-    """One hit: its thumbnail as a data URI, if its file can be read, and a bar for each term that has a weight.
+    """One hit: its thumbnail as a data URI, if there is one, and a bar for each term that has a weight.
 
     `link` is the file's URL, for a path that is absolute.
     """
@@ -64,7 +64,8 @@ class Card:
 
 
 def to_html(result: SearchResult, reference: Image | None) -> str:
-    """The whole document. A hit whose file is gone or cannot be read shows a placeholder."""
+    """The whole document. A hit without a thumbnail in the gallery whose file cannot be read shows a placeholder."""
+    kept = result.thumbnails()
     values = [score.contribution for hit in result for score in hit.terms.values()]
     low, high = min(0.0, *values, 0.0), max(0.0, *values, 0.0)
     label = reference_label(result.compiled.query.reference)
@@ -72,7 +73,7 @@ def to_html(result: SearchResult, reference: Image | None) -> str:
     return template.render(
         compiled=result.compiled,
         warnings=result.warnings,
-        cards=[_card(hit, low, high if high > low else low + 1.0) for hit in result],
+        cards=[_card(hit, low, high if high > low else low + 1.0, kept.get(hit.image_id)) for hit in result],
         milliseconds=result.timings_ms.get("total"),
         reference=label,
         reference_name=Path(label or "").name,
@@ -84,8 +85,8 @@ def to_html(result: SearchResult, reference: Image | None) -> str:
     )
 
 
-def _card(hit: Hit, low: float, high: float) -> Card:
-    """A hit, its bars on a scale from `low` to `high`, which has 0 on it."""
+def _card(hit: Hit, low: float, high: float, kept: bytes | None) -> Card:
+    """A hit with the thumbnail that is kept of it, its bars on a scale from `low` to `high`, which has 0 on it."""
     path, bars = Path(hit.path), []
     for name in TERM_NAMES:
         if name in hit.terms and hit.terms[name].weight:
@@ -94,7 +95,7 @@ def _card(hit: Hit, low: float, high: float) -> Card:
             bars.append(Bar(name, hit.terms[name], (left - low) * scale, (right - left) * scale))
     captions = tuple(hit.metadata.get("captions") or ())
     link = path.as_uri() if path.is_absolute() else None
-    return Card(hit, path.name, str(path.parent), link, captions, thumbnail_of(path), tuple(bars))
+    return Card(hit, path.name, str(path.parent), link, captions, thumbnail_of(path, kept), tuple(bars))
 
 
 @cache
