@@ -171,7 +171,7 @@ def life(where: Location, photos: Path, later: Chain, *, whole: bool) -> Iterato
         yield found(gallery), len(gallery)
         (photos / "1.png").unlink()
         os.utime(save_picture(photos / "5.png", "orange"), (1e9, 1e9))
-        yield watched(gallery, photos)
+        yield watched(gallery, photos) if whole else replace(gallery.ingest(photos), seconds=0)
         summary = gallery.optimize()
         yield summary.rows, summary.built, summary.kept
         if whole:
@@ -213,12 +213,13 @@ def watched(gallery: Gallery, photos: Path) -> Any:
 def test_the_life_of_a_gallery_is_the_same_as_on_disk(
     root: RemoteFolder, tmp_path: Path, later: Callable[[str], Chain], monkeypatch: pytest.MonkeyPatch, whole: bool
 ) -> None:
-    photos, chain = tmp_path / "photos", later(LATER)
+    photos, chain = tmp_path / "photos", later(LATER) if whole else CHAIN
     on_disk, remote = (list(life(where, photos, chain, whole=whole)) for where in (tmp_path / "gallery", root))
     for number, (local, far) in enumerate(zip(on_disk, remote, strict=True)):
         assert far == local, f"step {number}"
-    with pytest.raises(MigrationError, match=r"made by a newer cvsi-db .*0099_later"):
-        open_gallery_folder(root)
+    if whole:
+        with pytest.raises(MigrationError, match=r"made by a newer cvsi-db .*0099_later"):
+            open_gallery_folder(root)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "reader")
     monkeypatch.setattr(leases, "_probed", set())
     store, catalog = open_gallery_folder(root, chain)
