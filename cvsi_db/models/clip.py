@@ -27,6 +27,9 @@ from cvsi_db.records import FloatArray, PseudoText
 Preprocess = Literal["clip", "targetpad"]
 
 _BATCH_SIZES = {"cuda": 128, "mps": 64}
+TEXTS_AT_ONCE = 64
+"""The texts of a batch on a CPU, where more in one take as long each."""
+
 _MOST_LANES = 8
 """Each holds a batch in memory."""
 
@@ -105,11 +108,19 @@ class OpenClipEncoder:
 
     @torch.inference_mode()
     def encode_texts(self, texts: Sequence[str | PseudoText]) -> FloatArray:
-        """(n, dim) un-normalised embeddings, in order, in one batch.
+        """(n, dim) un-normalised embeddings, in order; in one batch, or on a CPU in batches of texts of like length.
 
         Raises ModelError for a pseudo-token whose text has no `$` of its own within the context length, or whose
         word is not as wide as the text tower.
         """
+        if self.device == "cpu" and len(texts) > TEXTS_AT_ONCE:  # the longest of a batch says what each costs
+            lengths = [len(text.text if isinstance(text, PseudoText) else text) for text in texts]
+            by_length = np.argsort(lengths, kind="stable").tolist()
+            rows = np.empty((len(texts), self.dim), np.float32)
+            for start in range(0, len(texts), TEXTS_AT_ONCE):
+                batch = by_length[start : start + TEXTS_AT_ONCE]
+                rows[batch] = self.encode_texts([texts[row] for row in batch])
+            return rows
         if not texts:
             return np.empty((0, self.dim), np.float32)
         with self._lock:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -67,9 +67,7 @@ def embed(many: Sequence[Parts], encoder: Encoder, phi: Phi | None) -> list[dict
     """
     pictures = [picture for parts in many for picture in _pictures(parts)]
     images = _image_embeddings(pictures, encoder)
-    raw = iter(images)
-    # phi reads embeddings as the encoder gives them, before they are normalised.
-    pseudos = [_pseudo_text(list(islice(raw, len(_pictures(parts)))), parts, encoder, phi) for parts in many]
+    pseudos = _pseudo_texts(many, images, encoder, phi)
     texts = [text for parts, pseudo in zip(many, pseudos, strict=True) for text in _texts(parts, pseudo)]
     text_rows = _unit_rows(encoder.encode_texts(texts) if texts else _NONE, len(texts))
     image_rows = _unit_rows(np.stack(images) if pictures else _NONE, len(pictures))
@@ -152,11 +150,26 @@ def _pictures(parts: Parts) -> list[SeenImage]:
     return [*([] if parts.reference is None else [parts.reference]), *parts.liked, *parts.unliked]
 
 
-def _pseudo_text(images: Sequence[FloatArray], parts: Parts, encoder: Encoder, phi: Phi | None) -> PseudoText | None:
-    if phi is None or parts.rewrite is None or parts.reference is None:
-        return None
-    sentence = pseudo_sentence(parts.edit_text or "", parts.rewrite.added_objects, encoder)
-    return PseudoText(sentence, phi(images[0][None])[0])
+def _pseudo_texts(
+    many: Sequence[Parts], images: Sequence[FloatArray], encoder: Encoder, phi: Phi | None
+) -> list[PseudoText | None]:
+    """Each query's sentence with a pseudo-token, if it has one, of the `images` that `many` show in order."""
+    found: list[PseudoText | None] = [None] * len(many)
+    firsts = accumulate((len(_pictures(parts)) for parts in many), initial=0)
+    places = [
+        (at, first)
+        for at, (parts, first) in enumerate(zip(many, firsts, strict=False))
+        if parts.rewrite and parts.reference
+    ]
+    if phi is None or not places:
+        return found
+    # phi reads embeddings as the encoder gives them, before they are normalised.
+    words = phi(np.stack([images[first] for _, first in places]))
+    for (at, _), word in zip(places, words, strict=True):
+        edit_text, rewrite = many[at].edit_text or "", many[at].rewrite
+        assert rewrite is not None
+        found[at] = PseudoText(pseudo_sentence(edit_text, rewrite.added_objects, encoder), word)
+    return found
 
 
 def _texts(parts: Parts, pseudo: PseudoText | None) -> list[str | PseudoText]:
