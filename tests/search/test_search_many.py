@@ -46,7 +46,7 @@ def gallery(context: SearchContext, tmp_path: Path) -> Gallery:
 def test_a_gallery_that_has_answered_keeps_its_rows_in_memory(gallery: Gallery) -> None:
     plans = [gallery.explain(REFERENCE, "with a hat") for _ in range(2)]
     assert "fused: the first search over these 60 rows does not load them" in plans[0]
-    assert "resident: 60 rows, 1 MB of 1,024 MB" in plans[1]
+    assert "resident: 60 rows, 1 MB of 1,536 MB" in plans[1]
     assert "ResidentScan rows=60 candidates=" in plans[1]
 
 
