@@ -58,14 +58,12 @@ def why_no_hit(store: Store, query: ComposedQuery, scores: FloatArray) -> str:
     """Why a search shows no hit, whose candidates scored `scores`, best first."""
     if not len(scores):
         filters = {option.field: getattr(query, option.field) for option in FILTERS}
-        if query.match is not None:
-            count = len(store.matching(query.match))
-            if not count:
-                return f"no image has a caption with all words of {query.match!r} (--match)"
-            if not any((query.where, *(each not in (None, ()) for each in filters.values()))):
-                return f"only the reference and the examples have a caption with all words of {query.match!r} (--match)"
-            return f"none of the {count:,} images whose captions match {query.match!r} satisfies the other conditions"
+        matching = None if query.match is None else len(store.matching(query.match))
+        if matching == 0:
+            return f"no image has a caption with all words of {query.match!r} (--match)"
         left_out = "only the reference and the examples could be hits, and they are left out (--keep-reference)"
+        if matching and (query.where or any(given not in (None, ()) for given in filters.values())):
+            left_out = f"none of the {matching:,} images whose captions match {query.match!r} satisfies the conditions"
         return why_no_image(store, query.where, filters) or left_out
     if query.min_score is not None and scores[0] < query.min_score:
         return f"the best image scores {scores[0]:.4f}, less than the least score {query.min_score:g} (--min-score)"

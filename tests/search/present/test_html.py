@@ -7,10 +7,11 @@ from fnmatch import fnmatch
 from importlib.resources import files
 from pathlib import Path
 
+from cvsi_db.ingest.thumbnail import SIDE
 from cvsi_db.records import ComposedQuery
 from cvsi_db.search import SearchContext, SearchResult, search
 from cvsi_db.search.present.html import to_html
-from cvsi_db.search.present.thumbnails import THUMBNAIL, thumbnail
+from cvsi_db.search.present.thumbnails import thumbnail
 from tests.fakes import make_picture
 from tests.search.conftest import fill, random_vectors
 
@@ -63,7 +64,7 @@ def test_a_hit_on_disk_shows_its_thumbnail(context: SearchContext, photos: Path)
 
 def test_a_thumbnail_is_small() -> None:
     assert len(thumbnail(make_picture("red", (3000, 2000)))) < 20_000
-    assert THUMBNAIL == 320
+    assert SIDE == 320
 
 
 def test_examples_are_on_the_page_when_given(context: SearchContext, photos: Path) -> None:
