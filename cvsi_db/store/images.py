@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -58,10 +59,11 @@ class _Tables(dict[TableName, Any]):
 class Store:
     """The images of one gallery and their captions, with their vectors, on disk."""
 
-    def __init__(self, folder: Location, lance: Any) -> None:
+    def __init__(self, folder: Location, lance: Any, tables: Mapping[TableName, Any] = MappingProxyType({})) -> None:
         self._folder = folder
         self._lance = lance
         self._tables = _Tables(lance, folder)
+        self._tables.update(tables)
         self._images, self._captions, self._removed = (self._tables[name] for name in _SEARCHED)
         schema = self._images.schema
         self.dim: int = schema.field("image_vector").type.list_size
@@ -306,11 +308,11 @@ class Store:
 
     def snapshot(self) -> Store:
         """The store as it is now, to read from: what is written from now on is not in it."""
-        kept = Store(self._folder, self._lance)
         with _lance_errors(self._folder):
-            for name, table in kept._tables.items():  # images first: their captions are older or the same
+            tables = {name: self._lance.open_table(name) for name in _SEARCHED}
+            for name, table in tables.items():  # images first: their captions are older or the same
                 table.checkout(self._tables[name].version)
-        return kept
+        return Store(self._folder, self._lance, tables)
 
     def caption_vectors(self, image_ids: Sequence[str], captions: Sequence[Sequence[str]]) -> pa.Array:
         """A list per image with the vector of each of its captions, float16 as stored.
