@@ -43,6 +43,9 @@ BLOCK_ROWS = 4096
 GROUP = 16
 """Scores under one peak, as in exact_scan."""
 
+HEADROOM = 1.5
+"""The grid reaches this much further than the rows it is made for: without it most rows that come would lie outside."""
+
 ROOM = 1.5
 """Codes are made anew once rows that came later lie this many times as far from their grid as the first ones did."""
 
@@ -73,7 +76,7 @@ def encode(rows: torch.Tensor, memory: npt.NDArray[np.int8], columns: int) -> Co
     for block in torch.split(rows, BLOCK_ROWS):
         wide = block.float()
         low, high = torch.minimum(low, wide.amin(dim=0)), torch.maximum(high, wide.amax(dim=0))
-    step = (high - low) / (2 * LEVEL)
+    step = HEADROOM * (high - low) / (2 * LEVEL)
     step[step == 0] = 1  # nothing varies there
     nothing = np.zeros(columns)
     codes = Codes(memory[:0], ((low + high) / 2).numpy(), step.numpy(), nothing, nothing, nothing)
