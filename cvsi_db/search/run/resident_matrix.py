@@ -87,13 +87,15 @@ class ResidentMatrix:
 
     def mixed(self, rows: npt.NDArray[np.int64], shares: npt.NDArray[np.float64]) -> FloatArray:
         """(len(rows), dim) float32: these rows' columns mixed, each row by its own `shares` (len(rows), columns)."""
-        import torch
+        if self.rows.device.type == "cpu":  # so few rows that torch's threads would wait for one another
+            taken = self.rows.numpy()[rows].astype(np.float32)
+        else:
+            import torch
 
-        taken = self.rows.index_select(0, torch.from_numpy(rows).to(self.rows.device)).float()
-        weights = torch.from_numpy(shares).to(taken)
-        columns = zip(taken.chunk(len(VECTORS), dim=1), weights.chunk(len(VECTORS), dim=1), strict=True)
+            taken = self.rows.index_select(0, torch.from_numpy(rows).to(self.rows.device)).float().cpu().numpy()
+        columns = zip(np.split(taken, len(VECTORS), axis=1), shares.astype(np.float32).T, strict=True)
         # Each product is rounded, and then their sum, as in rerank.mix.
-        mixed: FloatArray = reduce(torch.Tensor.add_, [column.mul_(share) for column, share in columns]).cpu().numpy()
+        mixed: FloatArray = reduce(np.add, [column * share[:, None] for column, share in columns])
         return mixed
 
 
