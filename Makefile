@@ -14,7 +14,7 @@ demo: $(READY)
 	@echo "demo.html holds the same answer as a page: open it in a browser"
 	@echo "$(BIN)/cvsi-db serve --db demo-gallery   opens the gallery itself"
 
-# One process per core, one thread each: two that each take every core stall one another.
+# Three processes for two cores (tests/conftest.py), one thread each: those that take every core stall one another.
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 

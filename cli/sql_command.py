@@ -47,8 +47,8 @@ def command(
 
     Tables: images, captions, and compose(reference, edit), whose rows are hits: rank, score, each term (what it adds to
     the score), similarity_TERM and the image's columns. It also takes preset, k, keep_reference, strict, min_score,
-    auto_cut, liked, unliked, negative, exact, after, before, near, folder, camera, tag, rating, edited_captions and
-    added_objects by name, as in k => 50. A plain list of rows ends after 10 unless
+    auto_cut, liked, unliked, negative, exact, match, after, before, near, folder, camera, tag, rating, edited_captions
+    and added_objects by name, as in k => 50. A plain list of rows ends after 10 unless
     there is a LIMIT. Grouping, joins, subqueries and windows are as in DuckDB; docs/sql.md has every column.
     """
     from cvsi_db.search.present.arrow import warnings_of

@@ -218,6 +218,7 @@ class Gallery:
             self._store = self._catalog = cast(Any, _Closed(self.folder))
             self.__dict__.pop("_context", None)
 
+    @_checked
     def is_replaced(self) -> bool:
         """Whether `cvsi-db reembed` has put other tables in the place of those that are open: open it again then."""
         return self._store.is_gone()

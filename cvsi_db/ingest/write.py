@@ -74,6 +74,7 @@ class Writer:
         self._follows_a_crash = catalog.was_cut_short()
         if self._follows_a_crash:
             store.drop(store.orphans(), "captions")
+            store.drop(store.ids("thumbnails") - self._shown - self._removed.keys(), "thumbnails")
 
     def write(self, batch: DecodedBatch, vectors: Mapping[str, FloatArray]) -> IngestSummary:
         """Write one batch; returns its part of the summary.

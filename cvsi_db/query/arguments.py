@@ -29,8 +29,8 @@ KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(("folder", "file", "paths"), PATH),
     **dict.fromkeys(("model", "default_model", "device", "rewriter", "statement", "where"), TEXT),
     **dict.fromkeys(("limit", "offset", "batch_size", "captions", "max_pixels"), WHOLE),
-    **dict.fromkeys(("columns", "tags", "add", "remove"), NAMES),
-    **dict.fromkeys(("removed", "vectors", "caption", "prune", "dry_run", "again", "allow_missing"), SWITCH),
+    **dict.fromkeys(("columns", "tags", "add", "remove", "image_ids"), NAMES),
+    **dict.fromkeys(("removed", "vectors", "caption", "prune", "dry_run", "again", "allow_missing", "thumbnails", "rewrite"), SWITCH),
     **dict.fromkeys(("on_progress", "on_searchable", "on_plan", "on_step", "answer"), FUNCTION),
     "threshold": NUMBER,
 }

@@ -25,6 +25,7 @@ def upgrade_lance(lance: Any, dim: int) -> None:
     schema = pa.schema(
         [pa.field("image_id", pa.string(), nullable=False), pa.field("image", pa.large_binary(), nullable=False)]
     )
-    table = lance.create_table("thumbnails", schema=schema, exist_ok=True)
+    held = "thumbnails" in lance.list_tables().tables
+    table = lance.open_table("thumbnails") if held else lance.create_table("thumbnails", schema=schema)
     if not table.schema.field("image_id").metadata:
         table.set_unenforced_primary_key("image_id")

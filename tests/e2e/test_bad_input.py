@@ -77,7 +77,7 @@ def test_paths_without_images_are_errors(cli: Cli, tmp_path: Path) -> None:
     one_line(cli("ingest", tmp_path / "gone", "--db", db), 2, "gone")
     (tmp_path / "nothing").mkdir()
     one_line(cli("ingest", tmp_path / "nothing", "--db", db), 2, "nothing")
-    one_line(cli("ingest", "--db", db), 2, "PATH")
+    one_line(cli("ingest", "--db", db), 2, "name at least one file or folder")
     assert not db.exists()
 
 

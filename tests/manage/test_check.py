@@ -98,7 +98,8 @@ def test_a_surplus_caption_and_a_caption_vector_not_of_unit_length_are_found(
 def test_captions_without_an_image_are_found(row: ImageRow, store: Store, catalog: Catalog) -> None:
     catalog.forget_files([row.path])
     widow(store, row)
-    assert found(store, catalog) == [("captions without image", row.image_id, None)]
+    problems = [("captions without image", row.image_id, None), ("thumbnail without image", row.image_id, None)]
+    assert found(store, catalog) == problems
 
 
 def test_an_image_with_two_rows_is_found(row: ImageRow, store: Store, catalog: Catalog) -> None:

@@ -139,7 +139,7 @@ STATES = {
     "lance gone": State(
         gone("lance"),
         r"the image tables .* are gone: `cvsi-db check --repair`",
-        tuple(f"table damaged: {name}" for name in ("images", "captions", "removed")),
+        tuple(f"table damaged: {name}" for name in ("images", "captions", "removed", "thumbnails")),
         IMAGES,
         tags_lost=True,
     ),

@@ -108,6 +108,8 @@ USES: list[Callable[[Gallery], object]] = [
     lambda g: g.why_no_image(),
     lambda g: g.failed(),
     lambda g: g.duplicates(),
+    lambda g: g.thumbnails([]),
+    lambda g: g.is_replaced(),
     lambda g: g.tag(".", add=["x"]),
     lambda g: g.tags(),
     lambda g: g.remove("."),
@@ -144,7 +146,7 @@ def test_an_argument_of_the_wrong_kind(
 
 
 def test_every_argument_of_every_method_has_a_kind() -> None:
-    free = {"self", "cls", "values", "parameters", "filters"}
+    free = {"self", "cls", "values", "parameters", "filters", "metadata"}
     for name, member in vars(Gallery).items():
         function = getattr(member, "__func__", member)
         if (
