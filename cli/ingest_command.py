@@ -99,9 +99,14 @@ def command(
     if dry_run:
         summary = _dry_run(paths, settings, model)
     else:
-        options: dict[str, Any] = {"batch_size": batch_size, "caption": not no_captions, "prune": prune, "tags": tags}
-        options["metadata"] = metadata
-        options["thumbnails"] = not no_thumbnails
+        options = {
+            "batch_size": batch_size,
+            "caption": not no_captions,
+            "prune": prune,
+            "tags": tags,
+            "metadata": metadata,
+            "thumbnails": not no_thumbnails,
+        }
         summary, bundle = _ingest(paths, settings, model, quiet, options)
     if errors is not None:
         left_out = (*summary.errors, *summary.skipped_files)

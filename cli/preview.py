@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from io import StringIO
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -37,13 +36,14 @@ def preview(
     """
     from cvsi_db.errors import ImageError
     from cvsi_db.ingest.decode import read_picture
+    from cvsi_db.ingest.read_bytes import place_of
 
     draw = (_image_drawer(quiet) if to_terminal else None) or _in_blocks
     drawn: list[str] = []
     for hit in hits:
         drawn.append(f"{hit.rank}. {hit.score:.4f}  {_line(shortest(hit.path))}")
         try:
-            source = thumbnails.get(hit.image_id) or Path(hit.path)
+            source = thumbnails.get(hit.image_id) or place_of(hit.path)
             drawn.append(draw(read_picture(source).image.convert("RGB")))
         except ImageError as error:
             drawn.append(f"   (no preview: {_line(str(error))})")

@@ -109,7 +109,9 @@ def command(
             with answering(warm, run, app.state.meter.touch):
                 asyncio.run(server.serve([listening]))
         if gallery.is_replaced():
-            raise GalleryError(f"`cvsi-db reembed` gave {str(settings.db)!r} another model: start the server again")
+            raise GalleryError(
+                f"{str(settings.db)!r} has new tables (reembed, optimize --rewrite): start the server again"
+            )
     if not quiet:
         tell("stopped")
 

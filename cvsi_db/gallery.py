@@ -220,7 +220,7 @@ class Gallery:
 
     @_checked
     def is_replaced(self) -> bool:
-        """Whether `cvsi-db reembed` has put other tables in the place of those that are open: open it again then."""
+        """Whether a reembed or a rewrite has replaced the tables that are open: open the gallery again then."""
         return self._store.is_gone()
 
     def __len__(self) -> int:

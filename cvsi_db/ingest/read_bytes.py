@@ -128,6 +128,14 @@ def read_file(path: Path | RemoteFolder, *, patience: float = PATIENCE_S) -> Con
         raise ImageError(where, error.strerror or str(error)) from None
 
 
+def read_image(path: str, image_id: str) -> Content:
+    """The whole file at a path of the gallery, which must still hold that image. Raises ImageError as `read_file`."""
+    content = read_file(place_of(path))
+    if content.image_id != image_id:
+        raise ImageError(path, "its content has changed: ingest it again")
+    return content
+
+
 def _read_object(place: RemoteFolder) -> Content:
     """The same, of an object: it is what it was when its bytes began to come."""
     try:

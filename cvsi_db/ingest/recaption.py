@@ -20,7 +20,7 @@ from cvsi_db.ingest.decode import decode_bytes
 from cvsi_db.ingest.embed import with_captions
 from cvsi_db.ingest.pipeline import Pipeline, StageTimes
 from cvsi_db.ingest.pixels import MAX_SIDE
-from cvsi_db.ingest.read_bytes import place_of, read_file
+from cvsi_db.ingest.read_bytes import read_image
 from cvsi_db.interrupt import stop_between_steps
 from cvsi_db.models.protocols import Captioner, Encoder
 from cvsi_db.records import CaptionRow, ImageRow, IngestFailure, Picture
@@ -151,10 +151,7 @@ def read_again(row: ImageRow, side: int) -> Picture:
     failures = []
     for path in row.paths:
         try:
-            content = read_file(place_of(path))
-            if content.image_id == row.image_id:
-                return decode_bytes(content.data, content.image_id, path, side=side)
-            failures.append(ImageError(path, "its content has changed: ingest it again"))
+            return decode_bytes(read_image(path, row.image_id).data, row.image_id, path, side=side)
         except ImageError as error:
             failures.append(error)
     raise failures[0] if failures else ImageError(row.path, "no such file")

@@ -224,7 +224,7 @@ class Tools:
                 shown.append(_text(f"{label}: no picture: {error}"))
                 continue
             shown.append(_text(label))
-            shown.append(types.ImageContent(data=base64.b64encode(made).decode(), mime_type="image/jpeg"))
+            shown.append(types.ImageContent(data=base64.b64encode(made.data).decode(), mime_type="image/jpeg"))
         return shown
 
     async def call(self, name: str, arguments: dict[str, Any]) -> types.CallToolResult:

@@ -15,11 +15,11 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from threading import Lock
-from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, NamedTuple, TypeVar
 
 from cvsi_db.errors import CvsiError, ImageError
 from cvsi_db.ingest.decode import decode_bytes
-from cvsi_db.ingest.read_bytes import place_of, read_file
+from cvsi_db.ingest.read_bytes import read_image
 from cvsi_db.records import Picture, StoredImage
 
 if TYPE_CHECKING:
@@ -101,6 +101,13 @@ class Original:
                 yield chunk
 
 
+class Thumbnail(NamedTuple):
+    """A picture's file; one that is not `final` is smaller than was asked for, as no file of the image can be read."""
+
+    data: bytes
+    final: bool
+
+
 class Media:
     """The images of one gallery and the uploads of its users.
 
@@ -158,7 +165,7 @@ class Media:
         self._uploads.put(image_id, picture, 3 * picture.image.width * picture.image.height)
         return picture
 
-    def thumbnail(self, image_id: str, size: int, form: str) -> bytes:
+    def thumbnail(self, image_id: str, size: int, form: str) -> Thumbnail:
         """The picture as WebP or JPEG, its longest side at most `size`. Raises NotFoundError and GoneError.
 
         It is made of the thumbnail that the gallery keeps where that is large enough, and where no file can be read.
@@ -167,30 +174,33 @@ class Media:
         upload = self._uploads.get(image_id)
         if row is None and upload is None:
             raise NotFoundError(f"no image {image_id[:64]!r} in the gallery")
-        made = self._thumbnails.get(key)
-        if made is None:
-            small = (upload.image if upload else self._picture(row or {}, size)).convert("RGB")
-            small.thumbnail((size, size))
-            buffer = BytesIO()
-            small.save(buffer, form.upper(), quality=80, **({"method": 2} if form == "webp" else {}))
-            made = buffer.getvalue()
+        if (kept := self._thumbnails.get(key)) is not None:
+            return Thumbnail(kept, final=True)
+        picture, final = (upload.image, True) if upload else self._picture(row or {}, size)
+        small = picture.convert("RGB")
+        small.thumbnail((size, size))
+        buffer = BytesIO()
+        small.save(buffer, form.upper(), quality=80, **({"method": 2} if form == "webp" else {}))
+        made = buffer.getvalue()
+        if final:
             self._thumbnails.put(key, made, len(made))
-        return made
+        return Thumbnail(made, final)
 
-    def _picture(self, row: dict[str, Any], size: int) -> Image:
+    def _picture(self, row: dict[str, Any], size: int) -> tuple[Image, bool]:
+        """The picture of an image, and whether it is large enough: a file that is back may hold a larger one."""
         from PIL import Image
 
         image_id = row["image_id"]
         kept = self._gallery.thumbnails([image_id]).get(image_id)
         small = Image.open(BytesIO(kept)) if kept else None
         if small is not None and max(small.size) >= min(size, max(row["width"], row["height"])):
-            return small
+            return small, True
         try:
-            return _first(_paths(row), lambda path: _decoded(path, image_id, size)).image
+            return _first(_paths(row), lambda path: _decoded(path, image_id, size)).image, True
         except GoneError:
             if small is None:
                 raise
-            return small
+            return small, False
 
     def original(self, image_id: str) -> Original:
         """The file that holds the image, open. Raises NotFoundError and GoneError."""
@@ -203,9 +213,7 @@ class Media:
     def _opened(self, path: str, image_id: str) -> tuple[BinaryIO, int, str]:
         """A file that has the image's content: it is hashed once, and again when it has changed."""
         if "://" in path:
-            content = read_file(place_of(path))
-            if content.image_id != image_id:
-                raise ImageError(path, "its content has changed: ingest it again")
+            content = read_image(path, image_id)
             return BytesIO(content.data), content.size_bytes, path.rpartition("/")[2]
         try:
             file = os.fdopen(os.open(path, _READ_ONLY), "rb")
@@ -246,7 +254,4 @@ def _first(paths: list[str], read: Callable[[str], V]) -> V:
 
 
 def _decoded(path: str, image_id: str, size: int) -> Picture:
-    content = read_file(place_of(path))
-    if content.image_id != image_id:
-        raise ImageError(path, "its content has changed: ingest it again")
-    return decode_bytes(content.data, image_id, path, side=-(-size // 2))
+    return decode_bytes(read_image(path, image_id).data, image_id, path, side=-(-size // 2))

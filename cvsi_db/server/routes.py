@@ -356,10 +356,12 @@ class Routes:
         if format not in ("webp", "jpeg"):
             return error_answer(422, "invalid", f"format is {format[:100]!r}: give webp or jpeg", "format")
         made = await self._decoding.run(self._media.thumbnail, image_id, size, format)
+        if not made.final:
+            return Response(made.data, media_type=f"image/{format}", headers={"Cache-Control": "no-store"})
         headers = {"ETag": f'"{image_id}-{size}-{format}"', "Cache-Control": "private, max-age=31536000, immutable"}
         if request.headers.get("if-none-match") == headers["ETag"]:
             return Response(status_code=304, headers=headers)
-        return Response(made, media_type=f"image/{format}", headers=headers)
+        return Response(made.data, media_type=f"image/{format}", headers=headers)
 
     async def original(self, request: Request, image_id: str, download: bool = False) -> Response:
         """The image's file, or a range of it."""

@@ -425,7 +425,7 @@ def _lance_errors(folder: Location, where: str | None = None) -> Iterator[None]:
         if said := trouble(folder, error):
             raise GalleryError(f"cannot read {str(folder)!r}: {said}") from error
         if not folder.is_dir():
-            remedy = "if `cvsi-db reembed` has replaced them, open the gallery again"
+            remedy = "if `cvsi-db reembed` or `optimize --rewrite` has replaced them, open the gallery again"
             raise GalleryError(f"the tables in {str(folder)!r} are gone: {remedy}") from error
         raise GalleryError(f"cannot read {str(folder)!r}: {reason}; {REPAIR}") from error
 

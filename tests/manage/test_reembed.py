@@ -113,7 +113,7 @@ def test_every_image_is_embedded_anew_and_keeps_what_is_not_the_models(
         assert all(row.tags == ("trip",) for row in before.values())
         assert_embedded(new, catalog)
     assert store.is_gone()
-    with pytest.raises(GalleryError, match="if `cvsi-db reembed` has replaced them, open the gallery again"):
+    with pytest.raises(GalleryError, match="or `optimize --rewrite` has replaced them, open the gallery again"):
         store.count()
 
 

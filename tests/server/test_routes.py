@@ -16,7 +16,7 @@ from cvsi_db import Gallery
 from cvsi_db.records import TERM_NAMES
 from cvsi_db.search.present.json import to_json
 from cvsi_db.server import schemas
-from tests.server.conftest import HOSTILE, SAMPLES, Search
+from tests.server.conftest import HOSTILE, SAMPLES, Search, serving
 
 CAT = "red-cat-beach"
 
@@ -284,3 +284,22 @@ def test_ingest_is_refused_unless_it_was_allowed(http: httpx.Client) -> None:
     refused = http.post("/api/ingest", json={"paths": ["/"]})
     assert (refused.status_code, refused.json()["kind"]) == (403, "forbidden")
     assert http.get("/api/ingest").json()["state"] == "none"
+
+
+def test_a_thumbnail_stands_in_for_a_file_that_is_gone_and_is_not_kept_for_ever(tmp_path: Path) -> None:
+    file, away = tmp_path / "photos" / "large.png", tmp_path / "away.png"
+    file.parent.mkdir()
+    Image.new("RGB", (900, 600), "teal").save(file)
+    with Gallery.create(tmp_path / "db", model="starter", device="cpu") as gallery:
+        gallery.ingest(file.parent, caption=False)
+        (image,) = gallery.images(columns=["image_id"])
+        ask = f"/api/images/{image['image_id']}/thumbnail?size=640"
+        with serving(gallery) as url, httpx.Client(base_url=url, timeout=60) as http:
+            file.rename(away)
+            small = http.get(ask)
+            assert (small.status_code, small.headers["cache-control"]) == (200, "no-store")
+            assert max(Image.open(io.BytesIO(small.content)).size) <= 320
+            away.rename(file)
+            whole = http.get(ask)
+            assert "immutable" in whole.headers["cache-control"]
+            assert Image.open(io.BytesIO(whole.content)).size == (640, 427)

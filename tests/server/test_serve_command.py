@@ -90,7 +90,7 @@ def test_a_gallery_of_another_model_is_served_by_a_server_started_anew(copy: Pat
             gallery.reembed("photos-lite")
         _, rest = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert rest == f"error: `cvsi-db reembed` gave {str(copy)!r} another model: start the server again\n"
+    assert rest == f"error: {str(copy)!r} has new tables (reembed, optimize --rewrite): start the server again\n"
     assert not (copy / SOCKET).exists()
 
 

@@ -91,12 +91,9 @@ def read_reference(reference: Reference, what: str = "the reference image") -> S
 def _stored(image: StoredImage) -> Picture:
     """The picture in an image's file. Raises ImageError when the file holds something else by now."""
     from cvsi_db.ingest.decode import decode_bytes
-    from cvsi_db.ingest.read_bytes import place_of, read_file
+    from cvsi_db.ingest.read_bytes import read_image
 
-    content = read_file(place_of(image.path))
-    if content.image_id != image.image_id:
-        raise ImageError(image.path, "its content has changed: ingest it again")
-    return decode_bytes(content.data, content.image_id, image.path)
+    return decode_bytes(read_image(image.path, image.image_id).data, image.image_id, image.path)
 
 
 def _file_id(image: Image, picture: Picture) -> str | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
+from cvsi_db.ingest.read_bytes import place_of
 from cvsi_db.records import TERM_NAMES, TermName
 from cvsi_db.search.present.labels import examples, ranked_by, reference_label
 from cvsi_db.search.present.thumbnails import thumbnail, thumbnail_of
@@ -87,15 +88,15 @@ def to_html(result: SearchResult, reference: Image | None) -> str:
 
 def _card(hit: Hit, low: float, high: float, kept: bytes | None) -> Card:
     """A hit with the thumbnail that is kept of it, its bars on a scale from `low` to `high`, which has 0 on it."""
-    path, bars = Path(hit.path), []
+    path, bars = place_of(hit.path), []
     for name in TERM_NAMES:
         if name in hit.terms and hit.terms[name].weight:
             left, right = min(hit.terms[name].contribution, 0.0), max(hit.terms[name].contribution, 0.0)
             scale = 100 / (high - low)
             bars.append(Bar(name, hit.terms[name], (left - low) * scale, (right - left) * scale))
     captions = tuple(hit.metadata.get("captions") or ())
-    link = path.as_uri() if path.is_absolute() else None
-    return Card(hit, path.name, str(path.parent), link, captions, thumbnail_of(path, kept), tuple(bars))
+    link = path.as_uri() if isinstance(path, Path) and path.is_absolute() else None
+    return Card(hit, path.name, str(path.parent), link, captions, thumbnail_of(hit.path, kept), tuple(bars))
 
 
 @cache

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from cvsi_db.errors import ImageError
+from cvsi_db.ingest.read_bytes import place_of
 from cvsi_db.ingest.thumbnail import make_thumbnail
 
 if TYPE_CHECKING:
@@ -24,14 +25,14 @@ def thumbnail(image: Image) -> str:
     return _data_uri(make_thumbnail(image))
 
 
-def thumbnail_of(path: Path, kept: bytes | None = None) -> str | None:
+def thumbnail_of(path: str, kept: bytes | None = None) -> str | None:
     """The thumbnail that the gallery has `kept` of an image, else one of its file; None when that cannot be read."""
     from cvsi_db.ingest.decode import read_picture
 
     if kept is not None:
         return _data_uri(kept)
     try:
-        return thumbnail(read_picture(path).image)
+        return thumbnail(read_picture(place_of(path)).image)
     except ImageError:
         return None
 
@@ -48,7 +49,7 @@ def hits_table(hits: Iterable[tuple[int, float, str, bytes | None]]) -> str:
     )
     shown = []
     for rank, score, path, kept in hits:
-        source = thumbnail_of(Path(path), kept)
+        source = thumbnail_of(path, kept)
         image = Markup('<img src="{}" style="max-width:160px;max-height:160px">').format(source) if source else ""
         shown.append(cell.format(image, rank, f"{score:.4f}", path, Path(path).name))
     return f"<div>{''.join(shown) or 'no hits'}</div>"
