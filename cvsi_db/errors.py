@@ -11,6 +11,7 @@
     ├── ImageError            one image cannot be read; names file, cause and remedy
     ├── ModelError            weights that are missing, unreachable or of the wrong shape
     ├── RewriteError          a rewriter gave no usable answer
+    ├── VerifyError           a verifier gave no usable answer
     └── GalleryError          no gallery, a locked gallery, a damaged gallery
         ├── MigrationError    a gallery from the future, or a migration that failed
         └── ImageGoneError    an image that was found, and deleted before it could be shown
@@ -71,6 +72,10 @@ class ModelError(CvsiError):
 
 class RewriteError(CvsiError):
     """A rewriter gave no usable answer."""
+
+
+class VerifyError(CvsiError):
+    """A verifier gave no usable answer."""
 
 
 class GalleryError(CvsiError):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvsi_db.errors import RewriteError
+from cvsi_db.models.chat import shortened
 
 MAX_TEXT = 1000
 """Characters of an edited caption or of the added objects. A text tower reads some 300 of them; a longer one means that
@@ -68,9 +69,3 @@ def _last_object(text: str) -> Mapping[str, Any] | None:
         if isinstance(value, Mapping) and "edited_captions" in value:
             return value
     return None
-
-
-def shortened(text: str) -> str:
-    """`text` in one line of at most 120 characters, for a message."""
-    line = " ".join(text[:1000].split())
-    return line if len(line) <= 120 else line[:117] + "..."

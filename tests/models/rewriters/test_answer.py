@@ -8,7 +8,8 @@ import time
 import pytest
 
 from cvsi_db.errors import RewriteError
-from cvsi_db.models.rewriters.answer import MAX_TEXT, Answer, parse_answer, shortened
+from cvsi_db.models.chat import shortened
+from cvsi_db.models.rewriters.answer import MAX_TEXT, Answer, parse_answer
 
 GOOD = '{"edited_captions": ["a cat in a hat", "a hat"], "added_objects": "a hat"}'
 READ = Answer(("a cat in a hat", "a hat"), "a hat")

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from cvsi_db.errors import RewriteError
-from cvsi_db.models.rewriters.openai import MAX_BODY, Chat
+from cvsi_db.models.chat import MAX_BODY, Chat
+from cvsi_db.models.rewriters.openai import ASKER
 from cvsi_db.records import Usage
 from tests.chat_server import Reply, failed, said
 from tests.models.conftest import Serve
@@ -21,16 +22,16 @@ SCHEMA: dict[str, Any] = {"type": "object", "properties": {}}
 
 
 def make_chat(usage: Usage | None = None, *, timeout: float = 5, total: float = 10, retries: int = 2) -> Chat:
-    return Chat("some-model", SCHEMA, usage or Usage(), timeout=timeout, total=total, retries=retries)
+    return Chat("some-model", SCHEMA, usage or Usage(), ASKER, timeout=timeout, total=total, retries=retries)
 
 
 def ask(**limits: Any) -> str:
-    return make_chat(**limits).ask("be brief", "hello")
+    return make_chat(**limits).ask("be brief", "hello").text
 
 
 def test_ask_sends_messages_schema_and_key_and_counts_usage(serve: Serve) -> None:
     endpoint, usage = serve(said("hello yourself")), Usage()
-    assert make_chat(usage=usage).ask("be brief", "hello") == "hello yourself"
+    assert make_chat(usage=usage).ask("be brief", "hello").text == "hello yourself"
     (request,) = endpoint.asked
     form = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": SCHEMA}}
     assert request == {
@@ -68,7 +69,7 @@ def test_ask_works_inside_a_running_event_loop(serve: Serve) -> None:
 def test_json_schema_falls_back_to_json_object_and_stays_there(serve: Serve) -> None:
     endpoint = serve(failed(400, "response_format type json_schema is not supported"), said("hello"))
     chat = make_chat()
-    assert [chat.ask("", ""), chat.ask("", "")] == ["hello", "hello"]
+    assert [chat.ask("", "").text, chat.ask("", "").text] == ["hello", "hello"]
     assert [request["response_format"]["type"] for request in endpoint.asked] == [
         "json_schema",
         "json_object",
@@ -102,7 +103,7 @@ def test_an_endpoint_that_refuses_every_answer_format_is_an_error(serve: Serve) 
 def test_http_429_is_retried_after_retry_after(serve: Serve) -> None:
     usage = Usage()
     endpoint = serve(failed(429, "slow down", retry_after="0.2"), said("hello"))
-    assert make_chat(usage=usage).ask("", "") == "hello"
+    assert make_chat(usage=usage).ask("", "").text == "hello"
     assert 0.2 <= endpoint.times[1] - endpoint.times[0] < 1
     assert usage == Usage(2, 100, 20)
 
