@@ -14,6 +14,7 @@ from .progress import bar
 
 if TYPE_CHECKING:
     from cvsi_db.gallery import Gallery
+    from cvsi_db.store.location import Location
 
 OUT, IN = (click.Path(path_type=Path, dir_okay=False, allow_dash=dash) for dash in (True, False))
 
@@ -41,7 +42,7 @@ def command(
     form: str,
     model: str | None,
     device: str | None,
-    db: Path | None,
+    db: Location | None,
     quiet: bool,
 ) -> int:
     """Caption the images that have no captions.

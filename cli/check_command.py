@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -32,7 +31,7 @@ _SHOWN = 20
 )
 @format_options("table", "json")
 @common_options
-def command(repair: bool, model: str | None, form: str, db: Path | None, quiet: bool) -> int:
+def command(repair: bool, model: str | None, form: str, db: Location | None, quiet: bool) -> int:
     """Check that catalog, tables and files agree.
 
     Vectors and captions are checked too; in a gallery that cannot be opened, what is damaged. Files that are gone or

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .common import common_options, emit, format_options, settings_for
 from .output import as_json
+
+if TYPE_CHECKING:
+    from cvsi_db.store.location import Location
 
 _MARKS = {"ok": " ", "note": "·", "problem": "!"}
 
@@ -16,7 +19,7 @@ _MARKS = {"ok": " ", "note": "·", "problem": "!"}
 @click.command("doctor")
 @format_options("table", "json")
 @common_options
-def command(form: str, db: Path | None, quiet: bool) -> int:
+def command(form: str, db: Location | None, quiet: bool) -> int:
     """Look at versions, device, models and the gallery.
 
     What is missing comes with the command that mends it. Exit code 1 when there is a problem; a note (·) is none.

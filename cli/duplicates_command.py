@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +14,7 @@ from .progress import bar
 
 if TYPE_CHECKING:
     from cvsi_db.manage.duplicates import Duplicates, Lookalike, SameContent
+    from cvsi_db.store.location import Location
 
 
 @click.command("duplicates")
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 )
 @format_options("table", "json")
 @common_options
-def command(threshold: float, form: str, db: Path | None, quiet: bool) -> None:
+def command(threshold: float, form: str, db: Location | None, quiet: bool) -> None:
     """Show files of the same content, and images that look alike.
 
     A file under several paths, by links, is no duplicate of itself: it is shown as one file.

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from platformdirs import user_cache_path, user_data_path
@@ -16,6 +17,9 @@ from .common import common_options, emit, format_options, model_options, setting
 from .completion import methods
 from .eval_field import FIELD, field_command
 from .progress import stage_progress
+
+if TYPE_CHECKING:
+    from cvsi_db.store.location import Location
 
 
 @click.group("eval")
@@ -38,7 +42,7 @@ for _name in FIELD:
 @format_options("table", "json")
 @model_options
 @common_options
-def photos(data: Path, form: str, model: str | None, device: str | None, db: Path | None, quiet: bool) -> None:
+def photos(data: Path, form: str, model: str | None, device: str | None, db: Location | None, quiet: bool) -> None:
     """Measure a model on photographs of your own that have captions.
 
     DIR holds images and captions.json: {FILE NAME: [CAPTION, ...], ...}. Every caption is a query for its photo, and
@@ -108,7 +112,7 @@ def scenes(
     no_cache: bool,
     model: str | None,
     device: str | None,
-    db: Path | None,
+    db: Location | None,
     quiet: bool,
 ) -> None:
     """Run Scenes-CIR: find what an edit of a drawn scene asks for.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cvsi_db.evaluation.field_report import Report
     from cvsi_db.models.bundle import Bundle
     from cvsi_db.records import Rewrite
+    from cvsi_db.store.location import Location
 
 FIELD: Mapping[str, tuple[str, ...]] = {"cirr": ("val", "test1"), "circo": ("val", "test"), "fashioniq": ("val",)}
 """The benchmarks and their splits."""
@@ -79,7 +80,7 @@ class Asked:
     rewriter: str | None
     model: str | None
     device: str | None
-    db: Path | None
+    db: Location | None
     quiet: bool
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .common import common_options, emit, model_options, settings_for
 from .query import compose, opened, query_options, search
+
+if TYPE_CHECKING:
+    from cvsi_db.store.location import Location
 
 
 @click.command("explain")
@@ -17,7 +19,9 @@ from .query import compose, opened, query_options, search
 @click.option("--analyze", is_flag=True, help="Also tell what each node of the plan and each branch did.")
 @model_options
 @common_options
-def command(analyze: bool, model: str | None, device: str | None, db: Path | None, quiet: bool, **query: Any) -> None:
+def command(
+    analyze: bool, model: str | None, device: str | None, db: Location | None, quiet: bool, **query: Any
+) -> None:
     """Run a search and tell how it ran."""
     from cvsi_db.search.present.explain import ANALYZED, analyze_lines, explain_text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from .common import common_options, emit, plural, settings_for, stdout_errors
 from .completion import columns as complete_columns
 from .progress import bar
 from .query import filter_options
+
+if TYPE_CHECKING:
+    from cvsi_db.store.location import Location
 
 
 @click.command("export")
@@ -27,7 +30,7 @@ from .query import filter_options
 @click.option("--vectors", is_flag=True, help="Also image_vector, and caption_vectors: a vector per caption.")
 @common_options
 def command(
-    file: Path, where: str | None, columns: str | None, vectors: bool, db: Path | None, quiet: bool, **filters: Any
+    file: Path, where: str | None, columns: str | None, vectors: bool, db: Location | None, quiet: bool, **filters: Any
 ) -> None:
     """Write the images to a Parquet FILE, a row each; - is stdout.
 

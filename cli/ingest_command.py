@@ -71,7 +71,7 @@ def command(
     form: str,
     model: str | None,
     device: str | None,
-    db: Path | None,
+    db: Location | None,
     quiet: bool,
 ) -> int:
     """Add files and folders to the gallery.

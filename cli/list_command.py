@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .common import common_options, emit, format_options, settings_for, tell
 from .output import as_csv, as_json, as_json_lines, as_table, shortest
 from .query import filter_options
+
+if TYPE_CHECKING:
+    from cvsi_db.store.location import Location
 
 _SHOWN = ("format", "size", "taken_at", "camera", "tags", "path")
 _FAILED = ("path", "error", "size_bytes")
@@ -32,7 +34,7 @@ def command(
     failed: bool,
     null: bool,
     form: str,
-    db: Path | None,
+    db: Location | None,
     quiet: bool,
     **filters: Any,
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,13 +13,16 @@ from cvsi_db.errors import UsageError
 from .common import common_options, max_pixels_option, model_options, settings_for
 from .query import opened
 
+if TYPE_CHECKING:
+    from cvsi_db.store.location import Location
+
 
 @click.command("mcp")
 @click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules.")
 @max_pixels_option
 @model_options
 @common_options
-def command(rewriter: str | None, model: str | None, device: str | None, db: Path | None, quiet: bool) -> None:
+def command(rewriter: str | None, model: str | None, device: str | None, db: Location | None, quiet: bool) -> None:
     """Serve the gallery to an assistant (MCP).
 
     An assistant's program starts it, as its configuration says (Model Context Protocol, stdio). The tools only read.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--rewrite", is_flag=True, help="First write all tables anew, and make thumbnails where there are none.")
 @format_options("table", "json")
 @common_options
-def command(rewrite: bool, form: str, db: Path | None, quiet: bool) -> None:
+def command(rewrite: bool, form: str, db: Location | None, quiet: bool) -> None:
     """Compact the tables, and index large galleries.
 
     From 10,000 images there are indexes for filters, from 50,000 for vectors. Safe to interrupt and to repeat.

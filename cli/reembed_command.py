@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +15,7 @@ from .progress import bar
 
 if TYPE_CHECKING:
     from cvsi_db.manage.reembed import ReembedPlan, ReembedSummary
+    from cvsi_db.store.location import Location
 
 
 @click.command("reembed")
@@ -30,7 +30,7 @@ def command(
     form: str,
     model: str | None,
     device: str | None,
-    db: Path | None,
+    db: Location | None,
     quiet: bool,
 ) -> int:
     """Change the gallery's model to --model, in place.

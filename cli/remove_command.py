@@ -30,7 +30,7 @@ def command(
     dry_run: bool,
     yes: bool,
     form: str,
-    db: Path | None,
+    db: Location | None,
     quiet: bool,
 ) -> None:
     """Remove images from the gallery; their files stay.

@@ -16,6 +16,7 @@ from .query import compose, opened, query_options, search
 
 if TYPE_CHECKING:
     from cvsi_db.search import SearchResult
+    from cvsi_db.store.location import Location
 
 
 @click.command("search")
@@ -51,7 +52,7 @@ def command(
     batch: TextIO | None,
     model: str | None,
     device: str | None,
-    db: Path | None,
+    db: Location | None,
     quiet: bool,
     **query: Any,
 ) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cvsi_db.records import ComposedQuery
     from cvsi_db.search import SearchResult
     from cvsi_db.server.search_queue import SearchQueue
+    from cvsi_db.store.location import Location
 
 PORT = 8765
 SHORTEST_TOKEN = 16
@@ -57,7 +58,7 @@ def command(
     rewriter: str | None,
     model: str | None,
     device: str | None,
-    db: Path | None,
+    db: Location | None,
     quiet: bool,
 ) -> None:
     """Serve the gallery: a page to search in, and an HTTP API.

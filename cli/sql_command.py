@@ -16,6 +16,8 @@ from .query import opened, server_option
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from cvsi_db.store.location import Location
+
 
 @click.command("sql")
 @click.argument("statement", metavar="STATEMENT")
@@ -34,7 +36,7 @@ def command(
     out: Path | None,
     model: str | None,
     device: str | None,
-    db: Path | None,
+    db: Location | None,
     quiet: bool,
 ) -> None:
     """Answer one SELECT STATEMENT, or - for one on stdin. It only reads.

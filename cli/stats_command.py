@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .common import common_options, emit, format_options, plural, settings_for
 from .output import as_json, labelled, sized
+
+if TYPE_CHECKING:
+    from cvsi_db.store.location import Location
 
 _TOP = 10
 """How many folders and tags are shown."""
@@ -18,7 +20,7 @@ _TOP = 10
 @click.command("stats")
 @format_options("table", "json")
 @common_options
-def command(form: str, db: Path | None, quiet: bool) -> None:
+def command(form: str, db: Location | None, quiet: bool) -> None:
     """Show what the gallery holds and which bundle made it."""
     from cvsi_db.gallery import Gallery
 

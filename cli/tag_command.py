@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .common import LocationType, common_options, emit, format_options, plural, settings_for
 from .output import as_json
+
+if TYPE_CHECKING:
+    from cvsi_db.store.location import Location
 
 
 @click.command("tag")
@@ -24,7 +28,7 @@ def command(
     remove: tuple[str, ...],
     where: str | None,
     form: str,
-    db: Path | None,
+    db: Location | None,
     quiet: bool,
 ) -> None:
     """Tag images, or count their tags.

@@ -19,6 +19,7 @@ from .common import common_options, emit, format_options, model_options, setting
 from .progress import stage_progress
 
 if TYPE_CHECKING:
+    from cvsi_db.store.location import Location
     from cvsi_db.training.phi import PhiRun
     from cvsi_db.training.phi_run import PhiJob
 
@@ -64,7 +65,7 @@ def phi(
     form: str,
     model: str | None,
     device: str | None,
-    db: Path | None,
+    db: Location | None,
     quiet: bool,
     **settings: Any,
 ) -> None:
@@ -96,7 +97,7 @@ def phi(
 
 
 def _model_and_captions(
-    source: str | None, db: Path | None, model: str | None, device: str | None, seed: int
+    source: str | None, db: Location | None, model: str | None, device: str | None, seed: int
 ) -> tuple[str, list[str]]:
     """The bundle to train for, and its captions as `--captions` names them."""
     from cvsi_db.training import caption_source as captions

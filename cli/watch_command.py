@@ -18,6 +18,7 @@ from .common import common_options, emit, format_options, max_pixels_option, mod
 
 if TYPE_CHECKING:
     from cvsi_db.records import IngestSummary
+    from cvsi_db.store.location import Location
 
 
 @click.command("watch")
@@ -43,7 +44,7 @@ def command(
     form: str,
     model: str | None,
     device: str | None,
-    db: Path | None,
+    db: Location | None,
     quiet: bool,
 ) -> None:
     """Keep the gallery in step with folders.
