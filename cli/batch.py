@@ -32,7 +32,7 @@ def answer_lines(batch: TextIO, settings: Settings, model: str | None, options: 
     if not numbered:
         raise click.UsageError(f"{batch.name} holds no query: write one JSON object a line")
     numbers, queries = zip(*numbered, strict=True)
-    with opened(settings, model, options["rewriter"], quiet) as gallery:
+    with opened(settings, model, options["rewriter"], quiet, options["verifier"]) as gallery:
         try:
             results = gallery.search_many(queries)
         except CvsiError as error:

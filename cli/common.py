@@ -146,6 +146,7 @@ def settings_for(db: Location | None, model: str | None = None, device: str | No
         model=complete_name(model, settings.model) if settings.model else model,
         device=device or settings.device,
         rewriter=settings.rewriter,
+        verifier=settings.verifier,
     )
 
 

@@ -26,7 +26,7 @@ def command(
     from cvsi_db.search.present.explain import ANALYZED, analyze_lines, explain_text
 
     composed = compose(query)
-    with opened(settings_for(db, model, device), model, query["rewriter"], quiet) as gallery:
+    with opened(settings_for(db, model, device), model, query["rewriter"], quiet, query["verifier"]) as gallery:
         result = search(gallery, composed)
         # The ranks of the hits by each branch are counted among more images, which a second search finds.
         more = search(gallery, replace(composed, pool=max(composed.pool, ANALYZED))) if analyze and result else None

@@ -11,7 +11,7 @@ import click
 from cvsi_db.errors import UsageError
 
 from .common import common_options, max_pixels_option, model_options, settings_for
-from .query import opened
+from .query import VERIFIER_HELP, opened
 
 if TYPE_CHECKING:
     from cvsi_db.store.location import Location
@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 
 @click.command("mcp")
 @click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules.")
+@click.option("--verifier", metavar="NAME", help=VERIFIER_HELP)
 @max_pixels_option
 @model_options
 @common_options
-def command(rewriter: str | None, model: str | None, device: str | None, db: Location | None, quiet: bool) -> None:
+def command(
+    rewriter: str | None, verifier: str | None, model: str | None, device: str | None, db: Location | None, quiet: bool
+) -> None:
     """Serve the gallery to an assistant (MCP).
 
     An assistant's program starts it, as its configuration says (Model Context Protocol, stdio). The tools only read.
@@ -42,7 +45,7 @@ def command(rewriter: str | None, model: str | None, device: str | None, db: Loc
         ) from None
 
     settings = settings_for(db, model, device)
-    with opened(settings, model, rewriter, quiet) as gallery:
+    with opened(settings, model, rewriter, quiet, verifier) as gallery:
         state = create_app(gallery, ServeSettings(device=settings.device)).state
         # A read of stdin cannot be cancelled: Ctrl-C ends the process as it is. Nothing is being written.
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))

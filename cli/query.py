@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from cvsi_db.search import SearchResult
 
 
+VERIFIER_HELP = "Who looks at the best hits again (--verify): captions, openai, openai-grid, or st:MODEL."
+
+
 def query_options(command: Command) -> Command:
     """REF and EDIT, and the options that shape a query."""
     from cvsi_db.query.options import OPTIONS
@@ -32,6 +35,7 @@ def query_options(command: Command) -> Command:
     made.append(
         click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules.")
     )
+    made.append(click.option("--verifier", metavar="NAME", help=VERIFIER_HELP))
     made.append(server_option)
     for option in reversed(made):
         command = option(command)
@@ -115,8 +119,9 @@ class Warm:
 
     def check(self, settings: Settings, model: str | None) -> None:
         """Raise PassOver unless a command that asks for these would open the same gallery with the same models."""
-        asked, has = (settings.device, settings.rewriter, model), (self.settings.device, self.settings.rewriter)
-        if asked != (*has, self.model) or settings.db.resolve() != self.gallery.folder.resolve():
+        asked = (settings.device, settings.rewriter, settings.verifier, model)
+        has = (self.settings.device, self.settings.rewriter, self.settings.verifier, self.model)
+        if asked != has or settings.db.resolve() != self.gallery.folder.resolve():
             raise PassOver
 
 
@@ -127,16 +132,18 @@ def server_option(command: Command) -> Command:
 
 
 @contextmanager
-def opened(settings: Settings, model: str | None, rewriter: str | None, quiet: bool) -> Iterator[Gallery]:
+def opened(
+    settings: Settings, model: str | None, rewriter: str | None, quiet: bool, verifier: str | None = None
+) -> Iterator[Gallery]:
     """The gallery, closed again at the end, or the one that a server has open.
 
-    What the rewriter cost is then told on stderr. A gallery knows its bundle: the settings' default model does not
-    override it, only `model` (asked for) is checked.
+    What the rewriter and the verifier cost is then told on stderr. A gallery knows its bundle: the settings' default
+    model does not override it, only `model` (asked for) is checked.
     """
     from cvsi_db.gallery import Gallery
     from cvsi_db.records import Usage
 
-    settings = replace(settings, rewriter=rewriter or settings.rewriter)
+    settings = replace(settings, rewriter=rewriter or settings.rewriter, verifier=verifier or settings.verifier)
     context = click.get_current_context(silent=True)
     warm = context and context.find_object(Warm)
     with ExitStack() as closed:
@@ -144,18 +151,25 @@ def opened(settings: Settings, model: str | None, rewriter: str | None, quiet: b
             warm.check(settings, model)
             gallery = warm.gallery
         else:
-            made = Gallery.open(settings.db, model=model, device=settings.device, rewriter=settings.rewriter)
+            made = Gallery.open(
+                settings.db,
+                model=model,
+                device=settings.device,
+                rewriter=settings.rewriter,
+                verifier=settings.verifier,
+            )
             gallery = closed.enter_context(made)
-        before = replace(gallery.usage) if gallery.usage else Usage()
+        before = [replace(usage) if usage else Usage() for usage in (gallery.usage, gallery.verifier_usage)]
         yield gallery
-        usage = gallery.usage or before
-        spent = Usage(
-            usage.requests - before.requests,
-            usage.prompt_tokens - before.prompt_tokens,
-            usage.completion_tokens - before.completion_tokens,
-        )
-        if spent.requests and not quiet:
-            tell(f"{spent} by the rewriter")
+        after = (gallery.usage, gallery.verifier_usage)
+        for who, then, now in zip(("rewriter", "verifier"), before, after, strict=True):
+            spent = Usage(
+                (now or then).requests - then.requests,
+                (now or then).prompt_tokens - then.prompt_tokens,
+                (now or then).completion_tokens - then.completion_tokens,
+            )
+            if spent.requests and not quiet:
+                tell(f"{spent} by the {who}")
 
 
 def search(gallery: Gallery, query: ComposedQuery) -> SearchResult:

@@ -73,7 +73,7 @@ def command(
         emit(answer_lines(batch, settings_for(db, model, device), model, query, quiet), out)
         return
     composed = compose(query)
-    with opened(settings_for(db, model, device), model, query["rewriter"], quiet) as gallery:
+    with opened(settings_for(db, model, device), model, query["rewriter"], quiet, query["verifier"]) as gallery:
         result = search(gallery, composed)
     if explain:
         from cvsi_db.search.present.explain import explain_text

@@ -17,7 +17,7 @@ from cvsi_db.errors import GalleryError, UsageError
 from cvsi_db.interrupt import stop_between_steps
 
 from .common import common_options, max_pixels_option, model_options, settings_for, tell
-from .query import PassOver, Warm, opened
+from .query import VERIFIER_HELP, PassOver, Warm, opened
 from .warm import answering
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ SHORTEST_TOKEN = 16
 )
 @click.option("--idle-stop", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Stop when idle for S s.")
 @click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules.")
+@click.option("--verifier", metavar="NAME", help=VERIFIER_HELP)
 @max_pixels_option
 @model_options
 @common_options
@@ -56,6 +57,7 @@ def command(
     roots: tuple[Path, ...],
     idle_stop: float | None,
     rewriter: str | None,
+    verifier: str | None,
     model: str | None,
     device: str | None,
     db: Location | None,
@@ -92,7 +94,7 @@ def command(
     with (
         stop_between_steps(signal.SIGINT, signal.SIGTERM, on_stop=lambda: server.stop()) as stop,
         bind(host, port) as listening,
-        opened(settings, model, rewriter, quiet) as gallery,
+        opened(settings, model, rewriter, quiet, verifier) as gallery,
     ):
         for _ in range(2):  # the models load with the first search, and the gallery's vectors with the second
             gallery.search(edit_text="a picture", k=1)
@@ -105,7 +107,8 @@ def command(
             tell(f"serving {settings.db} at {url_of(listening)} (Ctrl-C ends it)")
 
         server = Server(app, ready, idle_stop, gallery.is_replaced)
-        warm = Warm(shared, replace(settings, rewriter=rewriter or settings.rewriter), model)
+        asked = replace(settings, rewriter=rewriter or settings.rewriter, verifier=verifier or settings.verifier)
+        warm = Warm(shared, asked, model)
         if not stop.is_set():
             with answering(warm, run, app.state.meter.touch):
                 asyncio.run(server.serve([listening]))

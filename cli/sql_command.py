@@ -11,7 +11,7 @@ import click
 
 from .common import common_options, emit, format_options, model_options, settings_for, warn
 from .output import as_csv, as_table
-from .query import opened, server_option
+from .query import VERIFIER_HELP, opened, server_option
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.argument("statement", metavar="STATEMENT")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A string for :NAME in the statement.")
 @click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules.")
+@click.option("--verifier", metavar="NAME", help=VERIFIER_HELP)
 @server_option
 @format_options("table", "json", "csv")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file.")
@@ -32,6 +33,7 @@ def command(
     statement: str,
     values: tuple[str, ...],
     rewriter: str | None,
+    verifier: str | None,
     form: str,
     out: Path | None,
     model: str | None,
@@ -58,7 +60,7 @@ def command(
     settings = settings_for(db, model, device)
     given = dict(_pair(value) for value in values)
     asked = _from_stdin() if statement == "-" else statement
-    with opened(settings, model, rewriter, quiet) as gallery:
+    with opened(settings, model, rewriter, quiet, verifier) as gallery:
         table = gallery.sql(asked, **given)
     warn(warnings_of(table), quiet)
     emit(_FORMATS[form](table), out)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cvsi_db.manage.repair import RepairSummary
     from cvsi_db.manage.tags import TagSummary
     from cvsi_db.models.bundle import Bundle
-    from cvsi_db.models.protocols import Rewriter
+    from cvsi_db.models.protocols import Rewriter, Verifier
     from cvsi_db.query.filters import Filters
     from cvsi_db.search import SearchContext, SearchResult
     from cvsi_db.store.catalog import Catalog
@@ -86,21 +86,41 @@ class Gallery:
     written.
     """
 
-    def __init__(self, folder: Location, store: Store, catalog: Catalog, bundle: Bundle, rewriter: Rewriter) -> None:
+    def __init__(
+        self,
+        folder: Location,
+        store: Store,
+        catalog: Catalog,
+        bundle: Bundle,
+        rewriter: Rewriter,
+        verifier: str | None = None,
+    ) -> None:
         self.folder = folder
         self._store = store
         self._catalog = catalog
         self._bundle = bundle
         self._rewriter = rewriter
+        if verifier is not None:
+            from cvsi_db.search.verify import make_verifier
+
+            self._verifier = make_verifier(verifier)
 
     # --- opening and closing ------------------------------------------------------------------------------------
 
     @classmethod
     @_checked
     def create(
-        cls, folder: str | Path, *, model: str | None = None, device: str = "auto", rewriter: str | None = None
+        cls,
+        folder: str | Path,
+        *,
+        model: str | None = None,
+        device: str = "auto",
+        rewriter: str | None = None,
+        verifier: str | None = None,
     ) -> Self:
         """Make an empty gallery for the bundle `model` and open it; `rewriter` replaces the bundle's own.
+
+        `verifier` looks at the best hits again where a query says `verify`: openai where none is named.
 
         Without `model` it is for photographs: bge-vl-base where its weights can be had, else photos-lite; which one is
         logged.
@@ -122,12 +142,18 @@ class Gallery:
         bundle.check(captioner=False)  # a gallery may be made without captions
         now = datetime.now(UTC).isoformat(timespec="seconds")
         info = GalleryInfo(bundle.source, bundle.fingerprint, bundle.encoder.dim, now)
-        return cls(locate(folder), *create_gallery_folder(locate(folder), info), bundle, chosen)
+        return cls(locate(folder), *create_gallery_folder(locate(folder), info), bundle, chosen, verifier)
 
     @classmethod
     @_checked
     def open(
-        cls, folder: str | Path, *, model: str | None = None, device: str = "auto", rewriter: str | None = None
+        cls,
+        folder: str | Path,
+        *,
+        model: str | None = None,
+        device: str = "auto",
+        rewriter: str | None = None,
+        verifier: str | None = None,
     ) -> Self:
         """Open a gallery with the bundle it was made with; `model` may name it again, or give a bundle's file.
 
@@ -153,7 +179,7 @@ class Gallery:
                 )
             chosen = make_rewriter(rewriter or bundle.spec.rewriter)
             on_error.pop_all()
-        return cls(locate(folder), store, catalog, bundle, chosen)
+        return cls(locate(folder), store, catalog, bundle, chosen, verifier)
 
     @classmethod
     @_checked
@@ -165,6 +191,7 @@ class Gallery:
         default_model: str | None = None,
         device: str = "auto",
         rewriter: str | None = None,
+        verifier: str | None = None,
     ) -> Self:
         """Open the gallery in `folder`, or make it; a new one without `model` takes the bundle `default_model`.
 
@@ -174,9 +201,9 @@ class Gallery:
         from cvsi_db.store.folder import is_gallery
 
         if is_gallery(locate(folder)):
-            return cls.open(folder, model=model, device=device, rewriter=rewriter)
+            return cls.open(folder, model=model, device=device, rewriter=rewriter, verifier=verifier)
         chosen = complete_name(model, default_model) if default_model else model
-        return cls.create(folder, model=chosen, device=device, rewriter=rewriter)
+        return cls.create(folder, model=chosen, device=device, rewriter=rewriter, verifier=verifier)
 
     @property
     def model(self) -> str:
@@ -209,6 +236,12 @@ class Gallery:
         from cvsi_db.models.rewriters import usage_of
 
         usage = usage_of(self._rewriter)
+        return usage if usage and usage.requests else None
+
+    @property
+    def verifier_usage(self) -> Usage | None:
+        """What the verifier has cost since the gallery was opened; None when it asked nobody."""
+        usage = getattr(self.__dict__.get("_verifier"), "usage", None)
         return usage if usage and usage.requests else None
 
     def close(self) -> None:
@@ -271,6 +304,9 @@ class Gallery:
         edited_captions: str | Sequence[str] = (),
         added_objects: str | None = None,
         match: str | None = None,
+        verify: int = 0,
+        verify_weight: float | None = None,
+        refine: float | None = None,
     ) -> SearchResult:
         """Find the images that look like `reference` changed as `edit_text` says; either may be missing, not both.
 
@@ -278,13 +314,14 @@ class Gallery:
         (height, width) or (height, width, 3); it need not be in the gallery, and when
         it is, it is left out of the hits unless `exclude_reference` is False. Returns a list of hits, best first.
         ComposedQuery says what the other arguments do.
-        Raises QueryError, RankError or FilterError when the query makes no sense, and RankError when it is `strict`
-        and the bundle lacks a branch that the preset asks for.
+        Raises QueryError, RankError or FilterError when the query makes no sense, RankError when it is `strict`
+        and the bundle lacks a branch that the preset asks for, and VerifyError when no verifier can answer.
         """
         query = ComposedQuery(
             reference, edit_text, k, where, rank, preset, exclude_reference, strict, offset, min_score, auto_cut,
             _several(liked), _several(unliked), _several(negative), pool, exact,
             after, before, near, folder, camera, _several(tag), rating, _several(edited_captions), added_objects, match,
+            verify, verify_weight, refine,
         )  # fmt: skip
         return self.search_many([query])[0]
 
@@ -523,9 +560,9 @@ class Gallery:
     @_checked
     def count(self, where: str | None = None, **filters: Unpack[Filters]) -> int:
         """How many images satisfy `where` and the filters. Raises as `images` does."""
-        from cvsi_db.query.options import condition
+        from cvsi_db.manage.selection import wanted_rows
 
-        return self._store.count(condition(where, self._store.columns, filters))
+        return self._store.count(wanted_rows(self._store, where, filters))
 
     @_checked
     def facets(self, where: str | None = None, *, limit: int = 100, **filters: Unpack[Filters]) -> dict[str, Any]:
@@ -749,7 +786,21 @@ class Gallery:
         from cvsi_db.search import SearchContext
 
         bundle = self._bundle
-        return SearchContext(self._store, self._catalog, bundle, self._rewriter, bundle.spec.preset, model=self.model)
+        return SearchContext(
+            self._store,
+            self._catalog,
+            bundle,
+            self._rewriter,
+            bundle.spec.preset,
+            model=self.model,
+            verifier=lambda: self._verifier,
+        )
+
+    @cached_property
+    def _verifier(self) -> Verifier:
+        from cvsi_db.search.verify import make_verifier
+
+        return make_verifier("openai")
 
 
 def _several(given: Any) -> tuple[Any, ...]:

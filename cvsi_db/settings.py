@@ -1,8 +1,8 @@
-"""Settings: where the gallery is, which bundle, device and rewriter; from the environment and a config file.
+"""Settings: where the gallery is, which bundle, device, rewriter and verifier; from the environment and a config file.
 
-Order of precedence: what the caller passes, the environment (`CVSI_DB`, `CVSI_MODEL`, `CVSI_DEVICE`, `CVSI_REWRITER`),
-the config file (TOML with the keys db, model, device, rewriter; `CVSI_CONFIG` or the platform's config folder), the
-defaults. Imports nothing heavy.
+Order of precedence: what the caller passes, the environment (`CVSI_DB`, `CVSI_MODEL`, `CVSI_DEVICE`, `CVSI_REWRITER`,
+`CVSI_VERIFIER`), the config file (TOML with the keys db, model, device, rewriter, verifier; `CVSI_CONFIG` or the
+platform's config folder), the defaults. Imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ APP = "cvsi-db"
 
 @dataclass(frozen=True)
 class Settings:
-    """Defaults for what a caller leaves out. `device` is auto, cpu, cuda or mps; without `rewriter` the bundle's.
+    """Defaults for what a caller leaves out. `device` is auto, cpu, cuda or mps; without `rewriter` the bundle's,
+    without `verifier` openai.
 
     Without `model` a new gallery's is chosen by what can be had (models/choice.py).
     """
@@ -32,6 +33,7 @@ class Settings:
     model: str | None = None
     device: str = "auto"
     rewriter: str | None = None
+    verifier: str | None = None
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:

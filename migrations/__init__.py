@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-REVISIONS = ("0001_first", "0002_places_and_removed", "0003_file_metadata", "0004_tables", "0005_thumbnails")
+REVISIONS = (
+    "0001_first",
+    "0002_places_and_removed",
+    "0003_file_metadata",
+    "0004_tables",
+    "0005_thumbnails",
+    "0006_verdicts",
+)
 """Every revision, oldest first; a revision's id is its module's name in `versions/`."""
 
 

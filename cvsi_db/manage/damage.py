@@ -191,9 +191,9 @@ def _rebuild_remote_catalog(root: RemoteFolder, info: GalleryInfo, aside: Locati
 
 # --- the catalog ------------------------------------------------------------------------------------------------
 
-_CATALOG_TABLES = ("gallery", "source_file", "ingest_run", "caption_cache", "rewrite_cache")
+_CATALOG_TABLES = ("gallery", "source_file", "ingest_run", "caption_cache", "rewrite_cache", "verdict_cache")
 _JSON = frozenset({"roots", "summary", "captions", "edited_captions"})
-_TYPES = {"VARCHAR": str, "TEXT": str, "JSON": str, "INTEGER": int, "BOOLEAN": int}
+_TYPES = {"VARCHAR": str, "TEXT": str, "JSON": str, "INTEGER": int, "BOOLEAN": int, "FLOAT": float}
 
 
 def _catalog_fault(path: Path) -> str | None:

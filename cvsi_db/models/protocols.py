@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from cvsi_db.records import FloatArray, PseudoText, Rewrite
+from cvsi_db.records import FloatArray, PseudoText, Question, Rewrite, ShownHit
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -111,3 +111,24 @@ class Rewriter(Protocol):
         """The captions as they would read after the edit, and the objects the edit adds.
 
         Raises RewriteError when there is no usable answer."""
+
+
+class Verifier(Protocol):
+    """Says how surely an image is the reference, changed as the edit text says. `name` keys the cache of its answers.
+
+    It may also have: `concurrency` (int; how many threads may ask it at once, else 1), `usage` (a `Usage`), `check()`
+    (raises VerifyError when it cannot answer at all), `deadline` (seconds for all answers of a search), `budget` (the
+    tokens that a search may cost), `what_lacks(question, hit)` (in a few words, what the hit lacks to be what is asked
+    for), and `sees` (False for one that reads captions alone: it is shown no image, and its answers are not kept).
+    """
+
+    @property
+    def name(self) -> str:
+        """Identifies verifier, model and prompt version."""
+
+    @property
+    def at_once(self) -> int:
+        """How many hits one call takes at most."""
+
+    def verify(self, question: Question, hits: Sequence[ShownHit]) -> Sequence[float]:
+        """(n,) the confidence for each hit, from 0 to 1. Raises VerifyError when there is no usable answer."""

@@ -70,6 +70,8 @@ DATE = Kind("a date such as 2024, 2024-10 or 2024-10-31", is_date)
 PLACE = Kind("latitude, longitude and kilometres, such as 48.858,2.294,5", is_place)
 FOLDER = Kind("a folder's path or name", is_folder)
 RATING = Kind("a whole number from 1 to 5", lambda value: _is_count(value) and 1 <= value <= 5)
+SHARE = Kind("a number above 0", lambda value: _is_number(value) and value > 0)
+PROBABILITY = Kind("a number above 0, at most 1", lambda value: _is_number(value) and 0 < value <= 1)
 WEIGHTS = Kind("an expression or a weight per term", lambda value: isinstance(value, Mapping) or _is_text(value))
 
 
@@ -162,6 +164,23 @@ OPTIONS: tuple[Option, ...] = (
         "added_objects",
     ),
     Option("match", TEXT, 'With all these words in a caption; "in quotes": side by side.', "--match", "TEXT", "match"),
+    Option("verify", COUNT, "Show the N best hits to a verifier, which reorders them.", "--verify", "N", "verify"),
+    Option(
+        "verify_weight",
+        SHARE,
+        "Reorder by score plus X times the verifier's confidence; else by confidence.",
+        "--verify-weight",
+        "X",
+        "verify_weight",
+    ),
+    Option(
+        "refine",
+        PROBABILITY,
+        "Search once more where the verifier is of no hit as sure as X.",
+        "--refine",
+        "X",
+        "refine",
+    ),
 )
 """In the order of ComposedQuery's fields."""
 
@@ -200,6 +219,7 @@ def check_query(query: ComposedQuery, columns: Mapping[str, object]) -> CheckedQ
             if not text.strip(_PUNCTUATION):
                 raise QueryError(f"the {kind} {text!r} says nothing: leave it out")
     _check_edited(query)
+    _check_verify(query)
     preset = None if query.preset is None else find_preset(query.preset)
     rank = None if query.rank is None else weights_of(query.rank)
     filters: Any = {option.field: getattr(query, option.field) for option in FILTERS}
@@ -215,11 +235,16 @@ def _matching(query: ComposedQuery) -> ComposedQuery:
     """The query; where nothing but `match` says what to look for, its words do. Raises QueryError if it has none."""
     if query.match is None:
         return query
-    if not query.match.strip(f'{_PUNCTUATION}"'):
-        raise QueryError(f"match is {query.match!r}, which has no word: leave it out")
+    _check_match(query.match)
     if query.reference is not None or query.edit_text is not None or query.liked:
         return query
     return replace(query, edit_text=" ".join(query.match.replace('"', " ").split()))
+
+
+def _check_match(match: str) -> None:
+    """Raise QueryError for a text without a word."""
+    if not match.strip(f'{_PUNCTUATION}"'):
+        raise QueryError(f"match is {match!r}, which has no word: leave it out")
 
 
 def _check_edited(query: ComposedQuery) -> None:
@@ -230,8 +255,19 @@ def _check_edited(query: ComposedQuery) -> None:
         raise QueryError("added_objects is given alone: it stands beside edited captions, so give those too")
 
 
+def _check_verify(query: ComposedQuery) -> None:
+    """Raise QueryError where a verifier has nothing to ask about, or is not asked at all."""
+    if query.verify and query.edit_text is None:
+        raise QueryError("verify asks whether a hit is what the edit text says: give an edit text")
+    for field in ("verify_weight", "refine"):
+        if getattr(query, field) is not None and not query.verify:
+            raise QueryError(f"{field} is given without verify: say how many hits to verify")
+    if query.refine is not None and query.reference is None:
+        raise QueryError("refine edits the captions of the reference image anew: give a reference image")
+
+
 def condition(where: str | None, columns: Mapping[str, object], filters: Mapping[str, Any]) -> Condition | None:
-    """The condition that `where` and the filters make, by their names; None where nothing is asked.
+    """The condition that `where` and the filters make, by their names, but for `match`; None where nothing is asked.
 
     Raises QueryError for a value of the wrong kind or an unknown filter, FilterError as check_where does.
     """
@@ -241,6 +277,8 @@ def condition(where: str | None, columns: Mapping[str, object], filters: Mapping
             raise QueryError(f"unknown filter {name!r}: the filters are {', '.join(Filters.__annotations__)}")
         values[name] = BY_FIELD[name].value(given)
         BY_FIELD[name].check(values[name])
+    if values.get("match") is not None:
+        _check_match(values["match"])
     return with_filters(where, columns, values)
 
 

@@ -52,7 +52,7 @@ MAX_TABLES = 16
 MAX_ALIAS_USES = 16
 """How often the columns of one SELECT may use those before them by their names."""
 
-_OF_HITS = ("rank", "score", *TERM_NAMES)
+_OF_HITS = ("rank", "score", "confidence", *TERM_NAMES)
 _LISTING = frozenset({"expressions", "from_", "where", "order", "limit", "offset", "with_"})
 """The clauses of a SELECT whose rows are those of its table."""
 

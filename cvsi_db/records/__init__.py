@@ -14,7 +14,7 @@ from cvsi_db.records.ingest import (
     Metadata,
     Picture,
 )
-from cvsi_db.records.models import PseudoText, Rewrite, Usage
+from cvsi_db.records.models import PseudoText, Question, Rewrite, ShownHit, Usage
 from cvsi_db.records.names import (
     EXAMPLE_TERMS,
     METHOD_TERMS,
@@ -63,8 +63,10 @@ __all__ = [
     "Picture",
     "Preset",
     "PseudoText",
+    "Question",
     "Reference",
     "Rewrite",
+    "ShownHit",
     "StoredImage",
     "Term",
     "TermName",

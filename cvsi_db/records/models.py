@@ -1,11 +1,15 @@
-"""What models are given and give: pseudo-texts, rewrites, and what a rewriter has cost."""
+"""What models are given and give: pseudo-texts, rewrites, what a verifier is asked, and what answers have cost."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from cvsi_db.records.names import FloatArray
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,31 @@ class Rewrite:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Question:
+    """What a verifier is asked of each hit: is it the `reference` (upright RGB, or None), changed as `edit_text` says?
+
+    `edited_captions` say so in the words of the reference's captions, where there are any.
+    """
+
+    edit_text: str
+    reference: Image | None = field(repr=False)
+    edited_captions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ShownHit:
+    """A hit as a verifier sees it: `image` upright RGB, None for a verifier that reads captions alone."""
+
+    image_id: str
+    image: Image | None = field(repr=False)
+    captions: tuple[str, ...] = ()
+
+
 @dataclass
 class Usage:
-    """Requests that a rewriter sent (retries included) and the tokens of all answers, as the endpoint counted them.
+    """Requests that a rewriter or verifier sent (retries included) and the tokens of all answers, as the endpoint
+    counted them.
 
     May be added to from any number of threads.
     """

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from os import PathLike
 from typing import Literal
 
+from cvsi_db.records.ingest import Picture
 from cvsi_db.records.models import Rewrite
 from cvsi_db.records.names import TERM_NAMES, BranchName, ColumnName, FloatArray, Reference, TermName, Weights
 
@@ -54,6 +55,11 @@ class ComposedQuery:
     time), `near` a latitude, longitude and distance in kilometres, that have a file in `folder` or below (a path, or
     the name of folders anywhere), whose camera's name has the letters of `camera`, with every `tag`, and with that
     `rating` or more.
+
+    The `verify` best of the hits are shown to a verifier beside the reference and the edit text, and take their ranks
+    among themselves by its confidence, or with `verify_weight` by their score plus so many times the confidence; equal
+    ones by score. One that could not be verified keeps its rank. Where of none the confidence reaches `refine` (0 to
+    1), the rewriter is told what the surest one lacks, and the search runs once more.
     """
 
     reference: Reference | None = None
@@ -82,6 +88,9 @@ class ComposedQuery:
     edited_captions: tuple[str, ...] = ()
     added_objects: str | None = None
     match: str | None = None
+    verify: int = 0
+    verify_weight: float | None = None
+    refine: float | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,7 @@ class CompiledQuery:
     """A composed query after its model calls: the logical query and the texts that went into it.
 
     `model` is the bundle that made its vectors; `words` what each word of the typed texts was read as, where the bundle
-    reads word by word.
+    reads word by word; `picture` gives the reference image where a verifier is to see it.
     """
 
     query: ComposedQuery
@@ -166,3 +175,4 @@ class CompiledQuery:
     warnings: tuple[str, ...] = ()
     model: str = ""
     words: tuple[str, ...] = ()
+    picture: Callable[[], Picture] | None = field(default=None, repr=False, compare=False)

@@ -1,7 +1,8 @@
-"""Search: composed queries in, their hits out; the five stages in order.
+"""Search: composed queries in, their hits out; the five stages in order, and a sixth for those who ask for it.
 
 `compile_queries` runs the models, `build_plan` decides how, `run_plans` reads the store, `rerank` scores exactly,
-`present_rankings` turns rankings into hits. The stages load on first use, because two of them bring torch.
+`present_rankings` turns rankings into hits, and `verify` has a verifier look at the best of them. The stages load on
+first use, because two of them bring torch.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from cvsi_db.search.result import Hit, SearchResult, present_rankings
 from cvsi_db.search.run.resident_matrix import Resident
 
 if TYPE_CHECKING:
-    from cvsi_db.models.protocols import Models, Rewriter
+    from cvsi_db.models.protocols import Models, Rewriter, Verifier
     from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store
 
@@ -37,7 +38,7 @@ class SearchContext:
 
     `preset` is for queries that name none. `resident` keeps the gallery's vectors in memory from one search to the
     next, within `resident_mb` MiB (by default CVSI_RESIDENT_MB, else 1,536); `strategy` forces one on every search.
-    `model` is what results call the bundle.
+    `model` is what results call the bundle. `verifier` makes what looks at the best hits again, when a query asks so.
     """
 
     store: Store
@@ -49,6 +50,7 @@ class SearchContext:
     resident_mb: int | None = None
     strategy: Strategy | None = None
     model: str = ""
+    verifier: Callable[[], Verifier] | None = None
 
 
 def search(query: ComposedQuery, context: SearchContext) -> SearchResult:
@@ -73,7 +75,12 @@ def search_many(queries: Sequence[ComposedQuery], context: SearchContext) -> lis
     watch = Stopwatch()
     with watch("compile"):
         compiled = compile_queries(queries, context)
-    return retry_if_gone(lambda: _answer(compiled, context, watch))
+    results = retry_if_gone(lambda: _answer(compiled, context, watch))
+    if any(query.verify for query in queries):
+        from cvsi_db.search.verify import verify
+
+        return verify(results, context, lambda query: search(query, context))
+    return results
 
 
 def _answer(compiled: Sequence[CompiledQuery], context: SearchContext, watch: Stopwatch) -> list[SearchResult]:

@@ -19,7 +19,7 @@ from cvsi_db.errors import QueryError
 from cvsi_db.query.options import BY_FIELD
 from cvsi_db.query.weights import check_weights, choose_weights, weights_of
 from cvsi_db.records import CompiledQuery, ComposedQuery, FloatArray, Term, TermName
-from cvsi_db.search.plan.nodes import TopK
+from cvsi_db.search.plan.nodes import TopK, Verify
 from cvsi_db.search.score_gap import clear_gap
 
 if TYPE_CHECKING:
@@ -59,7 +59,10 @@ class TermScore:
 
 @dataclass(frozen=True, repr=False)
 class Hit:
-    """One found image. The best of the gallery has `rank` 1; `score` is the sum of the terms' contributions."""
+    """One found image. The best of the gallery has `rank` 1; `score` is the sum of the terms' contributions.
+
+    `confidence` is the verifier's, from 0 to 1, of a hit that it was shown.
+    """
 
     rank: int
     path: str
@@ -67,13 +70,15 @@ class Hit:
     score: float
     terms: Mapping[TermName, TermScore]
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    confidence: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The hit as plain values: rank, score, path, image_id, its metadata, and each term's contribution."""
+        """The hit as plain values: rank, score, confidence, path, image_id, its metadata, each term's contribution."""
         terms = {name: term.contribution for name, term in self.terms.items()}
         return {
             "rank": self.rank,
             "score": self.score,
+            "confidence": self.confidence,
             **self.metadata,
             "path": self.path,
             "image_id": self.image_id,
@@ -93,32 +98,57 @@ class Pool:
     """The best images of a search, more than it may show, with all that hits are made of.
 
     `ranking` holds the terms and the images' similarities, best first, `metadata` a mapping per image; it is `complete`
-    when no other image of the gallery satisfies the query's condition.
+    when no other image of the gallery satisfies the query's condition. `confidences` are the verifier's, by image_id.
     """
 
     ranking: Ranking = field(repr=False)
     metadata: tuple[Mapping[str, Any], ...] = field(repr=False)
     complete: bool
+    confidences: Mapping[str, float] = field(default_factory=dict, repr=False)
+
+    def count(self, query: ComposedQuery) -> int:
+        """How many images, from the first, the query's cut-offs leave."""
+        ranking = self.ranking
+        left = len(ranking.scores)
+        if query.min_score is not None:
+            left = min(left, int((ranking.scores >= query.min_score).sum()))
+        if query.auto_cut:
+            left = min(left, clear_gap(ranking.scores.tolist()) or left)
+        return left
+
+    def order(self, query: ComposedQuery) -> list[int]:
+        """The places in the ranking, less those cut off, in the order that the query shows.
+
+        Those of the first `query.verify` of which a confidence is known share their places by it: docs of
+        ComposedQuery. All others keep theirs.
+        """
+        order = list(range(self.count(query)))
+        ranking, weight = self.ranking, query.verify_weight
+        known = [place for place in order[: query.verify] if ranking.image_ids[place] in self.confidences]
+
+        def key(place: int) -> float:
+            confidence = self.confidences[ranking.image_ids[place]]
+            return confidence if weight is None else float(ranking.scores[place]) + weight * confidence
+
+        for place, at in zip(known, sorted(known, key=key, reverse=True), strict=True):  # stable: equal ones by score
+            order[place] = at
+        return order
 
     def hits(self, query: ComposedQuery) -> list[Hit]:
         """What the query shows of the pool: from its offset, at most k, and none below a cut-off."""
         ranking = self.ranking
-        end = min(len(ranking.scores), query.offset + query.k)
-        if query.min_score is not None:
-            end = min(end, int((ranking.scores >= query.min_score).sum()))
-        if query.auto_cut:
-            end = min(end, clear_gap(ranking.scores.tolist()) or end)
         hits = []
-        for place in range(query.offset, end):
+        for rank, place in enumerate(self.order(query)[query.offset : query.offset + query.k], query.offset + 1):
             parts = zip(ranking.terms, ranking.similarities[place], ranking.contributions[place], strict=True)
             hits.append(
                 Hit(
-                    rank=place + 1,
+                    rank=rank,
                     path=self.metadata[place]["path"],
                     image_id=ranking.image_ids[place],
                     score=float(ranking.scores[place]),
                     terms={term.name: TermScore(float(near), term.weight, float(part)) for term, near, part in parts},
                     metadata=self.metadata[place],
+                    confidence=self.confidences.get(ranking.image_ids[place]),
                 )
             )
         return hits
@@ -148,7 +178,8 @@ class SearchResult(list[Hit]):
     """The hits of one search, best first, with what led to them.
 
     `compiled` holds the texts and the logical query, `plan` the executed plan tree, `timings_ms` the milliseconds of
-    each stage, `warnings` everything that made this answer less than was asked for, `pool` the images to rerank.
+    each stage, `warnings` everything that made this answer less than was asked for, `pool` the images to rerank,
+    `verified` what the verifier did, above the plan, if it was asked.
     """
 
     def __init__(
@@ -161,8 +192,10 @@ class SearchResult(list[Hit]):
         warnings: Sequence[str] = (),
         pool: Pool | None = None,
         look_up: Callable[[Collection[str]], dict[str, bytes]] | None = None,
+        verified: Verify | None = None,
     ) -> None:
         super().__init__(hits)
+        self.verified = verified
         self._look_up = look_up
         self.compiled = compiled
         self.plan = plan
@@ -213,6 +246,9 @@ class SearchResult(list[Hit]):
         pool = self.pool.reordered(compiled.logical.terms)
         hits = pool.hits(query)
         missing = _missing(self.pool, pool, query, self.plan.is_exact)
+        first = pool.ranking.image_ids[: min(query.verify, pool.count(query))]
+        if unseen := [image_id for image_id in first if image_id not in pool.confidences]:
+            missing.append(f"the verifier has not judged {len(unseen):,} of the first {len(first):,}: search again")
         milliseconds = (perf_counter() - start) * 1000
         return SearchResult(
             hits,
@@ -222,6 +258,25 @@ class SearchResult(list[Hit]):
             warnings=(*compiled.warnings, *missing),
             pool=self.pool,
             look_up=self._look_up,
+            verified=self.verified,
+        )
+
+    def with_confidences(
+        self, confidences: Mapping[str, float], verified: Verify, warnings: Sequence[str], milliseconds: float
+    ) -> SearchResult:
+        """This result with what a verifier said of its images, by image_id, in the order that follows from it."""
+        assert self.pool is not None
+        pool = replace(self.pool, confidences=confidences)
+        spent = {lap: time for lap, time in self.timings_ms.items() if lap != "total"}
+        return SearchResult(
+            pool.hits(self.compiled.query),
+            compiled=self.compiled,
+            plan=self.plan,
+            timings_ms={**spent, "verify": milliseconds, "total": sum(spent.values()) + milliseconds},
+            warnings=(*self.warnings, *warnings),
+            pool=pool,
+            look_up=self._look_up,
+            verified=verified,
         )
 
 

@@ -158,6 +158,7 @@ class HitDocument(Model):
     path: str
     image_id: ImageId
     score: float
+    confidence: float | None
     terms: dict[TermName, TermDocument]
 
 
@@ -179,12 +180,24 @@ class QueryDocument(Model):
     negative: list[str] = []
 
 
+class VerifyDocument(Model):
+    """What a verifier did: of the `first` hits it was `asked` of some, others were `cached`, and so many `moved`."""
+
+    verifier: str
+    first: int
+    asked: int
+    cached: int
+    failed: int
+    moved: int
+
+
 class PlanDocument(Model):
     """How it was answered, and whether the answer is exact."""
 
     strategy: str | None
     why: str
     exact: bool
+    verify: VerifyDocument | None
 
 
 class SearchDocument(Model):

@@ -30,6 +30,7 @@ from cvsi_db.store.catalog_tables import (
     IngestRunTable,
     RewriteCacheTable,
     SourceFileTable,
+    VerdictCacheTable,
 )
 from cvsi_db.store.sqlite import ReadOnly, connect_writing
 
@@ -235,6 +236,20 @@ class Catalog:
             "fallback": rewrite.fallback,
         }
         self._cache(RewriteCacheTable, [row])
+
+    def verdicts(self, keys: Sequence[str]) -> dict[str, float]:
+        """The cached confidences of verifiers, by key, of those of the keys that have one."""
+        found: dict[str, float] = {}
+        with self._session() as session:
+            for start in range(0, len(keys), _PARAMETERS):
+                some = col(VerdictCacheTable.key).in_(keys[start : start + _PARAMETERS])
+                found |= {row.key: row.confidence for row in session.exec(select(VerdictCacheTable).where(some))}
+        return found
+
+    def keep_verdicts(self, verifier: str, confidences: Mapping[str, float]) -> None:
+        """Cache confidences, by key, under a Verifier's `name`; does nothing where nothing can be written."""
+        rows = [{"key": key, "verifier": verifier, "confidence": value} for key, value in confidences.items()]
+        self._cache(VerdictCacheTable, rows)
 
     def _cache(self, table: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
         """Upsert what can be computed again: in a read-only folder or on a full disk it is left out."""

@@ -59,6 +59,16 @@ class CaptionCacheTable(SQLModel, table=True):
     captions: list[str] = Field(sa_column=Column(JSON, nullable=False))
 
 
+class VerdictCacheTable(SQLModel, table=True):
+    """How sure a verifier was of an image; `key` is a digest of verifier, reference, edit text and image."""
+
+    __tablename__ = "verdict_cache"
+
+    key: str = Field(primary_key=True)
+    verifier: str
+    confidence: float
+
+
 class RewriteCacheTable(SQLModel, table=True):
     """What a rewriter made of captions and an edit text; `key` is a digest of all three."""
 

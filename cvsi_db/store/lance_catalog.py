@@ -29,7 +29,7 @@ from cvsi_db.store.catalog import (
     open_engine,
     stored_summary,
 )
-from cvsi_db.store.catalog_tables import CaptionCacheTable, RewriteCacheTable
+from cvsi_db.store.catalog_tables import CaptionCacheTable, RewriteCacheTable, VerdictCacheTable
 from cvsi_db.store.images import any_of
 from cvsi_db.store.indexes import KEEP, SCALAR_INDEX_ROWS
 from cvsi_db.store.lance import connect, lance_read_errors, lance_write_errors, merge, open_table
@@ -200,7 +200,7 @@ def _file(row: Mapping[str, Any]) -> SourceFile:
 
 
 def make_cache(own: Path) -> None:
-    """Make the SQLite file of this machine, with the two tables that cache, where it is not there yet."""
+    """Make the SQLite file of this machine, with the tables that cache, where they are not there yet."""
     try:
         own.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -210,7 +210,7 @@ def make_cache(own: Path) -> None:
     engine = open_engine(own)
     try:
         with engine.begin() as connection:
-            for table in (CaptionCacheTable, RewriteCacheTable):
+            for table in (CaptionCacheTable, RewriteCacheTable, VerdictCacheTable):
                 connection.execute(CreateTable(cast(Any, table).__table__, if_not_exists=True))
     except DBAPIError as error:
         raise GalleryError(f"cannot make the cache {str(own)!r}: {error.orig}") from error

@@ -145,7 +145,7 @@ def fingerprint(folder: Path) -> str:
             digest.update(path.read_bytes())
     with closing(sqlite3.connect(folder / "gallery" / "catalog.sqlite")) as catalog:
         for line in catalog.iterdump():
-            if not line.startswith(('INSERT INTO "caption_cache"', 'INSERT INTO "rewrite_cache"')):
+            if not line.startswith(tuple(f'INSERT INTO "{of}_cache"' for of in ("caption", "rewrite", "verdict"))):
                 digest.update(line.encode())
     return digest.hexdigest()
 

@@ -39,7 +39,7 @@ SECOND = '''"""The second gallery."""
 import sqlalchemy as sa
 from alembic import context, op
 
-revision, down_revision = "0099_second", "0005_thumbnails"
+revision, down_revision = "0099_second", "0006_verdicts"
 
 def upgrade():
     lance = context.config.attributes["lance"]

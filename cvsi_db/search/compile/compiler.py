@@ -8,7 +8,7 @@ rewrites come from the catalog when they can, and are kept there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -35,6 +35,7 @@ from cvsi_db.records import (
     CompiledQuery,
     ComposedQuery,
     LogicalQuery,
+    Picture,
     Preset,
     Rewrite,
     Term,
@@ -117,11 +118,8 @@ def compile_queries(queries: Sequence[ComposedQuery], context: SearchContext) ->
 
 
 def _matched(checked: CheckedQuery, match: str, context: SearchContext) -> CheckedQuery:
-    """The query with the images whose captions match as one more condition; the comment in it is what plans show."""
-    from cvsi_db.store.images import any_of
-
-    said = match.replace("*", " ")  # no end of a comment
-    matching = f"{any_of(sorted(context.store.matching(match)))} /* captions match {said!r} */"
+    """The query with the images whose captions match as one more condition."""
+    matching = context.store.match_condition(match)
     return replace(checked, where=matching if checked.where is None else f"({checked.where}) AND {matching}")
 
 
@@ -329,7 +327,7 @@ def _compiled(
             ),
             where=where,
             exclude=reference_id if query.exclude_reference else None,
-            k=max(query.offset + query.k, query.pool, CUT_WINDOW if query.auto_cut else 0),
+            k=max(query.offset + query.k, query.pool, query.verify, CUT_WINDOW if query.auto_cut else 0),
             missing=missing_branches(query, [branch.name for branch in branches]),
             exact=query.exact,
         ),
@@ -339,6 +337,7 @@ def _compiled(
         preset=preset,
         model=context.model,
         words=word_lines(parts, context.models.encoder, "word_readings"),
+        picture=_shown(parts.reference) if query.verify and parts.reference else None,
         warnings=(
             *weighed.warnings,
             *check_weights(weights, tuple(embedded), captioned=captioned),
@@ -347,6 +346,10 @@ def _compiled(
             *([] if uses_rewrite or not query.edited_captions else ["the given edited captions have no weight here"]),
         ),
     )
+
+
+def _shown(image: SeenImage) -> Callable[[], Picture]:
+    return lambda: image.picture
 
 
 def _scaled(weights: Weights, preset: Preset, embedded: dict[TermName, Embedded], context: SearchContext) -> Weights:

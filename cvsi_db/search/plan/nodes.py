@@ -1,8 +1,9 @@
 """Plans: how a logical query will run, as a tree of frozen nodes that prints.
 
-`TopK` is always the root; below it come the rerank, what filters its candidates, and one leaf that finds them: a union
-of vector searches, or a scan of the resident rows. After a plan ran, a copy of it says what each node did: `fetched`,
-`rounds`, `matching`, `candidates`, and its own `milliseconds`, without those of the nodes below it.
+`TopK` is the root, unless a verifier had its say: then that is `Verify`, above it. Below come the rerank, what filters
+its candidates, and one leaf that finds them: a union of vector searches, or a scan of the resident rows. After a plan
+ran, a copy of it says what each node did: `fetched`, `rounds`, `matching`, `candidates`, and its own `milliseconds`,
+without those of the nodes below it.
 """
 
 from __future__ import annotations
@@ -114,8 +115,27 @@ class TopK:
         return self.strategy in EXACT
 
 
+@dataclass(frozen=True)
+class Verify:
+    """The second look: the `first` hits were shown to a verifier and take their ranks among themselves by its word.
+
+    `weight` as in ComposedQuery. Of the hits `asked` went to the verifier, `kept` were known from the catalog, `failed`
+    keep their rank; `moved` changed it.
+    """
+
+    source: TopK
+    first: int
+    verifier: str
+    weight: float | None = None
+    asked: int = 0
+    kept: int = 0
+    failed: int = 0
+    moved: int = 0
+    milliseconds: float | None = field(default=None, compare=False)
+
+
 Source: TypeAlias = Filter | Exclude | Union | ResidentScan
-Node: TypeAlias = TopK | Rerank | Source | VectorSearch
+Node: TypeAlias = Verify | TopK | Rerank | Source | VectorSearch
 N = TypeVar("N", Filter, Exclude, Union, ResidentScan)
 
 
@@ -164,7 +184,7 @@ def with_searches(plan: TopK, searches: Iterable[VectorSearch]) -> TopK:
     return rewrite_source(plan, lambda node: replace(node, searches=given) if isinstance(node, Union) else node)
 
 
-def format_plan(plan: TopK, note: Callable[[Node], str] = lambda _: "") -> str:
+def format_plan(plan: Node, note: Callable[[Node], str] = lambda _: "") -> str:
     """The plan as an indented tree, one line per node, each with its `note`; without a line end."""
     return "\n".join(_lines(plan, note))
 
@@ -179,6 +199,10 @@ def _lines(node: Node, note: Callable[[Node], str], first: str = "", rest: str =
 
 def _describe(node: Node) -> str:
     match node:
+        case Verify():
+            rule = "confidence" if node.weight is None else f"score + {node.weight:g}·confidence"
+            counts = _counts(asked=node.asked, cached=node.kept, failed=node.failed, moved=node.moved)
+            return f"Verify first={node.first:,} by {rule} of {node.verifier}{counts}"
         case TopK():
             return f"TopK k={node.k:,}" + (f" · {node.strategy}: {node.why}" if node.why else "")
         case Rerank():

@@ -27,9 +27,9 @@ WARNINGS = b"warnings"
 
 
 def answer(statement: Statement, store: Store, search: Callable[[ComposedQuery], SearchResult]) -> pa.Table:
-    """The rows of a statement. `rank` is int64, `score` and what belongs to a term float32, null for a term that the
-    query does not have; the images' columns have the store's types. Raises what `search`, the store and the engine
-    raise.
+    """The rows of a statement. `rank` is int64; `score`, `confidence` and what belongs to a term are float32, null for
+    a term that the query does not have and a hit that was not verified; the images' columns have the store's types.
+    Raises what `search`, the store and the engine raise.
     """
     warnings: list[str] = []
     relations: dict[str, Any] = {}
@@ -95,8 +95,8 @@ def _of_hits(column: str, hits: Sequence[Hit], store: Store) -> pa.Array:
         return pa.array(values, store.columns[column])
     if column == "rank":
         return pa.array([hit.rank for hit in hits], pa.int64())
-    if column == "score":
-        return pa.array([hit.score for hit in hits], pa.float32())
+    if column in ("score", "confidence"):
+        return pa.array([getattr(hit, column) for hit in hits], pa.float32())
     name, similar = cast(TermName, column.removeprefix(SIMILARITY)), column.startswith(SIMILARITY)
 
     def value(term: TermScore | None) -> float | None:

@@ -48,7 +48,7 @@ def explain_text(result: SearchResult, *, analyzed: bool = False) -> str:
                 texts = compiled.rewrite.edited_captions if compiled.rewrite else []
             lines += [f"      {text}" for text in texts]
     lines += ["words", *(f"  {word}" for word in compiled.words)] if compiled.words else []
-    lines += ["", analyzed_plan(result) if analyzed else format_plan(result.plan), ""]
+    lines += ["", analyzed_plan(result) if analyzed else format_plan(result.verified or result.plan), ""]
     lines.append("time  " + " · ".join(f"{lap} {spent:.1f} ms" for lap, spent in result.timings_ms.items()))
     lines += [f"warning: {warning}" for warning in result.warnings]
     return "\n".join(lines)
@@ -63,7 +63,7 @@ def analyzed_plan(result: SearchResult) -> str:
         time = "" if spent is None else f", {spent:.1f} ms"
         return f"  [{expected_rows(node, result.plan.k):,} → {actual_rows(node, found):,} rows{time}]"
 
-    return format_plan(result.plan, note)
+    return format_plan(result.verified or result.plan, note)
 
 
 def expected_rows(node: Node, k: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cvsi_db.search.plan.nodes import Verify
 from cvsi_db.search.present.labels import examples, reference_label
 from cvsi_db.search.result import SearchResult
 
@@ -25,13 +26,19 @@ def to_json(result: SearchResult) -> dict[str, Any]:
             "gamma": compiled.preset.gamma,
             **examples(compiled.query),
         },
-        "plan": {"strategy": plan.strategy, "why": plan.why, "exact": plan.is_exact},
+        "plan": {
+            "strategy": plan.strategy,
+            "why": plan.why,
+            "exact": plan.is_exact,
+            "verify": _verify(result.verified),
+        },
         "hits": [
             {
                 "rank": hit.rank,
                 "path": hit.path,
                 "image_id": hit.image_id,
                 "score": hit.score,
+                "confidence": hit.confidence,
                 "terms": {
                     name: {"similarity": term.similarity, "weight": term.weight, "contribution": term.contribution}
                     for name, term in hit.terms.items()
@@ -42,3 +49,10 @@ def to_json(result: SearchResult) -> dict[str, Any]:
         "timings_ms": {lap: round(milliseconds, 3) for lap, milliseconds in result.timings_ms.items()},
         "warnings": list(result.warnings),
     }
+
+
+def _verify(node: Verify | None) -> dict[str, Any] | None:
+    if node is None:
+        return None
+    counts = {"asked": node.asked, "cached": node.kept, "failed": node.failed, "moved": node.moved}
+    return {"verifier": node.verifier, "first": node.first, **counts}
