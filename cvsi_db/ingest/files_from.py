@@ -17,7 +17,8 @@ from cvsi_db.records import Metadata
 from cvsi_db.store.location import absolute
 
 PATH_COLUMNS = ("path", "url")
-_FIELDS = {each.name: str(each.type) for each in fields(Metadata)}
+FIELDS = {each.name: str(each.type) for each in fields(Metadata)}
+"""The fields of Metadata, with the texts of their types."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,14 @@ def _from_parquet(file: Path) -> FileList:
     named = next((name for name in PATH_COLUMNS if name in table.column_names), None)
     if named is None:
         raise IngestError(f"the list {str(file)!r} has no column {' or '.join(PATH_COLUMNS)}")
-    told = [name for name in table.column_names if name in _FIELDS]
+    told = [name for name in table.column_names if name in FIELDS]
     paths, metadata = list[str](), dict[str, dict[str, Any]]()
     for number, row in enumerate(table.select([named, *told]).to_pylist(), 1):
         try:
             if not isinstance(row[named], str) or not row[named]:
                 raise ValueError(f"{named} is {row[named]!r}")
             paths.append(row[named])
-            if said := {name: _value(name, row[name]) for name in told if row[name] is not None}:
+            if said := {name: metadata_value(name, row[name]) for name in told if row[name] is not None}:
                 metadata[absolute(row[named])] = said
         except ValueError as error:
             raise IngestError(f"cannot use the list {str(file)!r}: row {number}: {error}") from None
@@ -67,8 +68,8 @@ def _from_parquet(file: Path) -> FileList:
     return FileList(tuple(paths), metadata, tuple(ignored))
 
 
-def _value(name: str, value: Any) -> Any:
-    """The value as Metadata has it. Raises ValueError for one of another kind."""
+def metadata_value(name: str, value: Any) -> Any:
+    """The value as Metadata has it in the field `name`. Raises ValueError for one of another kind."""
     if name == "tags":
         texts = [value] if isinstance(value, str) else value
         if isinstance(texts, list) and all(isinstance(text, str) for text in texts):
@@ -79,8 +80,8 @@ def _value(name: str, value: Any) -> Any:
             return moment.replace(tzinfo=None).isoformat()
     elif isinstance(value, bool):
         pass
-    elif _FIELDS[name].startswith("float") and isinstance(value, int | float):
+    elif FIELDS[name].startswith("float") and isinstance(value, int | float):
         return float(value)
-    elif isinstance(value, {"i": int, "s": str}.get(_FIELDS[name][0], ())):
+    elif isinstance(value, {"i": int, "s": str}.get(FIELDS[name][0], ())):
         return value
     raise ValueError(f"{name} is {value!r}")

@@ -89,6 +89,8 @@ def kind_of(name: str) -> str:
     """What a file that is no image seems to be, by its name."""
     if os.path.splitext(name)[1].lower() in RAW_SUFFIXES:
         return "not an image, though its name says otherwise"
+    if name.lower().endswith(".tar"):
+        return "a tar archive: name it by itself to take in what it holds"
     kind = mimetypes.guess_type(name)[0] or ""
     if kind.startswith("image/"):
         return f"an image of a format that is not read ({kind}): convert it"

@@ -6,8 +6,9 @@ content is decoded once, and no more are decoded at a time than there are cores.
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +20,7 @@ from cvsi_db.ingest.decode import decode_bytes, metadata_in
 from cvsi_db.ingest.iptc_xmp import Xmp, read_xmp
 from cvsi_db.ingest.metadata import with_surroundings
 from cvsi_db.ingest.read_bytes import Content, DecodedBatch, FailedFile, ReadFile, printable, read_file
+from cvsi_db.ingest.shard_notes import Notes, read_notes
 from cvsi_db.ingest.thumbnail import make_thumbnail
 from cvsi_db.models.protocols import Encoder
 from cvsi_db.records import FoundFile, Metadata, Picture
@@ -33,7 +35,7 @@ class Loader:
 
     def __init__(
         self,
-        known: Collection[str],
+        known: Container[str],
         encoder: Encoder,
         *,
         cores: int,
@@ -81,17 +83,24 @@ class Loader:
 
     def _described(self, read: ReadFile, metadata: Metadata | None) -> ReadFile:
         """The file with what its content, its sidecars and its name say."""
-        sidecars, unread = list[Xmp](), list[FailedFile]()
+        sidecars, unread, notes = list[Xmp](), list[FailedFile](), Notes({}, "")
         for sidecar in read.file.sidecars:
+            suffix = os.path.splitext(sidecar.path.name)[1].lower()
             try:
-                sidecars.append(read_xmp(read_file(sidecar.path).data))
+                data = read_file(sidecar.path).data
+                if suffix == ".xmp":
+                    sidecars.append(read_xmp(data))
+                else:
+                    said = read_notes(data, suffix)
+                    notes = Notes(notes.metadata | said.metadata, said.caption or notes.caption)
             except (ImageError, ValueError) as error:
                 reason = error.reason if isinstance(error, ImageError) else str(error)
-                unread.append(FailedFile(sidecar, f"an XMP sidecar that cannot be read: {reason}"))
+                kind = "an XMP sidecar" if suffix == ".xmp" else f"a {suffix} file of an image"
+                unread.append(FailedFile(sidecar, f"{kind} that cannot be read: {reason}"))
         full = metadata and with_surroundings(metadata, read.file.path.name, sidecars)
-        if full and (said := self._given.get(str(read.file.path))):
-            full = replace(full, **{**said, "tags": tuple(dict.fromkeys((*full.tags, *said.get("tags", ()))))})
-        return replace(read, metadata=full, unread=tuple(unread))
+        if full and (given := notes.metadata | dict(self._given.get(str(read.file.path), {}))):
+            full = replace(full, **{**given, "tags": tuple(dict.fromkeys((*full.tags, *given.get("tags", ()))))})
+        return replace(read, metadata=full, unread=tuple(unread), caption=notes.caption)
 
     def _decode_once(self, content: Content, where: str) -> Picture:
         with self._claiming:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 PATIENCE_S = 30.0
 """A file that gives no byte for this many seconds, as on a disconnected network drive, is given up."""
 
+NO_SUCH_FILE = "no such file"
+
 _CHUNK = 2**22  # few, because joining parts costs as much as reading them
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 """Non-blocking, because the file may have become a pipe since it was looked at."""
@@ -50,7 +52,8 @@ class ReadFile:
     """A file that was read: its content's id, and the picture unless that content needs no model.
 
     The picture's pixels are what the image tower sees of it (Encoder.prepare). `metadata` is what the file, its
-    sidecars and its name say; None where that could not be read. `unread` are the sidecars that could not be.
+    sidecars and its name say; None where that could not be read. `unread` are the sidecars that could not be. `caption`
+    is one that came with the file.
     """
 
     file: FoundFile
@@ -58,6 +61,7 @@ class ReadFile:
     picture: Picture | None
     metadata: Metadata | None = None
     unread: tuple[FailedFile, ...] = ()
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,12 @@ def mtime_ns(status: os.stat_result) -> int:
 
 
 def place_of(path: str) -> Path | RemoteFolder:
-    """Where a file is that a gallery, or a user, calls `path`: on this machine or on object storage."""
+    """Where the file is that a gallery or a user calls `path`: on this machine, on object storage, in a tar archive."""
+    if ".tar" in path.lower():
+        from cvsi_db.ingest.tar_member import member_at
+
+        if (member := member_at(path)) is not None:
+            return member
     if "://" not in path:
         return Path(path)
     from cvsi_db.store.location import locate
@@ -119,7 +128,7 @@ def read_file(path: Path | RemoteFolder, *, patience: float = PATIENCE_S) -> Con
     try:
         return (_idle.pop() if _idle else _Reader()).read(path, patience)
     except FileNotFoundError:
-        raise ImageError(where, "no such file") from None
+        raise ImageError(where, NO_SUCH_FILE) from None
     except PermissionError:
         raise ImageError(where, "permission denied") from None
     except ValueError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -73,7 +73,7 @@ class Scan:
         return _inside(self.folders), _inside(lost.path for lost in self.lost)
 
 
-def scan(paths: Sequence[Location], files: KnownFiles, known: Collection[str]) -> Scan:
+def scan(paths: Sequence[Location], files: KnownFiles, known: Container[str]) -> Scan:
     """Find the images under `paths`: files, and folders with all folders below them.
 
     `files` are the catalog's; `known` the image_ids that need no model. Raises IngestError without paths, for
@@ -87,12 +87,12 @@ def scan(paths: Sequence[Location], files: KnownFiles, known: Collection[str]) -
     for root in _roots(paths):
         walk = Walk(was_image)
         here = {each[0]: each for each in _named(root, walk)}
-        exists = "://" in root or os.path.exists(root)
-        if not here or (not exists and _known_below(root, files)):  # a link to a disk that is not there
+        dangles = root in here and here[root].size_bytes < 0  # a link to a disk that is not there
+        if not here or (dangles and _known_below(root, files)):
             lost.append(IngestFailure(printable(root), _lost(root, _known_below(root, files), walk.skipped)))
             continue
         found |= here
-        if root not in here and ("://" in root or os.path.isdir(root)):
+        if root not in here:  # it was walked
             skipped |= {printable(each.file.path): each for each in walk.skipped}
             folders.append(root)
     if not found:
@@ -139,7 +139,7 @@ def _roots(paths: Sequence[Location]) -> list[str]:
 
 def _named(root: str, walk: Walk) -> Iterator[Seen]:
     """The files at or below a named path; whatever is not a folder counts as a file."""
-    if "://" in root:
+    if isinstance(place_of(root), RemoteFolder):
         yield from [one] if (one := seen(root)).size_bytes >= 0 else walk.images(root)
     elif os.path.isdir(root):
         yield from walk.images(root)
@@ -182,7 +182,7 @@ def _inside(folders: Iterable[str]) -> tuple[str, ...]:
     return tuple(os.path.join(folder, "") for folder in folders)
 
 
-def _compared(found: Mapping[str, Seen], files: KnownFiles, known: Collection[str], scan: Scan) -> Scan:
+def _compared(found: Mapping[str, Seen], files: KnownFiles, known: Container[str], scan: Scan) -> Scan:
     now = {file.path for file in scan.skipped}
     odd = {printable(path) for path in found if not path.isascii()}  # as their paths are recorded
     unchanged: dict[str, SourceFile] = {}

@@ -16,6 +16,7 @@ from cvsi_db.errors import GalleryError
 from cvsi_db.ingest.formats import HEAD_BYTES, RAW_SUFFIXES, SUFFIXES, kind_of, sniff, unreadable
 from cvsi_db.ingest.ignore import IGNORE_FILE, IgnoreRules, rules_above, why_hidden, why_skipped
 from cvsi_db.ingest.read_bytes import mtime_ns, place_of
+from cvsi_db.ingest.tar_member import BESIDE, TarMember
 from cvsi_db.store.location import RemoteFolder
 
 
@@ -84,8 +85,11 @@ class Walk:
             yield from self._images_of(files)
 
     def _objects(self, root: RemoteFolder) -> Iterator[Seen]:
-        """The objects below an address that may be images by their names: to read where each begins takes long."""
+        """What may be an image by its name, below an address or in an archive: to read where each begins takes long."""
         sidecars, images = dict[str, Seen](), list[Seen]()
+        beside = (".xmp", *(BESIDE if isinstance(root, TarMember) else ()))
+        if isinstance(root, TarMember):
+            self.skipped += [Skipped(Seen(path, size, 0), reason) for path, size, reason in root.left_out()]
         for name, size, changed in root.objects():
             found, parts = Seen(f"{root}/{name}", size, changed), name.split("/")
             hidden = [why for part in parts[:-1] if (why := why_hidden(part, True))]
@@ -93,14 +97,14 @@ class Walk:
             kind = "RAW" if suffix in RAW_SUFFIXES else suffix
             if reason := next(iter(hidden), None) or why_hidden(parts[-1], False):
                 self.skipped.append(Skipped(found, reason))
-            elif suffix == ".xmp":
+            elif suffix in beside:
                 sidecars[found.path.lower()] = found
             elif (kind in SUFFIXES | {"RAW"} and not unreadable(kind)) or self._is_known(found.path):
                 images.append(found)
             else:
                 self.skipped.append(Skipped(found, unreadable(kind) or kind_of(name)))
         for image in images:
-            names = (f"{base}.xmp".lower() for base in _bases(image.path))
+            names = [f"{base}{suffix}".lower() for base in _bases(image.path) for suffix in beside]
             yield image._replace(sidecars=tuple(sidecars[name] for name in names if name in sidecars))
 
     def _images_of(self, files: Sequence[os.DirEntry[str]]) -> Iterator[Seen]:
@@ -167,9 +171,7 @@ def seen(file: str | os.DirEntry[str]) -> Seen:
 
 
 def named(path: str) -> Seen:
-    """A file that was named by itself, with its sidecars, which on object storage are looked for in folders alone."""
-    if "://" in path:
-        return seen(path)
+    """A file on this machine that was named by itself, with its sidecars."""
     beside = []
     for base in _bases(path):
         beside += [seen(base + suffix) for suffix in (".xmp", ".XMP") if os.path.exists(base + suffix)][:1]

@@ -9,11 +9,12 @@ and every step may be repeated.
 from __future__ import annotations
 
 from collections import ChainMap, Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from cvsi_db.ingest.image_ids import ImageIds
 from cvsi_db.ingest.image_row import is_respelt, new_row, placed, with_metadata, with_tags
 from cvsi_db.ingest.read_bytes import DecodedBatch, FailedFile, ReadFile, printable
 from cvsi_db.ingest.scan import Scan, is_gone, is_settled, signature
@@ -35,7 +36,7 @@ class RecordedFiles:
     One whose image is not in `shown` counts as without image.
     """
 
-    def __init__(self, catalog: Catalog, shown: Collection[str]) -> None:
+    def __init__(self, catalog: Catalog, shown: Container[str]) -> None:
         self._catalog, self._shown = catalog, shown
 
     def get(self, path: str, /) -> SourceFile | None:
@@ -54,6 +55,17 @@ class RecordedFiles:
         return file if file.image_id is None or file.image_id in self._shown else replace(file, image_id=None)
 
 
+class KnownContents(Container[str]):
+    """The image_ids of contents that need no model: those in `shown`, and those in `removed` but for the `blind`, which
+    have no vector."""
+
+    def __init__(self, shown: ImageIds, removed: Collection[str], blind: set[str]) -> None:
+        self._shown, self._removed, self.blind = shown, removed, blind
+
+    def __contains__(self, image_id: object) -> bool:
+        return image_id in self._shown or (image_id in self._removed and image_id not in self.blind)
+
+
 class Writer:
     """Writes an ingest, and keeps track of what the gallery holds.
 
@@ -65,16 +77,17 @@ class Writer:
 
     def __init__(self, store: Store, catalog: Catalog, *, tags: Sequence[str] = ()) -> None:
         self._store, self._catalog, self._tags = store, catalog, tuple(tags)
-        self._shown = store.ids()
+        self._shown = ImageIds(batch["image_id"] for batch in store.stream(["image_id"]))
         self._removed = _paths_of_removed(store, self._shown)
         blind = store.scan(["image_id"], "image_norm = 0", "removed")["image_id"].to_pylist()
-        self.known: set[str] = self._shown | (self._removed.keys() - set(blind))
+        self.known = KnownContents(self._shown, self._removed, set(blind))
         self.files = RecordedFiles(catalog, self._shown)
         self._about: dict[str, SourceFile] = {}  # those of them that what is being written is about
         self._follows_a_crash = catalog.was_cut_short()
         if self._follows_a_crash:
             store.drop(store.orphans(), "captions")
-            store.drop(store.ids("thumbnails") - self._shown - self._removed.keys(), "thumbnails")
+            stray = store.ids("thumbnails") - self._removed.keys()
+            store.drop(stray - self._shown.intersection(stray), "thumbnails")
 
     def write(self, batch: DecodedBatch, vectors: Mapping[str, FloatArray]) -> IngestSummary:
         """Write one batch; returns its part of the summary.
@@ -93,6 +106,7 @@ class Writer:
                 fresh = new_row(read.file, read.picture, vectors[read.image_id])
                 before = rows.get(read.image_id, fresh)
                 rows[read.image_id] = replace(before, image_vector=fresh.image_vector, image_norm=fresh.image_norm)
+        self._catalog.give_captions({read.image_id: (read.caption,) for read in batch.files if read.caption})
         # First, as captions: an image is never found without what belongs to it.
         self._store.add_thumbnails({each.image_id: each.thumbnail for each in batch.pictures if each.thumbnail})
         paths = {image_id: row.paths for image_id, row in rows.items()}
@@ -165,7 +179,6 @@ class Writer:
         for chunk in _chunks(covered):
             self._catalog.forget_captions(chunk)  # may go first: a cache says nothing about the tables
             self._store.delete(chunk)
-            self.known.difference_update(chunk)
             for image_id in chunk:
                 del self._removed[image_id]
         return len(covered)
@@ -263,23 +276,23 @@ class Writer:
         self._store.bring_back(back)
         self._store.update(old)
         self._store.remove(list(empty.values()))
-        # The sets change in place, since the loading threads look into them.
-        self.known.update(placed_rows)
+        # These change in place, since the loading threads look into them.
         self._shown.update(placed_rows)
-        self._shown.difference_update(empty)
+        self.known.blind.difference_update(placed_rows)
         for image_id in placed_rows.keys() & self._removed.keys():
             del self._removed[image_id]
         self._removed.update({image_id: row.path for image_id, row in empty.items()})
+        self._shown.difference_update(empty)
 
     def _record(self, records: Mapping[str, SourceFile]) -> None:
         self._catalog.record_files(list(records.values()))
 
 
-def _paths_of_removed(store: Store, shown: Collection[str]) -> dict[str, str]:
+def _paths_of_removed(store: Store, shown: ImageIds) -> dict[str, str]:
     """The last path of every removed image; rows that a crash left in both tables are deleted from `removed`."""
     table = store.scan(["image_id", "path"], table="removed")
     removed = dict(zip(table["image_id"].to_pylist(), table["path"].to_pylist(), strict=True))
-    store.drop(removed.keys() & shown, "removed")
+    store.drop(shown.intersection(removed), "removed")
     return {image_id: path for image_id, path in removed.items() if image_id not in shown}
 
 

@@ -19,10 +19,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from cvsi_db.ingest.read_bytes import mtime_ns
+from cvsi_db.ingest.read_bytes import mtime_ns, place_of
 from cvsi_db.ingest.walk import seen
 from cvsi_db.manage.cross_check import CrossCheck, Records
 from cvsi_db.store.indexes import is_outgrown
+from cvsi_db.store.location import RemoteFolder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -120,7 +121,7 @@ def _file_problems(catalog: Catalog, cross_check: CrossCheck, look: bool) -> Ite
 
 
 def _disk_problems(file: SourceFile) -> Iterator[Problem]:
-    if "://" in file.path:
+    if isinstance(place_of(file.path), RemoteFolder):
         now = seen(file.path)
         if now.size_bytes < 0:
             yield Problem("file gone", f"{file.path} is not there", file.image_id, file.path)

@@ -27,7 +27,7 @@ from cvsi_db.models.bundle import load_bundle
 from cvsi_db.store.catalog import SourceFile
 from cvsi_db.store.folder import open_gallery_folder, write_lock
 from cvsi_db.store.images import any_of
-from cvsi_db.store.location import Location
+from cvsi_db.store.location import Location, RemoteFolder
 
 if TYPE_CHECKING:
     from cvsi_db.records import FloatArray, ImageRow
@@ -185,9 +185,9 @@ def _files_with_their_image(problems: Sequence[Problem]) -> Iterator[tuple[str, 
     for problem in problems:
         if problem.path is None or problem.image_id is None:
             continue
-        if "://" in problem.path:
+        if isinstance(place := place_of(problem.path), RemoteFolder):
             with suppress(ImageError):
-                content = read_file(place_of(problem.path))
+                content = read_file(place)
                 size, changed = content.size_bytes, content.mtime_ns
                 if content.image_id == problem.image_id:
                     yield problem.path, SourceFile(problem.path, size, changed, content.image_id, "ok", None)

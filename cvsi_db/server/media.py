@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Generic, NamedTuple, TypeVar
 
 from cvsi_db.errors import CvsiError, ImageError
 from cvsi_db.ingest.decode import decode_bytes
-from cvsi_db.ingest.read_bytes import read_image
+from cvsi_db.ingest.read_bytes import place_of, read_image
 from cvsi_db.records import Picture, StoredImage
+from cvsi_db.store.location import RemoteFolder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -212,7 +213,7 @@ class Media:
 
     def _opened(self, path: str, image_id: str) -> tuple[BinaryIO, int, str]:
         """A file that has the image's content: it is hashed once, and again when it has changed."""
-        if "://" in path:
+        if isinstance(place_of(path), RemoteFolder):
             content = read_image(path, image_id)
             return BytesIO(content.data), content.size_bytes, path.rpartition("/")[2]
         try:

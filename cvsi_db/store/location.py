@@ -108,6 +108,11 @@ class RemoteFolder(str):
         with reading(self):
             return bytes(_obstore().get(_bucket(self), _key(self)).bytes())
 
+    def read_range(self, start: int, length: int) -> bytes:
+        """That part of the object at this address, or as much of it as there is. Raises as read_bytes does."""
+        with reading(self):
+            return bytes(_obstore().get_range(_bucket(self), _key(self), start=start, length=length))
+
     def write_bytes(self, data: bytes | Path) -> None:
         """Make or replace the object at this address, of bytes or of a file's content. Raises GalleryError."""
         with writing(self.parent):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,18 +51,18 @@ def sync(store: Store, catalog: Catalog, encoder: FakeEncoder) -> Sync:
     return call
 
 
-def decode(files: Sequence[FoundFile], known: set[str]) -> DecodedBatch:
+def decode(files: Sequence[FoundFile], known: Container[str]) -> DecodedBatch:
     read: dict[Path, ReadFile] = {}
     failed: list[FailedFile] = []
     for file in files:
         try:
             image_id = hashlib.sha256(file.path.read_bytes()).hexdigest()
-            seen = known | {other.image_id for other in read.values()}
+            seen = image_id in known or image_id in {other.image_id for other in read.values()}
             picture = read_picture(file.path)
             said = with_surroundings(
                 picture.metadata, file.path.name, [read_xmp(each.path.read_bytes()) for each in file.sidecars]
             )
-            read[file.path] = ReadFile(file, image_id, None if image_id in seen else picture, said)
+            read[file.path] = ReadFile(file, image_id, None if seen else picture, said)
         except ImageError as error:
             failed.append(FailedFile(file, error.reason))
     return DecodedBatch(tuple(read.values()), tuple(failed))
