@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from cvsi_db.atomic_file import replace_file
 from cvsi_db.errors import GalleryError
 from cvsi_db.manage.listing import check_columns
-from cvsi_db.query.options import condition
+from cvsi_db.manage.selection import wanted_rows
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
@@ -56,7 +56,7 @@ def export(
     cannot be written.
     """
     store, info = store.snapshot(), catalog.gallery()
-    chosen = condition(where, store.columns, filters)
+    chosen = wanted_rows(store, where, filters)
     fields = [field.remove_metadata() for field in store.schema(check_columns(columns, store.columns))]
     read = [field.name for field in fields]
     if vectors:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from cvsi_db.errors import QueryError
-from cvsi_db.query.options import condition
+from cvsi_db.manage.selection import wanted_rows
 
 if TYPE_CHECKING:
     from cvsi_db.store.images import Store
@@ -33,7 +33,7 @@ def facets(store: Store, where: str | None, filters: Mapping[str, Any], limit: i
     """
     if limit < 1:
         raise QueryError(f"cannot show {limit!r} values: ask for at least 1")
-    wanted = condition(where, store.columns, filters)
+    wanted = wanted_rows(store, where, filters)
     images, direct, counts = 0, Counter[str](), Counter[str]()
     cameras, years, tags, ratings, formats = (Counter[Any]() for _ in range(5))
     untagged = 0

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cvsi_db.errors import QueryError
-from cvsi_db.query.options import condition
+from cvsi_db.manage.selection import wanted_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,13 +43,13 @@ def list_images(
 
     if offset < 0 or (limit is not None and limit < 0):
         raise QueryError(f"cannot list {limit!r} images after {offset!r}: neither may be negative")
-    wanted_rows: str | None = condition(where, store.columns, filters)
+    chosen = wanted_rows(store, where, filters)
     wanted = check_columns(columns, store.columns)
     table: TableName = "removed" if removed else "images"
     if limit is not None and limit <= _FEW:
-        listed = _sorted(store.scan(_ORDER, wanted_rows, table=table)).slice(offset, limit)
-        wanted_rows, offset = any_of(listed["image_id"].to_pylist()), 0
-    found = _sorted(store.scan([*wanted, *(name for name in _ORDER if name not in wanted)], wanted_rows, table=table))
+        listed = _sorted(store.scan(_ORDER, chosen, table=table)).slice(offset, limit)
+        chosen, offset = any_of(listed["image_id"].to_pylist()), 0
+    found = _sorted(store.scan([*wanted, *(name for name in _ORDER if name not in wanted)], chosen, table=table))
     rows: list[dict[str, Any]] = found.select(wanted).slice(offset, limit).to_pylist()
     return rows
 

@@ -43,6 +43,11 @@ def why_no_image(
         what = f"the gallery has no image whose file is there, and {gone:,} whose files are gone" if gone else ""
         return f"{what or 'the gallery is empty'}: `cvsi-db ingest FOLDER` takes images in"
     parts = list(_parts(where, filters, store))
+    if (match := filters.get("match")) is not None:
+        matching = Condition(store.match_condition(match))
+        if not store.count(matching, table):
+            return f"no image has a caption with all words of {match!r} (--match)"
+        parts.append((f"match {match!r}", matching, None, ""))
     counts = [store.count(condition, table) for _, condition, _, _ in parts]
     everything = f"none of the {total:,} images satisfies" if total > 1 else "the only image does not satisfy"
     for (said, _, column, value), count in zip(parts, counts, strict=True):
@@ -58,12 +63,7 @@ def why_no_hit(store: Store, query: ComposedQuery, scores: FloatArray) -> str:
     """Why a search shows no hit, whose candidates scored `scores`, best first."""
     if not len(scores):
         filters = {option.field: getattr(query, option.field) for option in FILTERS}
-        matching = None if query.match is None else len(store.matching(query.match))
-        if matching == 0:
-            return f"no image has a caption with all words of {query.match!r} (--match)"
         left_out = "only the reference and the examples could be hits, and they are left out (--keep-reference)"
-        if matching and (query.where or any(given not in (None, ()) for given in filters.values())):
-            left_out = f"none of the {matching:,} images whose captions match {query.match!r} satisfies the conditions"
         return why_no_image(store, query.where, filters) or left_out
     if query.min_score is not None and scores[0] < query.min_score:
         return f"the best image scores {scores[0]:.4f}, less than the least score {query.min_score:g} (--min-score)"

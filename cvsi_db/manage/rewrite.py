@@ -19,13 +19,15 @@ from cvsi_db.ingest.thumbnail import SIDE, make_thumbnail
 from cvsi_db.interrupt import stop_between_steps
 from cvsi_db.store.images import Store
 from cvsi_db.store.lance import TABLE_NAMES
-from cvsi_db.store.location import Location, remove_tree, table_folders
+from cvsi_db.store.location import LANCE, Location, remove_tree, table_folders
 
 if TYPE_CHECKING:
     from cvsi_db.records import ImageRow
     from cvsi_db.store.catalog import Catalog
 
 _CHUNK = 500
+_OWN = (f"{LANCE}-rewritten", LANCE)
+"""What the folder of the new tables is called: the first name that is not the old one's."""
 
 
 def rewrite(
@@ -38,9 +40,9 @@ def rewrite(
     leaves the gallery as it was, KeyboardInterrupt.
     """
     info, tell = catalog.gallery(), on_step or (lambda *_: None)
-    target = folder / ("lance-rewritten" if info.tables != "lance-rewritten" else "lance")
-    for left in table_folders(folder):  # of runs that were cut short
-        if left.name != info.tables:
+    target = folder / next(name for name in _OWN if name != info.tables)
+    for left in table_folders(folder):  # of runs that were cut short; what a reembed has done is its next run's
+        if left.name in _OWN and left.name != info.tables:
             remove_tree(left)
     new = Store.create(target, store.dim)
     for done, name in enumerate(TABLE_NAMES):

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cvsi_db.errors import UsageError
 from cvsi_db.manage.nothing import close_path
+from cvsi_db.query.options import condition
 from cvsi_db.query.where import check_where
 from cvsi_db.store.location import Location, absolute
 
@@ -67,6 +68,18 @@ def refuse_unmatched(unmatched: frozenset[str], store: Store) -> None:
         asked = close_path(first, [path for _, paths in _rows(store, None, False) for path in paths])
         remedy = asked or "`cvsi-db list` shows all paths"
         raise UsageError(f"no image of the gallery is at or under {first!r}: {remedy}")
+
+
+def wanted_rows(store: Store, where: str | None, filters: Mapping[str, Any]) -> str | None:
+    """The condition of the rows that satisfy `where` and the filters (query/filters.py); None where nothing is asked.
+
+    Raises QueryError for a filter that cannot be used, FilterError for such a condition.
+    """
+    wanted = condition(where, store.columns, filters)
+    if filters.get("match") is None:
+        return wanted
+    matching = store.match_condition(filters["match"])
+    return matching if wanted is None else f"({wanted}) AND {matching}"
 
 
 def root_of(path: str, roots: frozenset[str]) -> str | None:

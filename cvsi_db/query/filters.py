@@ -31,10 +31,13 @@ class Filters(TypedDict, total=False):
     camera: str | None
     tag: str | Sequence[str]
     rating: int | None
+    match: str | None
 
 
 def with_filters(where: str | None, columns: Mapping[str, object], filters: Filters) -> Condition | None:
     """The condition `where` and those of the filters, whose values are sound; None where nothing is asked.
+
+    `match` is not among them: which captions have its words, the store knows.
 
     Raises FilterError as check_where does.
     """

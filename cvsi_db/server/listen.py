@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import ip_address
+from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
@@ -17,7 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from cvsi_db.errors import UsageError
+from cvsi_db.errors import CvsiError, UsageError
 
 CONNECTIONS = 512
 """Connections at once; one more is closed as soon as it comes."""
@@ -33,6 +35,9 @@ KEEP_SECONDS = 15
 
 GRACE_SECONDS = 3
 """How long answers under way may take once the server is to stop."""
+
+LOOK_SECONDS = 1.0
+"""How often to look whether the gallery has been replaced: on object storage that takes a request."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -63,7 +68,7 @@ def url_of(listening: socket.socket) -> str:
 
 class Server(uvicorn.Server):
     """Runs the app; `on_ready` is called once it answers. It stops when told by `stop`, or `idle` seconds after the
-    last request, or once it `is_over`, which is asked ten times a second."""
+    last request, or once it `is_over`, which is asked every LOOK_SECONDS in a thread of its own."""
 
     def __init__(
         self,
@@ -88,6 +93,7 @@ class Server(uvicorn.Server):
             )
         )
         self._meter, self._on_ready, self._idle, self._is_over = app.state.meter, on_ready, idle, is_over
+        self._ended = Event()
 
     def stop(self) -> None:
         """End after the answers that are under way. May be called from a signal's handler or another thread."""
@@ -95,7 +101,11 @@ class Server(uvicorn.Server):
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Run, with the signals left to the caller."""
-        await self._serve(sockets)
+        Thread(target=self._look, name="cvsi-db-look", daemon=True).start()
+        try:
+            await self._serve(sockets)
+        finally:
+            self._ended.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
@@ -105,9 +115,15 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Look, ten times a second, whether it is time to stop."""
         idle = self._idle is not None and monotonic() - self._meter.last > self._idle
-        if (idle and not self.server_state.tasks) or self._is_over():
+        if idle and not self.server_state.tasks:
             self.should_exit = True
         return await super().on_tick(counter)
+
+    def _look(self) -> None:
+        while not self._ended.wait(LOOK_SECONDS):
+            with suppress(CvsiError):  # no answer is no reason to end
+                if self._is_over():
+                    self.should_exit = True
 
 
 class BoundedProtocol(H11Protocol):

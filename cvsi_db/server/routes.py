@@ -460,7 +460,8 @@ def filters_of(asked: BaseModel) -> tuple[dict[str, Any], str | None]:
 
 def _check_folder(folder: Any) -> None:
     """Raise QueryError for a path that is relative: to what, a client cannot know."""
-    if folder and not os.path.isabs(folder) and (os.sep in folder or folder[0] in ".~"):
+    is_whole = folder is None or os.path.isabs(folder) or "://" in folder
+    if not is_whole and (os.sep in folder or folder[0] in ".~"):
         raise QueryError(f"folder is {folder[:200]!r}: give an absolute path, or the bare name of a folder")
 
 

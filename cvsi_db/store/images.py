@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -84,8 +83,8 @@ class Store:
         return cls(folder, lance)
 
     def is_gone(self) -> bool:
-        """Whether the folder of the tables is gone, as after a reembed; of one on object storage nobody asks."""
-        return isinstance(self._folder, Path) and not self._folder.is_dir()
+        """Whether the folder of the tables is gone, as after a reembed. Raises GalleryError where nobody can tell."""
+        return not self._folder.is_dir()
 
     @classmethod
     def open(cls, folder: Location) -> Store:
@@ -379,6 +378,11 @@ class Store:
                     self._full_text = (version, indexed(texts))
                 table = self._full_text[1]
             return matching_images(table, text)
+
+    def match_condition(self, text: str) -> str:
+        """The condition that the images meet which `matching` gives; plans show the comment in it in place of them."""
+        said = text.replace("*", " ")  # no end of a comment
+        return f"{any_of(sorted(self.matching(text)))} /* captions match {said!r} */"
 
     def check_filter(self, where: str) -> None:
         """Dry-run a condition. Raises FilterError, with the reason in one line, when it cannot be used."""

@@ -133,7 +133,7 @@ def test_no_filter_is_no_condition(photos_of: Store) -> None:
         ({"rating": "5"}, "rating is '5': give a whole number from 1 to 5"),
         (
             {"colour": "red"},
-            "unknown filter 'colour': the filters are after, before, near, folder, camera, tag, rating",
+            "unknown filter 'colour': the filters are after, before, near, folder, camera, tag, rating, match",
         ),
     ],
 )

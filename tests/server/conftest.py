@@ -60,7 +60,7 @@ def serving(gallery: Gallery, settings: ServeSettings | None = None) -> Iterator
     """The URL of a server of the gallery, in a thread of this process."""
     ready = Event()
     listening = bind("127.0.0.1", 0)
-    server = Server(create_app(gallery, settings), ready.set)
+    server = Server(create_app(gallery, settings), ready.set, is_over=gallery.is_replaced)
     thread = Thread(target=lambda: asyncio.run(server.serve([listening])), daemon=True)
     thread.start()
     assert ready.wait(60)

@@ -244,7 +244,8 @@ def test_the_life_of_a_gallery_is_the_same_as_on_disk(
 
 def test_no_method_of_a_catalog_is_left_to_sqlite_but_for_caches() -> None:
     inherited = {name for name in vars(Catalog) if not name.startswith("_")} - vars(LanceCatalog).keys()
-    assert inherited == {"close", "source_files", "was_cut_short", "captions", "rewrite", "keep_rewrite"}
+    caches = {"captions", "rewrite", "keep_rewrite", "verdicts", "keep_verdicts"}
+    assert inherited == {"close", "source_files", "was_cut_short", *caches}
 
 
 @pytest.mark.slow
