@@ -6,7 +6,6 @@ loaded, so that an error about missing weights comes at once.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from cvsi_db.errors import ModelError
 from cvsi_db.models.device import choose_device
-from cvsi_db.models.hashes import check_first_use
+from cvsi_db.models.hashes import check_first_use, digest_weights
 from cvsi_db.models.inventory import captioner_part, clip_part, inventory, phi_part, pull, require
 from cvsi_db.models.protocols import Captioner, Encoder, Phi
-from cvsi_db.models.spec import LOCAL_DIR, NO_PHI, PHOTOS_LITE, STARTER, TRANSFORMERS, BundleSpec, load_spec
+from cvsi_db.models.spec import NO_PHI, PHOTOS_LITE, STARTER, TRANSFORMERS, BundleSpec, load_spec
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -51,7 +50,7 @@ class Bundle:
     @cached_property
     def clip_digest(self) -> str:
         """Changes with the CLIP weights and the preprocessing, and with nothing else of the bundle."""
-        return _digest(self.spec.arch, self.spec.weights, self.spec.preprocess)
+        return digest_weights(self.spec.arch, self.spec.weights, self.spec.preprocess)
 
     def fits(self, fingerprint: str) -> bool:
         """Whether vectors made under `fingerprint` may be compared with this bundle's: the digests must be equal.
@@ -64,10 +63,11 @@ class Bundle:
         """Load CLIP and phi, and see that the captioner can be had, so that a long run does not fail half-way.
 
         A run that writes no captions passes captioner=False. Raises ModelError for a part that is missing, cannot be
-        read or does not fit the others. `check_rewriter` does the same for a rewriter.
+        read or does not fit the others.
         """
         for part in inventory(self.spec if captioner else replace(self.spec, captioner=None)):
-            require(part)
+            if part.name != "rewriter":  # which `check_rewriter` does, where one is needed
+                require(part)
         _ = self.phi, self.encoder
 
     @cached_property
@@ -137,7 +137,7 @@ class Bundle:
         sampling |= more if (spec.beams, spec.max_tokens, spec.prompt) != (1, 60, None) else {}
         # The starter's captions are what they were before captions were detokenised: its old ones stay in use.
         cleaning = [] if Path(source) == STARTER / "captioner" else ["detokenised"]
-        name = f"{Path(source).name}:{_digest(source, repr(sampling), *cleaning)}"
+        name = f"{Path(source).name}:{digest_weights(source, repr(sampling), *cleaning)}"
 
         def load() -> Captioner:
             pull([captioner_part(source, spec.licence)])
@@ -178,28 +178,3 @@ def load_bundle(name: str, device: str = "auto") -> Bundle:
     base = name.removesuffix(NO_PHI)
     place = str(Path(base).resolve()) if base.endswith(".toml") else base
     return Bundle(load_spec(name), device, place + name.removeprefix(base))
-
-
-def _digest(*parts: str | None) -> str:
-    """16 hex digits that change with the parts, and with the weight files and folders that the parts name.
-
-    Of a file its name, its size and both ends count: weights of gigabytes must not be hashed whole at every start.
-    """
-    end = 1 << 20
-    digest = hashlib.sha256()
-    for part in parts:
-        path = Path((part or "").removeprefix(LOCAL_DIR).removeprefix(TRANSFORMERS)).expanduser()
-        files = [path] if part else []
-        if part and path.is_dir():
-            files = sorted(path.rglob("*.safetensors")) or sorted(path.rglob("*.bin"))
-        found = [file for file in files if file.is_file()]
-        for file in found:
-            size = file.stat().st_size
-            digest.update(f"{file.name}:{size}:".encode())
-            with file.open("rb") as opened:
-                head = opened.read(end)
-                opened.seek(max(len(head), size - end))
-                digest.update(head + opened.read(end))
-        if not found:
-            digest.update(repr(part).encode())
-    return digest.hexdigest()[:16]

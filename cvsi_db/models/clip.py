@@ -1,7 +1,9 @@
 """The Encoder over open_clip: any CLIP it can build, from a tag, a weights file or a local folder.
 
-Takes PIL pictures and texts, returns un-normalised float32 embeddings. A text may carry a pseudo-token: it takes the
-place of the token embedding of the text's first `$`. `encode_tokens` is the text tower's forward, for training too.
+Takes PIL pictures and texts, returns un-normalised float32 embeddings. A text may carry a pseudo-token, which takes the
+place of the token embedding at its first `$`. The place is a position among the tokens, found with a word in place of
+the `$`, as some tokenizers (SigLIP's) drop that character. `encode_tokens` is the text tower's forward, for training
+too.
 """
 
 from __future__ import annotations
@@ -32,6 +34,9 @@ TEXTS_AT_ONCE = 64
 
 _MOST_LANES = 8
 """Each holds a batch in memory."""
+
+STAND_INS = ("cat", "dog", "man", "car", "tree", "house", "red", "one", "$", "*", "x")
+"""Words for the place of a pseudo-token, of which a vocabulary should have two as one token each."""
 
 TARGET_RATIO = 1.25
 """The aspect ratio up to which images are cropped rather than padded, as the benchmarks of composed retrieval do."""
@@ -69,7 +74,10 @@ class OpenClipEncoder:
     @property
     def dim(self) -> int:
         """Width of the joint embedding space."""
-        projection = self._text_tower.text_projection
+        tower = _text_tower(self.model)
+        projection = getattr(tower, "text_projection", None)
+        if projection is None:
+            return int(tower.output_dim)
         return int(projection.out_features if isinstance(projection, torch.nn.Linear) else projection.shape[1])
 
     @property
@@ -90,7 +98,7 @@ class OpenClipEncoder:
     @property
     def token_dim(self) -> int:
         """Width of a word's embedding in the text tower: what phi must produce."""
-        return int(self._text_tower.token_embedding.embedding_dim)
+        return int(_token_embedding(self.model).embedding_dim)
 
     def prepare(self, picture: Image.Image) -> Image.Image:
         """The picture resized and cropped as the tower sees it; `encode_images` gives the same for both, to the bit."""
@@ -104,7 +112,7 @@ class OpenClipEncoder:
         if not pictures:
             return np.empty((0, self.dim), np.float32)
         batch = torch.stack([self.preprocess(picture) for picture in pictures])
-        return _as_numpy(self.model.encode_image(batch.to(self.device)))
+        return _as_numpy(self.model.encode_image(batch.to(self.device), normalize=False))
 
     @torch.inference_mode()
     def encode_texts(self, texts: Sequence[str | PseudoText]) -> FloatArray:
@@ -123,13 +131,55 @@ class OpenClipEncoder:
             return rows
         if not texts:
             return np.empty((0, self.dim), np.float32)
+        pseudo = {row: text for row, text in enumerate(texts) if isinstance(text, PseudoText)}
         with self._lock:
             tokens = self._tokenize([text.text if isinstance(text, PseudoText) else text for text in texts])
-            with self._pseudo_tokens_in_place(texts, tokens):
-                # Most texts fill a fraction of the context, and a causal tower need not see the rest.
-                if is_causal(self.model):
-                    return _as_numpy(encode_tokens(self.model, crop(tokens).to(self.device)))
-                return _as_numpy(self.model.encode_text(tokens.to(self.device)))
+            if not pseudo:
+                return _as_numpy(encode_tokens(self.model, tokens.to(self.device)))
+            places, words = torch.zeros_like(tokens, dtype=torch.bool), torch.zeros(len(texts), self.token_dim)
+            tokens[[*pseudo]], places[[*pseudo]] = self.place_words([text.text for text in pseudo.values()], 1)
+            for row, text in pseudo.items():
+                if text.word.shape != (self.token_dim,):
+                    raise ModelError(
+                        f"the pseudo-token of {text.text!r} has shape {text.word.shape}, not ({self.token_dim},): "
+                        "phi must be the one trained for this CLIP"
+                    )
+                if int(places[row].sum()) != 1:
+                    raise ModelError(
+                        f"sentence {text.text!r} has no `$` of its own for its pseudo-token: put spaces around it"
+                    )
+                words[row] = torch.from_numpy(text.word)
+            return _as_numpy(encode_tokens(self.model, *(each.to(self.device) for each in (tokens, words, places))))
+
+    def place_words(self, texts: Sequence[str], at_most: int = -1) -> tuple[torch.Tensor, torch.Tensor]:
+        """(n, length) token ids with a word for each `$`, or the first `at_most` of each text, and where they stand.
+
+        The second, (n, length), is True there: where the tokens of a text with one word in place of its `$` and with
+        another differ. A `$` beyond what the text tower reads has no place.
+        """
+        tokens, others = (
+            self._tokenize([text.replace("$", word, at_most) for text in texts]) for word in self._stand_ins
+        )
+        return tokens, tokens != others
+
+    @cached_property
+    def _stand_ins(self) -> tuple[str, str]:
+        """Two words that are one token each, other ones."""
+
+        def rows(words: Sequence[str]) -> torch.Tensor:
+            return self._tokenize([f"a photo of {word} that" for word in words])
+
+        count = (rows(["", *STAND_INS]) != self._padding).sum(-1).tolist()
+        single = [word for word, tokens in zip(STAND_INS, count[1:], strict=True) if tokens == count[0] + 1]
+        others = [word for word in single[1:] if int((rows([single[0]]) != rows([word])).sum()) == 1]
+        if not others:
+            raise ModelError(f"tokenizer {type(self.tokenizer).__name__!r} has no two words of one token each")
+        return single[0], others[0]
+
+    @cached_property
+    def _padding(self) -> int:
+        """The id that fills a row up: the empty text's, before the last, where some tokenizers have a mark."""
+        return int(self.tokenizer([""])[0, -2])
 
     def words_cut(self, texts: Sequence[str]) -> list[int]:
         """How many words at the end of each text lie beyond the context that the text tower reads, in whole or part."""
@@ -139,19 +189,26 @@ class OpenClipEncoder:
         if not long:
             return cuts
         with self._lock:
-            end = int(self.tokenizer([""])[0, 1])
-
-            def are_cut(some: Sequence[str]) -> list[bool]:
-                rows = self._tokenize(some, length + 1).tolist()
-                return [end in row and row.index(end) == length for row in rows]  # the first: some pad with it
 
             def count_read(words: Sequence[str]) -> int:
-                return bisect_left(range(len(words)), True, key=lambda last: are_cut([" ".join(words[: last + 1])])[0])
+                return bisect_left(
+                    range(len(words)), True, key=lambda last: self.are_cut([" ".join(words[: last + 1])])[0]
+                )
 
-            for number, is_cut in zip(long, are_cut([texts[number] for number in long]), strict=True):
+            for number, is_cut in zip(long, self.are_cut([texts[number] for number in long]), strict=True):
                 words = texts[number].split()
                 cuts[number] = len(words) - count_read(words) if is_cut else 0
         return cuts
+
+    def are_cut(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text, with a word for each `$`, is longer than what the text tower reads.
+
+        Such a text fills a longer row with a further token, any other one with a further piece of padding.
+        """
+        length, filled = int(self.tokenizer.context_length), [text.replace("$", self._stand_ins[0]) for text in texts]
+        padding = [self._tokenize(filled, more).eq(self._padding).sum(-1) for more in (length, length + 1)]
+        cut: list[bool] = (padding[0] == padding[1]).tolist()
+        return cut
 
     def _tokenize(self, texts: Sequence[str], length: int | None = None) -> torch.Tensor:
         """(n, length) token ids. A special token's mark within a text ("<end_of_text>") is read as the text it is."""
@@ -175,91 +232,83 @@ class OpenClipEncoder:
             marks = [self.tokenizer.decoder[number] for number in self.tokenizer.all_special_ids]
         return re.compile("|".join(re.escape(mark) for mark in sorted(marks, key=len, reverse=True)), re.IGNORECASE)
 
-    @property
-    def _text_tower(self) -> Any:
-        """Where open_clip keeps the token embedding: on the model itself, or on its `text` part."""
-        tower = getattr(self.model, "text", self.model)
-        if not hasattr(tower, "token_embedding"):
-            raise ModelError(
-                f"text tower {type(tower).__name__!r} has no token embedding: use a model of open_clip's own"
-            )
-        return tower
-
-    @contextmanager
-    def _pseudo_tokens_in_place(self, texts: Sequence[str | PseudoText], tokens: torch.Tensor) -> Iterator[None]:
-        """For one forward, the words of the pseudo-texts stand where the token embedding of their `$` would."""
-        pseudo = [(row, text) for row, text in enumerate(texts) if isinstance(text, PseudoText)]
-        if not pseudo:
-            yield
-            return
-        rows = [row for row, _ in pseudo]
-        columns = []
-        for row, text in pseudo:
-            if text.word.shape != (self.token_dim,):
-                raise ModelError(
-                    f"the pseudo-token of {text.text!r} has shape {text.word.shape}, not ({self.token_dim},): "
-                    "phi must be the one trained for this CLIP"
-                )
-            found = (tokens[row] == self.dollar_id).nonzero()
-            if not len(found):
-                raise ModelError(
-                    f"sentence {text.text!r} has no `$` of its own for its pseudo-token: put spaces around it"
-                )
-            columns.append(int(found[0]))
-        words = torch.from_numpy(np.stack([text.word for _, text in pseudo]))
-
-        def put_in(_module: object, _inputs: object, embedded: torch.Tensor) -> torch.Tensor:
-            embedded = embedded.clone()
-            embedded[rows, columns] = words.to(embedded)
-            return embedded
-
-        hook = self._text_tower.token_embedding.register_forward_hook(put_in)
-        try:
-            yield
-        finally:
-            hook.remove()
-
-    @cached_property
-    def dollar_id(self) -> int:
-        """The id of a lone `$`: the one that its tokens have and those of the empty text have not."""
-        dollar, nothing = (set(self.tokenizer([text])[0].tolist()) for text in ("$", ""))
-        if len(dollar - nothing) != 1:
-            raise ModelError(f"tokenizer {type(self.tokenizer).__name__!r} has no single token for `$`")
-        return int(next(iter(dollar - nothing)))
-
 
 # --- the text tower ---------------------------------------------------------------------------------------------
 
 
 def is_causal(model: Any) -> bool:
-    """Whether `encode_tokens` gives what `model.encode_text` does: a causal tower, read at the end token."""
-    return getattr(model, "text_pool_type", None) == "argmax" and getattr(model, "attn_mask", None) is not None
+    """Whether the text tower reads from left to right and is read at its end token, so that what follows is left out.
+
+    Of open_clip's, CLIP, PE-Core and MetaCLIP 2 are; SigLIP, MobileCLIP 2 (but B), CLIPA, CoCa and the towers of
+    transformers read whole rows.
+    """
+    tower = _text_tower(model)
+    pool = getattr(model, "text_pool_type", getattr(tower, "pool_type", None))
+    masked, classified = getattr(tower, "attn_mask", None) is not None, getattr(tower, "cls_emb", None) is not None
+    return pool in ("argmax", "eos") and masked and not classified
+
+
+def text_ends(model: Any, tokens: torch.Tensor) -> torch.Tensor:
+    """(n,) the column at which the text tower is read, where it is causal; else the last one, which it reads to."""
+    if not is_causal(model):
+        return torch.full((len(tokens),), tokens.shape[1] - 1, device=tokens.device)
+    tower = _text_tower(model)
+    if getattr(model, "text_pool_type", getattr(tower, "pool_type", None)) == "eos":
+        end = int(getattr(model, "text_eos_id", getattr(tower, "eos_id", -1)))
+        return tokens.eq(end).int().argmax(-1)
+    return tokens.argmax(-1)  # the end token has the highest id
 
 
 def encode_tokens(
-    model: Any, tokens: torch.Tensor, words: torch.Tensor | None = None, word_id: int = -1
+    model: Any, tokens: torch.Tensor, words: torch.Tensor | None = None, places: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """(n, dim) un-normalised text embeddings, as `model.encode_text` gives them for the same tokens padded further.
+    """(n, dim) un-normalised text embeddings of (n, length) token ids, as `model.encode_text` gives them.
 
-    With `words` (n, width), every `word_id` of row i is embedded as words[i], with gradients. The causal mask keeps
-    what follows the end token from mattering, so the columns beyond the longest text may be left out.
+    With `words` (n, width), words[i] stands in place of the token embeddings of row i wherever `places` (n, length) is
+    True, with gradients. Most texts fill a fraction of the context, and a causal tower need not see the rest.
     """
-    tower = getattr(model, "text", model)
-    length = tokens.shape[1]
-    hidden = tower.token_embedding(tokens)
-    if words is not None:
-        hidden = torch.where(tokens.eq(word_id).unsqueeze(-1), words.unsqueeze(1).to(hidden.dtype), hidden)
-    hidden = hidden + tower.positional_embedding[:length]
-    hidden = tower.transformer(hidden, attn_mask=tower.attn_mask[:length, :length])
-    at_end = tower.ln_final(hidden[torch.arange(len(tokens)), tokens.argmax(-1)])  # the end token has the highest id
-    projection = tower.text_projection
-    embeddings: torch.Tensor = projection(at_end) if isinstance(projection, torch.nn.Linear) else at_end @ projection
-    return embeddings
+    ends = text_ends(model, tokens)
+    tokens = tokens[:, : int(ends.max()) + 1]
+
+    def put_in(_module: object, _inputs: object, embedded: torch.Tensor) -> torch.Tensor:
+        assert words is not None
+        assert places is not None
+        here = places[:, : embedded.shape[1], None]
+        return torch.where(here, words.unsqueeze(1).to(embedded.dtype), embedded)
+
+    hook = None if words is None else _token_embedding(model).register_forward_hook(put_in)
+    try:
+        found: torch.Tensor
+        if not is_causal(model):
+            found = model.encode_text(tokens, normalize=False)
+            return found
+        tower, length = _text_tower(model), tokens.shape[1]
+        hidden = tower.token_embedding(tokens) + tower.positional_embedding[:length]
+        hidden = tower.transformer(hidden, attn_mask=tower.attn_mask[:length, :length])
+        found = tower.ln_final(hidden[torch.arange(len(tokens)), ends])
+        projection = tower.text_projection
+        if projection is not None:
+            found = projection(found) if isinstance(projection, torch.nn.Linear) else found @ projection
+        return found
+    finally:
+        if hook is not None:
+            hook.remove()
 
 
-def crop(tokens: torch.Tensor) -> torch.Tensor:
-    """The token ids without the columns after the last end token of all rows."""
-    return tokens[:, : int(tokens.argmax(-1).max()) + 1]
+def _text_tower(model: Any) -> Any:
+    """Where open_clip keeps the text tower's parts: on the model itself, or on its `text`."""
+    return getattr(model, "text", model)
+
+
+def _token_embedding(model: Any) -> Any:
+    """The layer that embeds token ids: of open_clip's own towers, or of a transformers model."""
+    tower = _text_tower(model)
+    if hasattr(tower, "token_embedding"):
+        return tower.token_embedding
+    find = getattr(getattr(tower, "transformer", None), "get_input_embeddings", None)
+    if find is None:
+        raise ModelError(f"text tower {type(tower).__name__!r} has no token embedding: use a model of open_clip's own")
+    return find()
 
 
 # --- preprocessing ----------------------------------------------------------------------------------------------

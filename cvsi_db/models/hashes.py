@@ -8,6 +8,7 @@ unnoticed.
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 from platformdirs import user_data_path
@@ -15,11 +16,39 @@ from platformdirs import user_data_path
 from cvsi_db.errors import ModelError
 from cvsi_db.settings import APP
 
+_SCHEME = re.compile(r"^(?:local-dir|transformers|st|local):")
+
 
 def hash_file(path: Path, before: bytes = b"", kind: str = "sha256") -> str:
     """The hex digest of `before` and the file, read in blocks."""
     with path.open("rb") as opened:
         return hashlib.file_digest(opened, lambda: hashlib.new(kind, before)).hexdigest()
+
+
+def digest_weights(*parts: str | None) -> str:
+    """16 hex digits that change with the parts, and with the weight files and folders that the parts name.
+
+    A part may have a bundle's scheme before its path, as `local-dir:FOLDER`. Of a file its name, its size and both ends
+    count: weights of gigabytes must not be hashed whole at every start.
+    """
+    end = 1 << 20
+    digest = hashlib.sha256()
+    for part in parts:
+        path = Path(_SCHEME.sub("", part or "")).expanduser()
+        files = [path] if part else []
+        if part and path.is_dir():
+            files = sorted(path.rglob("*.safetensors")) or sorted(path.rglob("*.bin"))
+        found = [file for file in files if file.is_file()]
+        for file in found:
+            size = file.stat().st_size
+            digest.update(f"{file.name}:{size}:".encode())
+            with file.open("rb") as opened:
+                head = opened.read(end)
+                opened.seek(max(len(head), size - end))
+                digest.update(head + opened.read(end))
+        if not found:
+            digest.update(repr(part).encode())
+    return digest.hexdigest()[:16]
 
 
 def blob_fits(path: Path, sha256: str) -> bool | None:

@@ -49,8 +49,17 @@ CAPTIONER_FILES: tuple[Group, ...] = (
 )
 """What a repository must hold to be read by transformers as a captioner."""
 
+LANGUAGE_MODEL_FILES: tuple[Group, ...] = (
+    ("config.json",),
+    ("tokenizer.json", "tokenizer.model", "vocab.json"),
+    ("tokenizer_config.json",),
+    ("model.safetensors", "model.safetensors.index.json"),
+)
+"""What a repository must hold to be read by transformers as a language model."""
+
 SMALL_FILES: Group = (
     "generation_config.json",
+    "chat_template.jinja",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -181,12 +190,11 @@ def _first_of(group: Group, listing: set[str], repo: str) -> str:
     raise ModelError(f"the repository {repo!r} holds no {' or '.join(group)}: is it the right one?")
 
 
-def require_hub(what: str) -> None:
+def require_hub(what: str, remedy: str = "take the model that needs no download (--model photos-lite)") -> None:
     """Raises ModelError, within seconds, when the hub may not or cannot be asked for `what`."""
     if reason := why_unreachable():
         raise ModelError(
-            f"the weights of {what} are not in the local cache and {reason}: give the path of a local copy, or take "
-            "the model that needs no download (--model photos-lite)"
+            f"the weights of {what} are not in the local cache and {reason}: give the path of a local copy, or {remedy}"
         )
 
 

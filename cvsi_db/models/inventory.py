@@ -19,6 +19,7 @@ from cvsi_db.models.hashes import check_first_use
 from cvsi_db.models.hub import (
     CAPTIONER_FILES,
     CLIP_FOLDER_FILES,
+    LANGUAGE_MODEL_FILES,
     OPEN_CLIP_FILES,
     TRANSFORMERS_CLIP_FILES,
     cached_files,
@@ -27,6 +28,7 @@ from cvsi_db.models.hub import (
     why_unreachable,
 )
 from cvsi_db.models.release import fetch_release, release_file, server
+from cvsi_db.models.rewriters import LOCAL
 from cvsi_db.models.spec import (
     HF_HUB,
     LINCIR_L14,
@@ -129,10 +131,10 @@ class Part:
 
 
 def inventory(spec: BundleSpec) -> tuple[Part, ...]:
-    """A bundle's parts: clip, phi and captioner if it has them, rewriter. Raises ModelError as `clip_part` does."""
+    """A bundle's parts: clip, phi and captioner if it has them, rewriters. Raises ModelError as `clip_part` does."""
     phi = () if spec.phi is None else (phi_part(spec.phi, spec.licence),)
     captioner = () if spec.captioner is None else (captioner_part(spec.captioner, spec.licence),)
-    return clip_part(spec), *phi, *captioner, Part("rewriter", spec.rewriter, "MIT")
+    return clip_part(spec), *phi, *captioner, *rewriter_parts(spec.rewriter, spec.licence)
 
 
 def clip_part(spec: BundleSpec) -> Part:
@@ -188,6 +190,17 @@ def captioner_part(source: str, licence: str) -> Part:
     return _published("captioner", source, source, CAPTIONER_FILES)
 
 
+def rewriter_parts(names: str, licence: str) -> tuple[Part, ...]:
+    """The language models among the rewriters, each a folder of this licence or a repository; without any, the code."""
+    models = [name.strip() for name in names.split(",") if name.strip().startswith(LOCAL)]
+    return tuple(
+        _local("rewriter", place, licence)
+        if Path(place := model.removeprefix(LOCAL)).expanduser().is_dir()
+        else _published("rewriter", place, place, LANGUAGE_MODEL_FILES)
+        for model in models
+    ) or (Part("rewriter", names, "MIT"),)
+
+
 def require(part: Part) -> None:
     """Raises ModelError, within seconds, when some of this part is missing and nobody may or can be asked for it."""
     if part.name == "phi" and part.missing and (part.repo or part.release):
@@ -196,6 +209,8 @@ def require(part: Part) -> None:
                 f"the phi {part.source!r} is not on this machine and {reason}: pull it where that can be had, or do "
                 "without it: --no-phi"
             )
+    elif part.repo is not None and part.missing and part.name == "rewriter":
+        require_hub(f"the rewriter {part.source!r}", "use --rewriter rules")
     elif part.repo is not None and part.missing:
         require_hub(f"the {part.name} {part.source!r}" if part.name == "captioner" else repr(part.source))
 
@@ -247,8 +262,8 @@ def readable(size: int | None) -> str:
 
 
 def state_of(parts: Sequence[Part]) -> State:
-    """How much of all of them is here; the rewriter is code and does not count."""
-    states = {part.state for part in parts if part.name != "rewriter"}
+    """How much of all of them is here; a rewriter that is code does not count."""
+    states = {part.state for part in parts if not _is_code(part)}
     return states.pop() if len(states) == 1 else "partly"
 
 
@@ -260,12 +275,16 @@ def size_of(parts: Sequence[Part]) -> int | None:
 
 def licence_of(parts: Sequence[Part]) -> str:
     """The licences of all models, each once, with the parts that have it."""
-    models = [part for part in parts if part.name != "rewriter"]
+    models = [part for part in parts if not _is_code(part)]
     licences = dict.fromkeys(part.licence for part in models)
     if len(licences) == 1:
         return models[0].licence
     named = {licence: [part.name for part in models if part.licence == licence] for licence in licences}
     return ", ".join(f"{licence} ({', '.join(names)})" for licence, names in named.items())
+
+
+def _is_code(part: Part) -> bool:
+    return part.name == "rewriter" and not part.files and not part.missing
 
 
 def _published(name: str, source: str, repo: str, groups: Sequence[tuple[str, ...]]) -> Part:

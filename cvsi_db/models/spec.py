@@ -185,7 +185,7 @@ def read_bundle(path: Path) -> BundleSpec:
                                            # max_tokens and prompt
         preprocess = "targetpad"           # or "clip"
         preset = "circo"                   # what searches use unless they name another
-        rewriter = "openai,rules"          # likewise
+        rewriter = "openai,rules"          # likewise; local:FOLDER or local:OWNER/NAME is a language model
         licence = "MIT"                    # of the parts that are files and folders; shown by `cvsi-db models show`
 
     Paths are relative to the file; a name that is not a path beside it is left to open_clip and transformers. OpenAI's
@@ -204,10 +204,20 @@ def read_bundle(path: Path) -> BundleSpec:
                 scheme = next((each for each in (LOCAL_DIR, TRANSFORMERS) if value.startswith(each)), "")
                 beside = (path.parent / Path(value.removeprefix(scheme)).expanduser()).resolve()
                 values[key] = f"{scheme}{beside}" if beside.exists() else value
+            if key == "rewriter":
+                values[key] = ",".join(_beside(path, each.strip()) for each in value.split(","))
     except (OSError, ValueError, UsageError) as error:
         raise BundleError(f"cannot use the bundle {str(path)!r}: {error}") from error
     absent = {"summary": "", "licence": "", "weights": None, "phi": None, "captioner": None}
     return BundleSpec(**({"name": path.stem} | absent | values))
+
+
+def _beside(file: Path, rewriter: str) -> str:
+    """The rewriter's name, where it is `local:` and a folder beside the bundle's file with that folder's path."""
+    from cvsi_db.models.rewriters import LOCAL
+
+    folder = (file.parent / Path(rewriter.removeprefix(LOCAL)).expanduser()).resolve()
+    return f"{LOCAL}{folder}" if rewriter.startswith(LOCAL) and folder.is_dir() else rewriter
 
 
 def _check_value(key: str, value: Any) -> None:

@@ -85,6 +85,7 @@ class TransformersClip(torch.nn.Module):
         # `encode_tokens` reads a text at its highest id; a vocabulary with words added behind the end token cannot be.
         end, size = clip.config.text_config.eos_token_id, clip.config.text_config.vocab_size
         self.text_pool_type = "argmax" if end in (2, size - 1) else "eos"  # 2: what CLIP's first configs say by mistake
+        self.text_eos_id = end
 
     @property
     def positional_embedding(self) -> torch.Tensor:
@@ -99,8 +100,8 @@ class TransformersClip(torch.nn.Module):
         )[0]
         return out
 
-    def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(n, dim) un-normalised image features."""
+    def encode_image(self, pixels: torch.Tensor, normalize: bool = False) -> torch.Tensor:  # noqa: ARG002
+        """(n, dim) un-normalised image features, whatever open_clip's switch says."""
         features: torch.Tensor = self.clip.visual_projection(self.clip.vision_model(pixel_values=pixels)[1])
         return features
 

@@ -1,6 +1,6 @@
 """Trains phi from captions alone, with LinCIR's self-masking projection: what `cvsi-db train phi` runs.
 
-Takes an encoder (any open_clip model with a causal text tower) and captions; no picture is needed. Only phi learns: the
+Takes an encoder (any open_clip model) and captions; no picture is needed. Only phi learns: the
 text tower is frozen and gradients flow through it. On the CPU, the same seed, captions and weights give the same phi,
 whether or not the run was cut off in between.
 
@@ -19,7 +19,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812  # torch's own convention
 
 from cvsi_db.errors import ModelError
-from cvsi_db.models.clip import OpenClipEncoder, crop, encode_tokens, is_causal
+from cvsi_db.models.clip import OpenClipEncoder, encode_tokens
 from cvsi_db.models.phi import MappingNetwork
 from cvsi_db.training.phi_checkpoint import PhiCheckpoint, PhiTrainee
 from cvsi_db.training.precision import mixed_precision
@@ -79,13 +79,10 @@ def train_phi(
     """A mapping network for the encoder's text tower, in eval mode.
 
     With a checkpoint, the run's state is kept there and taken up from there, if it holds one. Raises ModelError for a
-    text tower that cannot be trained through and for a loss that is not finite, UsageError for a checkpoint of another
+    text tower without token embeddings and for a loss that is not finite, UsageError for a checkpoint of another
     run, and KeyboardInterrupt when `watch.stopped` returns True, once the state is kept.
     """
     watch = watch or Watch()
-    if not is_causal(encoder.model):
-        tower = type(encoder.model).__name__
-        raise ModelError(f"phi cannot learn from the text tower of {tower}, which is not causal: use another CLIP")
     encoder.model.requires_grad_(False)
 
     def embedded(done: int) -> None:
@@ -123,10 +120,10 @@ def masked_loss(
     """
     target = sentences.embeddings[rows].float()
     noisy = target + noise * torch.rand(len(rows), 1) * torch.randn_like(target)
-    tokens = crop(sentences.masked[rows]).to(encoder.device)
+    tokens, places = sentences.masked[rows].to(encoder.device), sentences.places[rows].to(encoder.device)
     with mixed_precision(encoder.device):
         words = network(noisy.to(encoder.device))
-        found = encode_tokens(encoder.model, tokens, words, encoder.dollar_id)
+        found = encode_tokens(encoder.model, tokens, words, places)
     return F.mse_loss(found.float(), target.to(encoder.device))
 
 

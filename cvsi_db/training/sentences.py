@@ -2,7 +2,7 @@
 
 Every caption is embedded once, in chunks, before training: a run sees each several times (LinCIR's about twice, the
 starter's six times), so that embedding again at every step would cost more. What is kept is small: two bytes a number
-(bfloat16, the precision in which the tower computed it) and four bytes a token, or 1.8 GB for a million captions of a
+(bfloat16, the precision in which the tower computed it) and five bytes a token, or 1.8 GB for a million captions of a
 CLIP of width 768.
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
-from cvsi_db.models.clip import OpenClipEncoder, crop, encode_tokens
+from cvsi_db.models.clip import OpenClipEncoder, encode_tokens, text_ends
 from cvsi_db.training.keywords import NO_KEYWORD, mask_keywords
 from cvsi_db.training.precision import mixed_precision
 
@@ -23,10 +23,13 @@ from cvsi_db.training.precision import mixed_precision
 @dataclass(frozen=True)
 class Sentences:
     """`embeddings` (n, dim) bfloat16, un-normalised, of the captions · `masked` (n, length) int32 token ids of the same
-    captions masked, each with at least one `$`. Both on the CPU."""
+    captions masked · `places` (n, length) where in them phi's word stands, at least once in each · `ends` (n,) the
+    column at which the text tower is read. All on the CPU."""
 
     embeddings: torch.Tensor
     masked: torch.Tensor
+    places: torch.Tensor
+    ends: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.masked)
@@ -48,20 +51,24 @@ def embed_sentences(
     reads is cut to its first words, so that both forms say the same.
     """
     rng = random.Random(seed)
-    embeddings, masked = [], []
+    embeddings, masked, places = list[torch.Tensor](), list[torch.Tensor](), list[torch.Tensor]()
     for start in range(0, len(captions), chunk):
         texts, tokens = _fitting(encoder, captions[start : start + chunk])
         with mixed_precision(encoder.device):
-            found = encode_tokens(encoder.model, crop(tokens).to(encoder.device))
+            found = encode_tokens(encoder.model, tokens.to(encoder.device))
         embeddings.append(found.to(torch.bfloat16).cpu())
         forms = [NO_KEYWORD if rng.random() < whole else mask_keywords(text) for text in texts]
-        masked_tokens: torch.Tensor = encoder.tokenizer(forms)
-        lost = ~masked_tokens.eq(encoder.dollar_id).any(-1)  # a `$` may lie beyond what the tower reads
+        masked_tokens, of_words = encoder.place_words(forms)
+        lost = ~of_words.any(-1)  # a `$` may lie beyond what the tower reads
         if lost.any():
-            masked_tokens[lost] = encoder.tokenizer([NO_KEYWORD])
+            masked_tokens[lost], of_words[lost] = encoder.place_words([NO_KEYWORD])
         masked.append(masked_tokens.to(torch.int32))
+        places.append(of_words)
         progress(min(start + chunk, len(captions)))
-    return Sentences(torch.cat(embeddings).clone(), crop(torch.cat(masked)).clone())
+    tokens = torch.cat(masked)
+    ends = text_ends(encoder.model, tokens)
+    read = int(ends.max()) + 1
+    return Sentences(torch.cat(embeddings).clone(), tokens[:, :read].clone(), torch.cat(places)[:, :read].clone(), ends)
 
 
 def batches_of(sentences: Sentences, size: int) -> Iterator[torch.Tensor]:
@@ -69,7 +76,7 @@ def batches_of(sentences: Sentences, size: int) -> Iterator[torch.Tensor]:
 
     Draws from torch's generator: once for the order before the first batch, then once a batch.
     """
-    by_length = (sentences.masked.argmax(-1) + torch.rand(len(sentences))).argsort()
+    by_length = (sentences.ends + torch.rand(len(sentences))).argsort()
     size = min(size, len(sentences))
 
     def rows() -> Iterator[torch.Tensor]:
@@ -83,20 +90,12 @@ def batches_of(sentences: Sentences, size: int) -> Iterator[torch.Tensor]:
 def _fitting(encoder: OpenClipEncoder, captions: Sequence[str]) -> tuple[list[str], torch.Tensor]:
     """The captions, those too long for the tower without their last words, and their token ids (n, length)."""
     texts = list(captions)
-    tokens: torch.Tensor = encoder.tokenizer(texts)
-    long: list[int] = _are_full(tokens).nonzero().flatten().tolist()
-    for row in long:
+    for row in (row for row, is_cut in enumerate(encoder.are_cut(texts)) if is_cut):
         words = texts[row].split()
 
         def overflows(count: int, words: list[str] = words) -> bool:
-            return bool(_are_full(encoder.tokenizer([" ".join(words[:count])])))
+            return encoder.are_cut([" ".join(words[:count])])[0]
 
         texts[row] = " ".join(words[: bisect_left(range(len(words)), True, key=overflows) - 1])
-    if long:
-        tokens[long] = encoder.tokenizer([texts[row] for row in long])
+    tokens: torch.Tensor = encoder.tokenizer(texts)
     return texts, tokens
-
-
-def _are_full(tokens: torch.Tensor) -> torch.Tensor:
-    """(n,) whether the end token, the highest id, stands in the last column: more may have been cut off after it."""
-    return tokens.argmax(-1) == tokens.shape[1] - 1

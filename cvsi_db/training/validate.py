@@ -61,7 +61,8 @@ def text_embeddings(model: Any, tokenizer: Any, texts: list[str], words: torch.T
         rows = slice(start, start + 250)
         with mixed_precision():
             tokens = tokenize(tokenizer, texts[rows])
-            parts.append(encode_tokens(model, tokens, None if words is None else words[rows], word_id).float())
+            placed = () if words is None else (words[rows], tokens.eq(word_id))
+            parts.append(encode_tokens(model, tokens, *placed).float())
     return torch.cat(parts)
 
 

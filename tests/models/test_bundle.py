@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cvsi_db.errors import BundleError, ModelError, UsageError
-from cvsi_db.models.bundle import Bundle, _digest, load_bundle
+from cvsi_db.models.bundle import Bundle, load_bundle
+from cvsi_db.models.hashes import digest_weights
 from cvsi_db.models.rewriters import make_rewriter
 from cvsi_db.models.spec import BUNDLES, STARTER, load_spec
 from cvsi_db.query.weights import find_preset
@@ -72,7 +73,7 @@ def test_bundles_that_differ_only_in_name_and_phi_fit_the_same_gallery(tmp_path:
 
 def test_the_starters_captions_keep_their_name_and_others_tell_that_they_are_detokenised(tmp_path: Path) -> None:
     name = load_bundle("starter", "cpu").captioner.name
-    assert name == f"captioner:{_digest(str(STARTER / 'captioner'), repr(SAMPLING))}"
+    assert name == f"captioner:{digest_weights(str(STARTER / 'captioner'), repr(SAMPLING))}"
     shutil.copytree(STARTER / "captioner", tmp_path / "captioner")
     assert starter_with(tmp_path, captioner="captioner").captioner.name != name
 

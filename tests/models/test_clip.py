@@ -50,8 +50,12 @@ def test_dim_and_token_dim(encoder: OpenClipEncoder) -> None:
     assert (encoder.dim, encoder.token_dim) == (24, 32)
 
 
-def test_dollar_is_found_by_tokenizing(encoder: OpenClipEncoder) -> None:
-    assert encoder.dollar_id == 259  # OpenAI's vocabulary
+def test_places_are_found_by_tokenizing(encoder: OpenClipEncoder) -> None:
+    tokens, places = encoder.place_words(["a $ in $5", "no place", "it costs $."])
+    assert [row.nonzero().flatten().tolist() for row in places] == [[2, 4], [], [3]]
+    assert len(set(tokens[places].tolist())) == 1
+    assert encoder.place_words(["a $ in $5"], 1)[1].nonzero().tolist() == [[0, 2]]
+    assert encoder.place_words([" ".join(["word"] * 30) + " $"])[1].sum() == 0
 
 
 @pytest.mark.parametrize("name", ["cat", "beach"])
@@ -93,7 +97,7 @@ def test_threads_do_not_meet_each_others_words(encoder: OpenClipEncoder) -> None
         np.testing.assert_allclose(found[index], vectors, atol=1e-5)
 
 
-@pytest.mark.parametrize("text", ["no place for it", "a $$", " ".join(["word"] * 30) + " $"])
+@pytest.mark.parametrize("text", ["no place for it", " ".join(["word"] * 30) + " $"])
 def test_pseudo_token_without_place_is_an_error(encoder: OpenClipEncoder, text: str) -> None:
     with pytest.raises(ModelError, match="put spaces around it"):
         encoder.encode_texts([PseudoText(text, word(encoder, "cat"))])

@@ -14,7 +14,7 @@ from PIL import Image
 
 from cvsi_db.errors import ModelError
 from cvsi_db.gallery import Gallery
-from cvsi_db.models.clip import OpenClipEncoder, crop, encode_tokens, is_causal
+from cvsi_db.models.clip import OpenClipEncoder, encode_tokens, is_causal, text_ends
 from cvsi_db.models.phi import MappingNetwork, save_phi
 from cvsi_db.models.spec import STARTER
 from cvsi_db.records import FloatArray, PseudoText
@@ -158,7 +158,7 @@ def plain(encoder: OpenClipEncoder, texts: list[str]) -> FloatArray:
 def test_the_backbones_differ_as_the_real_ones_do(backbone: OpenClipEncoder) -> None:
     kinds = {type(module).__name__ for module in backbone.model.transformer.modules()}
     assert ("QuickGELU" in kinds) != ("GELU" in kinds)
-    assert backbone.dollar_id == 259
+    assert backbone.place_words(["$ that"])[1][0].nonzero().tolist() == [[1]]
     assert backbone.tokenizer.context_length == 77
     assert is_causal(backbone.model)
 
@@ -200,17 +200,18 @@ def test_pseudo_words_and_plain_texts_share_a_batch(backbone: OpenClipEncoder) -
 def test_the_cropped_forward_is_the_whole_one(backbone: OpenClipEncoder) -> None:
     texts = ["a dog", "a photo of dog that is wet, and a second sentence", ""]
     tokens = backbone.tokenizer(texts)
-    assert crop(tokens).shape[1] < tokens.shape[1]
+    ends = text_ends(backbone.model, tokens)
+    assert int(ends.max()) + 1 < tokens.shape[1]
     with torch.inference_mode():
-        found = encode_tokens(backbone.model, crop(tokens)).numpy()
+        found = encode_tokens(backbone.model, tokens).numpy()
     np.testing.assert_allclose(found, plain(backbone, texts), atol=1e-5)
 
 
 def test_words_given_to_the_tower_itself_stand_at_every_dollar(backbone: OpenClipEncoder) -> None:
-    tokens = backbone.tokenizer(["a $ beside a $ at night", "a photo of $"])
+    tokens, places = backbone.place_words(["a $ beside a $ at night", "a photo of $"])
     words = torch.from_numpy(np.stack([word(backbone, "dog"), word(backbone, "cat")]))
     with torch.inference_mode():
-        found = encode_tokens(backbone.model, crop(tokens), words, backbone.dollar_id).numpy()
+        found = encode_tokens(backbone.model, tokens, words, places).numpy()
     np.testing.assert_allclose(found, plain(backbone, ["a dog beside a dog at night", "a photo of cat"]), atol=1e-5)
 
 

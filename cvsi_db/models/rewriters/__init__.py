@@ -1,7 +1,7 @@
 """Rewriters by name, several asked in turn, and many requests put to one.
 
-`make_rewriter("rules" | "openai" | "openai,rules")` gives a Rewriter, `rewrite_many` puts many requests to it, and
-`concurrency_of`, `usage_of`, `cache_name` and `check_rewriter` read what a rewriter need not have.
+`make_rewriter("rules" | "openai" | "local:MODEL" | "openai,rules")` gives a Rewriter, `rewrite_many` puts many requests
+to it, and `concurrency_of`, `usage_of`, `cache_name` and `check_rewriter` read what a rewriter need not have.
 """
 
 from __future__ import annotations
@@ -20,20 +20,24 @@ from cvsi_db.records import Rewrite, Usage
 REWRITERS = ("rules", "openai")
 """The names that make_rewriter knows."""
 
+LOCAL = "local:"
+"""Before a folder or OWNER/NAME: the rewriter that is this language model."""
+
 Request: TypeAlias = tuple[Sequence[str], str]
 """Captions and the edit text to apply to them."""
 
 
-def make_rewriter(name: str) -> Rewriter:
+def make_rewriter(name: str, device: str = "auto") -> Rewriter:
     """The rewriter called `name`; names joined by commas are asked in turn until one answers.
 
-    Raises UsageError for an unknown name. Needs no key and no network: see `check_rewriter`.
+    One that is a model here runs on `device`. Raises UsageError for an unknown name. Needs no key, no network and no
+    weights: see `check_rewriter`.
     """
-    rewriters = [_make(part) for part in dict.fromkeys(part.strip() for part in name.split(","))]
+    rewriters = [_make(part, device) for part in dict.fromkeys(part.strip() for part in name.split(","))]
     return rewriters[0] if len(rewriters) == 1 else FirstAnswer(rewriters)
 
 
-def _make(name: str) -> Rewriter:
+def _make(name: str, device: str) -> Rewriter:
     """A single rewriter; each is imported when it is asked for."""
     if name == "rules":
         from cvsi_db.models.rewriters.offline import OfflineRewriter
@@ -43,7 +47,12 @@ def _make(name: str) -> Rewriter:
         from cvsi_db.models.rewriters.openai import OpenAIRewriter
 
         return OpenAIRewriter()
-    raise UsageError(f"unknown rewriter {name!r}: use {', '.join(REWRITERS)}, or several joined by commas")
+    if model := name.removeprefix(LOCAL) if name.startswith(LOCAL) else "":
+        from cvsi_db.models.rewriters.local import LocalRewriter
+
+        return LocalRewriter(model, device)
+    known = f"{', '.join(REWRITERS)}, local:FOLDER or local:OWNER/NAME"
+    raise UsageError(f"unknown rewriter {name!r}: use {known}, or several joined by commas")
 
 
 def concurrency_of(rewriter: Rewriter) -> int:
