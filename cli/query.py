@@ -33,7 +33,7 @@ def query_options(command: Command) -> Command:
     made = [_made(option) for option in OPTIONS if option.flag]
     made.append(click.option("--text", metavar="EDIT", help="The text half alone: an image described in words."))
     made.append(
-        click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules.")
+        click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, local:MODEL, or several, as openai,rules.")
     )
     made.append(click.option("--verifier", metavar="NAME", help=VERIFIER_HELP))
     made.append(server_option)
@@ -53,14 +53,15 @@ def filter_options(command: Command) -> Command:
 
 def _made(option: Option) -> Any:
     """The option as click has it."""
-    from cvsi_db.query.options import COUNT, IMAGE, IMAGES, NUMBER, POSITIVE, RATING, SWITCH
+    from cvsi_db.query.options import COUNT, IMAGE, IMAGES, NUMBER, POSITIVE, PROBABILITY, RATING, SHARE, SWITCH
 
     if option.flag is None or not option.flag.startswith("-"):
         complete = files if option.kind is IMAGE else None
         return click.argument(option.field, required=False, metavar=f"[{option.metavar}]", shell_complete=complete)
     if option.kind is SWITCH:
         return click.option(option.flag, option.field, is_flag=True, help=option.help)
-    types: dict[str, Any] = {each.takes: int for each in (COUNT, POSITIVE, RATING)} | {NUMBER.takes: float}
+    types: dict[str, Any] = {each.takes: int for each in (COUNT, POSITIVE, RATING)}
+    types |= {each.takes: float for each in (NUMBER, SHARE, PROBABILITY)}
     return click.option(
         option.flag,
         *option.aliases,

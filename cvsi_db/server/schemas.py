@@ -23,7 +23,9 @@ from cvsi_db.query.options import (
     OPTIONS,
     PLACE,
     POSITIVE,
+    PROBABILITY,
     RATING,
+    SHARE,
     SWITCH,
     TEXT,
     TEXTS,
@@ -63,6 +65,8 @@ def _type_of(option: Option) -> Any:
         POSITIVE.takes: Annotated[StrictInt, Field(ge=1, le=LIMITS.get(option.field, 2**31))],
         RATING.takes: Annotated[StrictInt, Field(ge=1, le=5)],
         NUMBER.takes: Number,
+        SHARE.takes: Annotated[Number, Field(gt=0)],
+        PROBABILITY.takes: Annotated[Number, Field(gt=0, le=1)],
         WEIGHTS.takes: Text | dict[TermName, Number],
         PLACE.takes: Text | Annotated[list[Number], Field(min_length=3, max_length=3)],
     }
