@@ -11,7 +11,7 @@ import click
 
 from .common import common_options, emit, format_options, model_options, settings_for, warn
 from .output import as_csv, as_table
-from .query import VERIFIER_HELP, opened, server_option
+from .query import REWRITER_HELP, VERIFIER_HELP, opened, server_option
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command("sql")
 @click.argument("statement", metavar="STATEMENT")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A string for :NAME in the statement.")
-@click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules.")
+@click.option("--rewriter", metavar="NAME", help=REWRITER_HELP)
 @click.option("--verifier", metavar="NAME", help=VERIFIER_HELP)
 @server_option
 @format_options("table", "json", "csv")
@@ -49,11 +49,12 @@ def command(
     SELECT camera, count(*) FROM images WHERE taken_at >= '2024' GROUP BY camera
     SELECT i.path, c.text FROM images i JOIN captions c USING (image_id) LIMIT 20
 
-    Tables: images, captions, and compose(reference, edit), whose rows are hits: rank, score, each term (what it adds to
-    the score), similarity_TERM and the image's columns. It also takes preset, k, keep_reference, strict, min_score,
-    auto_cut, liked, unliked, negative, exact, match, after, before, near, folder, camera, tag, rating, edited_captions
-    and added_objects by name, as in k => 50. A plain list of rows ends after 10 unless
-    there is a LIMIT. Grouping, joins, subqueries and windows are as in DuckDB; docs/sql.md has every column.
+    Tables: images, captions, and compose(reference, edit), whose rows are hits: rank, score, confidence, each term
+    (what it adds to the score), similarity_TERM and the image's columns. It also takes preset, k, keep_reference,
+    strict, min_score, auto_cut, liked, unliked, negative, exact, match, after, before, near, folder, camera, tag,
+    rating, edited_captions, added_objects, verify, verify_weight and refine by name, as in k => 50. A plain list of
+    rows ends after 10 unless there is a LIMIT. Grouping, joins, subqueries and windows are as in DuckDB; docs/sql.md
+    has every column.
     """
     from cvsi_db.search.present.arrow import warnings_of
 

@@ -27,11 +27,23 @@ FUNCTION = Kind("a function", callable)
 
 KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(("folder", "file", "paths"), PATH),
-    **dict.fromkeys(("model", "default_model", "device", "rewriter", "statement", "where"), TEXT),
+    **dict.fromkeys(("model", "default_model", "device", "rewriter", "verifier", "statement", "where"), TEXT),
     **dict.fromkeys(("limit", "offset", "batch_size", "captions", "max_pixels"), WHOLE),
     **dict.fromkeys(("columns", "tags", "add", "remove", "image_ids"), NAMES),
     **dict.fromkeys(
-        ("removed", "vectors", "caption", "prune", "dry_run", "again", "allow_missing", "thumbnails", "rewrite"), SWITCH
+        (
+            "removed",
+            "vectors",
+            "caption",
+            "prune",
+            "dry_run",
+            "again",
+            "allow_missing",
+            "thumbnails",
+            "rewrite",
+            "verified",
+        ),
+        SWITCH,
     ),
     **dict.fromkeys(("on_progress", "on_searchable", "on_plan", "on_step", "answer"), FUNCTION),
     "threshold": NUMBER,

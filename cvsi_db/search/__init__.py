@@ -62,8 +62,12 @@ def search(query: ComposedQuery, context: SearchContext) -> SearchResult:
     return search_many([query], context)[0]
 
 
-def search_many(queries: Sequence[ComposedQuery], context: SearchContext) -> list[SearchResult]:
+def search_many(
+    queries: Sequence[ComposedQuery], context: SearchContext, *, verified: bool = True
+) -> list[SearchResult]:
     """Answer composed queries together, each as `search` would: one scan of the rows in memory serves them all.
+
+    Unless they are to be `verified`, no verifier is asked: `verify` does that to the results.
 
     A result per query, in their order; `timings_ms` is each query's even share of what a stage took for all. Raises
     what `search` raises, for the first query that gives cause, before anything is read.
@@ -76,7 +80,7 @@ def search_many(queries: Sequence[ComposedQuery], context: SearchContext) -> lis
     with watch("compile"):
         compiled = compile_queries(queries, context)
     results = retry_if_gone(lambda: _answer(compiled, context, watch))
-    if any(query.verify for query in queries):
+    if verified and any(query.verify for query in queries):
         from cvsi_db.search.verify import verify
 
         return verify(results, context, lambda query: search(query, context))

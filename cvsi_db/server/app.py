@@ -60,7 +60,7 @@ def create_app(gallery: Gallery, settings: ServeSettings | None = None) -> FastA
     """The app. Its state has `queue`, the search queue, for others in this process to share, `meter`, and `mcp`, the
     server of assistants' tools, where the extra `mcp` is installed."""
     settings, meter = settings or ServeSettings(), Meter()
-    queue = SearchQueue(gallery.search_many, settings.waiting, meter.batch.observe)
+    queue = SearchQueue(gallery, settings.waiting, meter.batch.observe)
     meter.waiting.set_function(lambda: len(queue))
     ingest = IngestJob(gallery.folder, settings.device)
     access = Access(settings.token, settings.hosts)

@@ -1,7 +1,8 @@
 """The search queue: queries of many clients wait in it, and one thread answers all that wait together.
 
-Takes the gallery's search_many; gives each query its result, or the error that it caused. So the models run in one
-thread, and what waits shares their forwards and the scan of the rows. The queue is bounded: BusyError beyond it.
+Takes the gallery; gives each query its result, or the error that it caused. So the models run in one thread, and what
+waits shares their forwards and the scan of the rows. The queue is bounded: BusyError beyond it. Results that are to be
+verified then wait for a thread of their own, so that an endpoint's answers delay no other search.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from queue import SimpleQueue
 from threading import Condition, Thread
+from typing import Protocol
 
 from cvsi_db.errors import CvsiError
 from cvsi_db.records import ComposedQuery
@@ -19,8 +22,20 @@ from cvsi_db.search.result import SearchResult
 TOGETHER = 64
 """The most queries answered at once: as many as share a forward."""
 
-SearchMany = Callable[[Sequence[ComposedQuery]], list[SearchResult]]
+LOOKS = 4
+"""Searches that are verified at once; each asks the verifier from as many threads as that takes."""
+
 _Job = tuple[ComposedQuery, "Future[SearchResult]"]
+
+
+class Searches(Protocol):
+    """What the queue asks: a Gallery."""
+
+    def search_many(self, queries: Sequence[ComposedQuery], *, verified: bool) -> list[SearchResult]:
+        """The result of each query."""
+
+    def verify(self, results: Sequence[SearchResult]) -> list[SearchResult]:
+        """The results, verified."""
 
 
 class BusyError(CvsiError):
@@ -33,8 +48,8 @@ class SearchQueue:
     `on_batch` is told how many queries are answered together.
     """
 
-    def __init__(self, search_many: SearchMany, bound: int, on_batch: Callable[[int], None] = lambda _: None) -> None:
-        self._search_many = search_many
+    def __init__(self, gallery: Searches, bound: int, on_batch: Callable[[int], None] = lambda _: None) -> None:
+        self._gallery = gallery
         self._bound = bound
         self._on_batch = on_batch
         self._jobs: deque[_Job] = deque()
@@ -42,6 +57,10 @@ class SearchQueue:
         self._closed = False
         self._thread = Thread(target=self._work, name="cvsi-db-search", daemon=True)
         self._thread.start()
+        self._found: SimpleQueue[tuple[SearchResult, Future[SearchResult]] | None] = SimpleQueue()
+        self._looks = [Thread(target=self._look, name="cvsi-db-looks", daemon=True) for _ in range(LOOKS)]
+        for thread in self._looks:
+            thread.start()
 
     def __len__(self) -> int:
         """How many queries wait."""
@@ -53,6 +72,10 @@ class SearchQueue:
             self._closed = True
             self._changed.notify_all()
         self._thread.join()
+        for _ in self._looks:
+            self._found.put(None)
+        for thread in self._looks:
+            thread.join()
 
     async def search(self, queries: Sequence[ComposedQuery]) -> list[SearchResult]:
         """As `search_many`, for a coroutine; what it waits for no longer is not answered."""
@@ -103,7 +126,7 @@ class SearchQueue:
     def _answer(self, jobs: list[_Job]) -> None:
         """Give every job its result. The one that causes an error fails alone, and the others are answered anew."""
         try:
-            results = self._search_many([query for query, _ in jobs])
+            results = self._gallery.search_many([query for query, _ in jobs], verified=False)
         except BaseException as error:
             at = error.position if isinstance(error, CvsiError) else None
             if len(jobs) == 1:
@@ -115,8 +138,19 @@ class SearchQueue:
                 jobs[at][1].set_exception(error)
                 self._answer([*jobs[:at], *jobs[at + 1 :]])
         else:
-            for (_, future), result in zip(jobs, results, strict=True):
-                future.set_result(result)
+            for (query, future), result in zip(jobs, results, strict=True):
+                if query.verify:
+                    self._found.put((result, future))
+                else:
+                    future.set_result(result)
+
+    def _look(self) -> None:
+        while found := self._found.get():
+            result, future = found
+            try:
+                future.set_result(self._gallery.verify([result])[0])
+            except BaseException as error:
+                future.set_exception(error)
 
 
 def _results(futures: Sequence[Future[SearchResult]]) -> list[SearchResult]:

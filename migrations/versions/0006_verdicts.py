@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(), primary_key=True),
         sa.Column("verifier", sa.String(), nullable=False),
         sa.Column("confidence", sa.Float(), nullable=False),
+        if_not_exists=True,
     )
 
 

@@ -42,7 +42,7 @@ def test_json_has_the_documented_shape_and_adds_up(cli: Cli, sample_db: Path) ->
     assert answer["query"]["added_objects"] == "a hat"
     assert [hit["rank"] for hit in answer["hits"]] == [1, 2, 3, 4, 5]
     for hit in answer["hits"]:
-        assert set(hit) == {"rank", "path", "image_id", "score", "terms"}
+        assert set(hit) == {"rank", "path", "image_id", "score", "confidence", "terms"}
         assert set(hit["terms"]) == {"edited_captions", "edit_direction", "pseudo_token", "image", "objects"}
         for term in hit["terms"].values():
             assert term["contribution"] == pytest.approx(term["weight"] * term["similarity"], abs=1e-4)

@@ -92,6 +92,7 @@ USES: list[Callable[[Gallery], object]] = [
     len,
     lambda g: g.search("a.png"),
     lambda g: g.search_many([ComposedQuery("a.png")]),
+    lambda g: g.verify([]),
     lambda g: g.explain("a.png"),
     lambda g: g.sql("SELECT 1"),
     lambda g: g.ingest("."),
@@ -146,7 +147,7 @@ def test_an_argument_of_the_wrong_kind(
 
 
 def test_every_argument_of_every_method_has_a_kind() -> None:
-    free = {"self", "cls", "values", "parameters", "filters", "metadata"}
+    free = {"self", "cls", "values", "parameters", "filters", "metadata", "results"}
     for name, member in vars(Gallery).items():
         function = getattr(member, "__func__", member)
         if (

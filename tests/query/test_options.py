@@ -46,7 +46,7 @@ def test_the_command_line_has_every_flag_and_no_other() -> None:
 
     made = {parameter.name: parameter for parameter in command.__click_params__}  # type: ignore[attr-defined]
     declared = {option.field for option in OPTIONS if option.flag}
-    assert set(made) == declared | {"text", "rewriter", "no_server"}
+    assert set(made) == declared | {"text", "rewriter", "verifier", "no_server"}
     for option in OPTIONS:
         if option.flag and option.flag.startswith("-"):
             assert (made[option.field].opts, made[option.field].help) == ([option.flag, *option.aliases], option.help)

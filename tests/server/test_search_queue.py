@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from cvsi_db.errors import ModelError, QueryError
+from cvsi_db.errors import ModelError, QueryError, VerifyError
 from cvsi_db.records import ComposedQuery
 from cvsi_db.search.result import SearchResult
 from cvsi_db.server.search_queue import TOGETHER, BusyError, SearchQueue
@@ -19,10 +19,11 @@ class Searching:
     """Answers a query with its edit text, once it is let; "bad" is an error of its own, "odd" one of nobody."""
 
     def __init__(self) -> None:
-        self.let, self.began = Event(), Event()
+        self.let, self.began, self.look = Event(), Event(), Event()
         self.batches: list[list[str | None]] = []
 
-    def __call__(self, queries: Sequence[ComposedQuery]) -> list[SearchResult]:
+    def search_many(self, queries: Sequence[ComposedQuery], *, verified: bool) -> list[SearchResult]:
+        assert not verified
         self.began.set()
         assert self.let.wait(30)
         texts = [query.edit_text for query in queries]
@@ -34,6 +35,15 @@ class Searching:
         if "odd" in texts:
             raise ModelError("odd")
         return cast(list[SearchResult], texts)
+
+    def verify(self, results: Sequence[SearchResult]) -> list[SearchResult]:
+        """Answers with the text and a mark; "slow" once it is let look, "wrong" never."""
+        texts = cast(list[str], list(results))
+        if "wrong" in texts:
+            raise VerifyError("wrong")
+        if "slow" in texts:
+            assert self.look.wait(30)
+        return cast(list[SearchResult], [f"{text}, seen" for text in texts])
 
 
 def asked(*texts: str) -> list[ComposedQuery]:
@@ -97,3 +107,25 @@ def test_beyond_its_bound_it_is_busy_and_many_take_turns() -> None:
     queue.close()
     with pytest.raises(BusyError):
         queue.search_many(asked("late"))
+
+
+def test_a_search_that_is_verified_delays_no_other() -> None:
+    searching = Searching()
+    searching.let.set()
+    queue = SearchQueue(searching, 10)
+
+    async def ask() -> list[Any]:
+        slow = asyncio.create_task(queue.search([ComposedQuery(None, "slow", verify=3)]))
+        await asyncio.to_thread(searching.began.wait, 30)
+        others = [
+            await queue.search(asked("plain")),
+            await queue.search([ComposedQuery(None, "quick", verify=3)]),
+        ]
+        with pytest.raises(VerifyError, match="wrong"):
+            await queue.search([ComposedQuery(None, "wrong", verify=3)])
+        assert not slow.done()
+        searching.look.set()
+        return [await slow, *others]
+
+    assert asyncio.run(ask()) == [["slow, seen"], ["plain"], ["quick, seen"]]
+    queue.close()

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -247,7 +247,7 @@ def test_a_full_queue_gives_a_command_back() -> None:
     from cvsi_db.records import ComposedQuery
     from cvsi_db.server.search_queue import SearchQueue
 
-    queue = SearchQueue(lambda queries: [], 0)
+    queue = SearchQueue(cast(Any, None), 0)
     with pytest.raises(PassOver):
         _search(queue, [ComposedQuery(None, "a cat")])
     with pytest.raises(PassOver):

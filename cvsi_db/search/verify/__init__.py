@@ -43,6 +43,9 @@ SIDE = 512
 DEADLINE_S = 60.0
 """For all answers about the hits of one call, where the verifier does not say."""
 
+LEAST_TRIES = 3
+"""A verifier that fails so often, and never answers, is not asked on."""
+
 _Group: TypeAlias = "tuple[_Look, tuple[str, ...]]"
 _Answer: TypeAlias = "tuple[_Look, tuple[str, ...], Sequence[float] | Exception]"
 
@@ -190,7 +193,7 @@ def _answers(verifier: Verifier, looks: Sequence[_Look], store: Store) -> Iterat
     """What is said of the hits that nothing is known of, in groups as large as the verifier takes, as it comes.
 
     A group that failed comes with the error, and so does each that was not asked: after the deadline, beyond the
-    budget, or where as many as go at once failed before any succeeded.
+    budget, or where as many as go at once, and LEAST_TRIES, failed before any succeeded.
     """
     groups: list[_Group] = []
     for look in looks:
@@ -200,23 +203,19 @@ def _answers(verifier: Verifier, looks: Sequence[_Look], store: Store) -> Iterat
     at_once = min(max(1, int(getattr(verifier, "concurrency", 1))), len(groups))
     budget, before = getattr(verifier, "budget", math.inf), _tokens(verifier)
     seconds = float(getattr(verifier, "deadline", DEADLINE_S))
-    ends, succeeded, failed, reason = monotonic() + seconds, False, 0, ""
-    with closing(_arrivals(verifier, groups, at_once, store)) as arrivals:
-        while groups and not reason:
-            answer = arrivals.send(ends)
-            if answer is None:
-                reason = f"no answer within {seconds:g} s"
-                break
-            look, image_ids, said = answer
+    succeeded, failed, reason = False, 0, f"no answer within {seconds:g} s"
+    with closing(_arrivals(verifier, groups, at_once, store, monotonic() + seconds)) as arrivals:
+        for look, image_ids, said in arrivals:
             groups.remove((look, image_ids))
-            if isinstance(said, Exception):
-                failed += 1
-                reason = str(said) if failed >= at_once and not succeeded else ""
-            else:
-                succeeded = True
+            yield look, image_ids, said
+            succeeded = succeeded or not isinstance(said, Exception)
+            failed += isinstance(said, VerifyError)  # an image that cannot be read is not the verifier's failure
+            if failed >= max(at_once, LEAST_TRIES) and not succeeded:
+                reason = str(said)
+                break
             if _tokens(verifier) - before >= budget:
                 reason = f"the {budget:,} tokens that a search may cost are spent"
-            yield answer
+                break
     for look, image_ids in groups:
         yield look, image_ids, VerifyError(reason)
 
@@ -228,9 +227,9 @@ def _tokens(verifier: Verifier) -> int:
 
 
 def _arrivals(
-    verifier: Verifier, groups: Sequence[_Group], at_once: int, store: Store
-) -> Generator[_Answer | None, float, None]:
-    """Each group's answer or error, as they arrive; None where the time (of `monotonic`) that is sent has come before.
+    verifier: Verifier, groups: Sequence[_Group], at_once: int, store: Store, ends: float
+) -> Generator[_Answer, None, None]:
+    """Each group's answer or error, as they arrive, until all are there or `ends` (by `monotonic`) has come.
 
     The threads are daemons: none that still waits delays the end of the program.
     """
@@ -253,16 +252,14 @@ def _arrivals(
     for _ in range(at_once):
         Thread(target=work, name="cvsi-db-verify", daemon=True).start()
     try:
-        ends = yield None
-        while True:
+        for _ in range(len(groups)):
             try:
-                answer = arrived.get(timeout=max(0.0, ends - monotonic()))
+                look, image_ids, said = arrived.get(timeout=max(0.0, ends - monotonic()))
             except Empty:
-                ends = yield None
-                continue
-            if isinstance(answer[2], Exception) and not isinstance(answer[2], CvsiError):
-                raise answer[2]
-            ends = yield answer
+                return
+            if isinstance(said, Exception) and not isinstance(said, CvsiError):
+                raise said
+            yield look, image_ids, said
     finally:
         stopped.set()
 

@@ -9,6 +9,7 @@ export const HINTS = {
   pseudo_token: "fits your words about this picture",
   objects: "shows the objects that were added",
   edit_text: "fits your words alone",
+  composed: "fits this picture and your words together",
   liked: "looks like what you want more of",
   unliked: "looks like what you want less of",
   negative: "fits what you do not want",

@@ -50,7 +50,7 @@ def test_json_has_the_shape_of_the_contract(context: SearchContext, photos: Path
         "objects": 0.0,
     }
     assert (shape["query"]["preset"], shape["query"]["gamma"]) == ("fashioniq", 0.1)
-    assert list(shape["hits"][0]) == ["rank", "path", "image_id", "score", "terms"]
+    assert list(shape["hits"][0]) == ["rank", "path", "image_id", "score", "confidence", "terms"]
     assert list(shape["hits"][0]["terms"]["image"]) == ["similarity", "weight", "contribution"]
     assert list(shape["timings_ms"]) == ["compile", "plan", "run", "rerank", "present", "total"]
 

@@ -185,6 +185,7 @@ def test_a_result_says_whether_it_is_exact(large: SearchContext) -> None:
         "strategy": "fused",
         "why": "1,500 rows need 1 MB, the budget is 0 MB; an exact answer was asked for",
         "exact": True,
+        "verify": None,
     }
     assert [hit.image_id for hit in by_index] == [hit.image_id for hit in exact]
 
