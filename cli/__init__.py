@@ -28,38 +28,44 @@ from .common import LogToStderr, debugging, discard_stdout, tell
 if TYPE_CHECKING:
     from .query import Warm
 
-COMMANDS = (
-    "ingest",
-    "watch",
-    "serve",
-    "mcp",
-    "caption",
-    "search",
-    "explain",
-    "sql",
-    "stats",
-    "list",
-    "tag",
-    "remove",
-    "duplicates",
-    "export",
-    "check",
-    "backup",
-    "restore",
-    "doctor",
-    "optimize",
-    "reembed",
-    "migrate",
-    "models",
-    "train",
-    "eval",
-)
+COMMANDS = {
+    "ingest": "Add files and folders to the gallery.",
+    "watch": "Keep the gallery in step with folders.",
+    "serve": "Serve the gallery: a page to search in, and an HTTP API.",
+    "mcp": "Serve the gallery to an assistant (MCP).",
+    "caption": "Caption the images that have no captions.",
+    "search": "Find images: REF, but EDIT.",
+    "explain": "Run a search and tell how it ran.",
+    "sql": "Answer one SELECT STATEMENT, or - for one on stdin.",
+    "stats": "Show what the gallery holds and which bundle made it.",
+    "list": "List the images in the gallery, in the order of their paths.",
+    "tag": "Tag images, or count their tags.",
+    "remove": "Remove images from the gallery; their files stay.",
+    "duplicates": "Show files of the same content, and images that look alike.",
+    "export": "Write the images to a Parquet FILE, a row each; - is stdout.",
+    "check": "Check that catalog, tables and files agree.",
+    "backup": "Write the whole gallery to the new tar archive FILE.",
+    "restore": "Make a gallery from FILE, which `cvsi-db backup` wrote.",
+    "doctor": "Look at versions, device, models and the gallery.",
+    "optimize": "Compact the tables, and index large galleries.",
+    "reembed": "Change the gallery's model to --model, in place.",
+    "migrate": "Bring the gallery to this version's layout.",
+    "models": "List, show, download and verify bundles: what --model takes.",
+    "train": "Train what a bundle lacks.",
+    "eval": "Measure how well a bundle ranks, on a benchmark.",
+}
+"""Every command, in the order in which people need them, with the line that --help says of it."""
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
 class LazyGroup(click.Group):
     """A group whose commands are modules of this package, imported when one is asked for."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands as --help shows them, without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands, in the order in which people need them."""

@@ -116,10 +116,16 @@ def _as_json_lines(result: SearchResult) -> str:
 
 def _as_csv(result: SearchResult) -> str:
     terms = list(result[0].terms) if result else []
+    sure = ["confidence"] if result.verified else []
     rows = (
-        [hit.rank, hit.score, hit.path, hit.image_id, *(hit.terms[t].contribution for t in terms)] for hit in result
+        [
+            *(hit.rank, hit.score, hit.path, hit.image_id),
+            *(hit.confidence for _ in sure),
+            *(hit.terms[t].contribution for t in terms),
+        ]
+        for hit in result
     )
-    return as_csv(["rank", "score", "path", "image_id", *terms], rows)
+    return as_csv(["rank", "score", "path", "image_id", *sure, *terms], rows)
 
 
 def _as_paths(result: SearchResult) -> str:
@@ -137,11 +143,17 @@ def _as_html(result: SearchResult) -> str:
 def _as_table(result: SearchResult) -> str:
     """The hits as a table: a row each, with the share of every term that has weight."""
     terms = [name for name, term in result[0].terms.items() if term.weight] if result else []
+    sure = ["sure"] if result.verified else []
     rows = [
-        [hit.rank, hit.score, *(f"{hit.terms[name].contribution:+.3f}" for name in terms), shortest(hit.path)]
+        [
+            *(hit.rank, hit.score),
+            *("" if hit.confidence is None else f"{hit.confidence:.2f}" for _ in sure),
+            *(f"{hit.terms[name].contribution:+.3f}" for name in terms),
+            shortest(hit.path),
+        ]
         for hit in result
     ]
-    numbers = ("#", "score", *terms)
+    numbers = ("#", "score", *sure, *terms)
     return as_table([*numbers, "path"], rows, numbers=numbers, spare=terms)
 
 

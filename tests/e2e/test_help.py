@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -31,6 +32,11 @@ def test_help_lists_every_command_with_its_whole_summary(cli: Cli) -> None:
     assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
     assert "..." not in done.stdout.split("Commands:")[1]
     assert cli("-h").stdout == done.stdout
+
+
+def test_the_summaries_are_those_of_the_commands() -> None:
+    commands = {name: import_module(f"cvsi_db.cli.{name}_command").command for name in COMMANDS}
+    assert {name: command.get_short_help_str(100) for name, command in commands.items()} == COMMANDS
 
 
 def test_version(cli: Cli) -> None:
