@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .common import common_options, emit, format_options, max_pixels_option, model_options, plural, settings_for, tell
+from .engine import engine_options
 from .progress import bar
 
 if TYPE_CHECKING:
     from cvsi_db.gallery import Gallery
+    from cvsi_db.ingest.ray_engine import RayEngine
     from cvsi_db.store.location import Location
 
 OUT, IN = (click.Path(path_type=Path, dir_okay=False, allow_dash=dash) for dash in (True, False))
@@ -29,6 +31,7 @@ OUT, IN = (click.Path(path_type=Path, dir_okay=False, allow_dash=dash) for dash 
 @click.option("--import", "given", type=IN, metavar="FILE.jsonl", help="Replace captions by those in FILE instead.")
 @click.option("--strict", is_flag=True, help="Exit 1 when an image had to be skipped.")
 @max_pixels_option
+@engine_options
 @format_options("table", "json")
 @model_options
 @common_options
@@ -39,6 +42,7 @@ def command(
     out: Path | None,
     given: Path | None,
     strict: bool,
+    engine: RayEngine | None,
     form: str,
     model: str | None,
     device: str | None,
@@ -62,7 +66,8 @@ def command(
             return 0
         if given is not None:
             return _import(gallery, given, form, quiet)
-        return _caption(gallery, {"captions": captions, "again": again, "batch_size": batch_size}, strict, form, quiet)
+        options = {"captions": captions, "again": again, "batch_size": batch_size, "engine": engine}
+        return _caption(gallery, options, strict, form, quiet)
 
 
 def _caption(gallery: Gallery, options: dict[str, Any], strict: bool, form: str, quiet: bool) -> int:

@@ -27,9 +27,11 @@ from .common import (
     settings_for,
     tell,
 )
+from .engine import engine_options
 from .progress import bars
 
 if TYPE_CHECKING:
+    from cvsi_db.ingest.ray_engine import RayEngine
     from cvsi_db.records import IngestProgress, IngestSummary
     from cvsi_db.settings import Settings
     from cvsi_db.store.location import Location
@@ -54,6 +56,7 @@ ERRORS_HELP = "Write the files that were not taken to FILE, a line of JSON each:
 @click.option("--strict", is_flag=True, help="Exit 1 when a file could not be read.")
 @click.option("--errors", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help=ERRORS_HELP)
 @max_pixels_option
+@engine_options
 @format_options("table", "json")
 @model_options
 @common_options
@@ -68,6 +71,7 @@ def command(
     no_thumbnails: bool,
     strict: bool,
     errors: Path | None,
+    engine: RayEngine | None,
     form: str,
     model: str | None,
     device: str | None,
@@ -106,6 +110,7 @@ def command(
             "tags": tags,
             "metadata": metadata,
             "thumbnails": not no_thumbnails,
+            "engine": engine,
         }
         summary, bundle = _ingest(paths, settings, model, quiet, options)
     if errors is not None:

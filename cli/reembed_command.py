@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
 
 import click
 
 from .common import common_options, emit, format_options, model_options, plural, settings_for, tell
+from .engine import engine_options
 from .ingest_command import remark
 from .progress import bar
 
 if TYPE_CHECKING:
+    from cvsi_db.ingest.ray_engine import RayEngine
     from cvsi_db.manage.reembed import ReembedPlan, ReembedSummary
     from cvsi_db.store.location import Location
 
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
 @click.command("reembed")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images per batch.  [default: what suits the device]")
 @click.option("--allow-missing", is_flag=True, help="Change the model though some images cannot be read.")
+@engine_options
 @format_options("table", "json")
 @model_options
 @common_options
 def command(
     batch_size: int | None,
     allow_missing: bool,
+    engine: RayEngine | None,
     form: str,
     model: str | None,
     device: str | None,
@@ -48,7 +52,8 @@ def command(
         raise click.UsageError("--model is missing: name the gallery's new model")
     bundle = load_bundle(model, settings.device)
     store, catalog = open_gallery_folder(settings.db)  # not by Gallery.open: the old model's files may be gone
-    with closing(catalog), write_lock(settings.db):
+    working = engine.start(bundle) if engine else nullcontext()
+    with closing(catalog), write_lock(settings.db), working as workers:
         try:
             with bar("embedding", quiet) as show:
                 summary = reembed(
@@ -60,6 +65,7 @@ def command(
                     batch_size=batch_size,
                     on_plan=None if quiet else _tell,
                     progress=show and (lambda now: show(now.done, now.total, remark(now))),
+                    workers=workers,
                 )
         except KeyboardInterrupt:
             before = catalog.gallery().bundle

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cvsi_db.errors import CvsiError
     from cvsi_db.gallery import Gallery
+    from cvsi_db.ingest.ray_engine import RayEngine
     from cvsi_db.records import ComposedQuery, IngestSummary, Preset
     from cvsi_db.search.result import Hit, SearchResult
 
 __version__ = "0.1.0"
 
-__all__ = ["ComposedQuery", "CvsiError", "Gallery", "Hit", "IngestSummary", "Preset", "SearchResult"]
+__all__ = ["ComposedQuery", "CvsiError", "Gallery", "Hit", "IngestSummary", "Preset", "RayEngine", "SearchResult"]
 
 _HOMES = {
     "CvsiError": "cvsi_db.errors",
     "Gallery": "cvsi_db.gallery",
     "Hit": "cvsi_db.search.result",
+    "RayEngine": "cvsi_db.ingest.ray_engine",
     "SearchResult": "cvsi_db.search.result",
 }
 

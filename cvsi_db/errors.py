@@ -11,6 +11,7 @@
     ├── ImageError            one image cannot be read; names file, cause and remedy
     ├── ModelError            weights that are missing, unreachable or of the wrong shape
     ├── RewriteError          a rewriter gave no usable answer
+    ├── EngineError           workers that cannot be started, or do not see the files
     ├── VerifyError           a verifier gave no usable answer
     └── GalleryError          no gallery, a locked gallery, a damaged gallery
         ├── MigrationError    a gallery from the future, or a migration that failed
@@ -76,6 +77,10 @@ class RewriteError(CvsiError):
 
 class VerifyError(CvsiError):
     """A verifier gave no usable answer."""
+
+
+class EngineError(CvsiError):
+    """Workers of another engine cannot be started, or do not have what they need."""
 
 
 class GalleryError(CvsiError):

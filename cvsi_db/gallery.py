@@ -21,6 +21,7 @@ from cvsi_db.store.location import Location, locate
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from cvsi_db.ingest.ray_engine import RayEngine
     from cvsi_db.ingest.recaption import RecaptionProgress, RecaptionSummary
     from cvsi_db.manage.backup import BackupSummary
     from cvsi_db.manage.caption_file import CaptionImport
@@ -325,19 +326,30 @@ class Gallery:
         )  # fmt: skip
         return self.search_many([query])[0]
 
-    def search_many(self, queries: Sequence[ComposedQuery]) -> list[SearchResult]:
+    def search_many(self, queries: Sequence[ComposedQuery], *, verified: bool = True) -> list[SearchResult]:
         """A result per query, in their order, each as `search` would give it, but with one scan for all of them.
 
         >>> queries = [ComposedQuery("ref.jpg", text) for text in ("with a hat", "at night")]
         >>> hats, nights = gallery.search_many(queries)                # doctest: +SKIP
 
-        Raises what `search` raises, for the first query that causes it: the error's `position` says which.
+        Unless they are `verified`, no verifier is asked: `verify` can do that later. Raises what `search` raises, for
+        the first query that causes it: the error's `position` says which.
         """
         from cvsi_db.search import search_many
 
         if not isinstance(queries, Sequence) or not all(isinstance(query, ComposedQuery) for query in queries):
             raise QueryError(f"queries is {queries!r:.100}: give a list of ComposedQuery")
-        return search_many(queries, self._context)
+        return search_many(queries, self._context, verified=verified)
+
+    @_checked
+    def verify(self, results: Sequence[SearchResult]) -> list[SearchResult]:
+        """The results of searches that were not verified, as their queries ask: see ComposedQuery's `verify`.
+
+        Raises VerifyError when the verifier cannot answer at all.
+        """
+        from cvsi_db.search.verify import verify
+
+        return verify(results, self._context, lambda query: self.search_many([query])[0])
 
     def explain(self, reference: Reference | None = None, edit_text: str | None = None, **options: Any) -> str:
         """Run a search and tell how it ran: branches, the texts they embed, the plan, the time of each stage.
@@ -388,6 +400,7 @@ class Gallery:
         max_pixels: int | None = None,
         dry_run: bool = False,
         thumbnails: bool = True,
+        engine: RayEngine | None = None,
     ) -> IngestSummary:
         """Take in files and folders: embed all, then caption those that have no captions, if the model has a captioner.
 
@@ -399,8 +412,9 @@ class Gallery:
         Metadata's fields; it counts when a file is read. `max_pixels` lets larger images be read than MAX_PIXELS, from
         then on in the whole process. New images get `thumbnails`: small JPEGs in the gallery, to be shown where their
         files are not mounted. With `dry_run` nothing is done but counting. Files that cannot be read, and those that
-        are no images, are counted and listed in the summary. Raises IngestError for a path that does not exist or holds
-        no image, UsageError for a tag that cannot be one.
+        are no images, are counted and listed in the summary. With an `engine` its workers read the files and run the
+        models; the gallery becomes the same. Raises IngestError for a path that does not exist or holds no image,
+        UsageError for a tag that cannot be one, EngineError when the workers cannot be started.
         """
         from cvsi_db.ingest import dry_run as count
         from cvsi_db.ingest import ingest
@@ -412,12 +426,12 @@ class Gallery:
         named = [locate(path) for path in paths]
         if dry_run:
             return count(named, self._store, self._catalog)
-        with write_lock(self.folder):
+        with write_lock(self.folder), engine.start(self._bundle) if engine else nullcontext() as workers:
             return ingest(
                 named,
                 store=self._store,
                 catalog=self._catalog,
-                encoder=self._bundle.encoder,
+                encoder=workers.encoder if workers else self._bundle.encoder,
                 captioner=self._bundle.captioner if caption else None,
                 batch_size=batch_size,
                 progress=on_progress,
@@ -426,6 +440,7 @@ class Gallery:
                 tags=tags,
                 metadata=metadata or {},
                 thumbnails=thumbnails,
+                workers=workers,
             )
 
     @_checked
@@ -436,13 +451,14 @@ class Gallery:
         again: bool = False,
         on_progress: Callable[[RecaptionProgress], None] | None = None,
         batch_size: int | None = None,
+        engine: RayEngine | None = None,
     ) -> RecaptionSummary:
         """Caption the images that have no captions; `on_progress` is called after each batch.
 
         `captions` is how many each gets, in place of the bundle's number. With `again` those are captioned too whose
         captions another captioner wrote, as after `reembed`. Images whose file is gone or changed are counted and
-        listed in the summary. May be interrupted and called again. Raises ModelError when the bundle has no captioner,
-        or its weights cannot be had.
+        listed in the summary. May be interrupted and called again; `engine` as for `ingest`. Raises ModelError when the
+        bundle has no captioner, or its weights cannot be had.
         """
         from cvsi_db.ingest.recaption import captioned_by_others, recaption
         from cvsi_db.models.bundle import Bundle
@@ -459,17 +475,18 @@ class Gallery:
             raise ModelError(
                 f"the bundle {bundle.spec.name} has no captioner: name one in a bundle file, or import captions"
             )
-        with write_lock(self.folder):
+        with write_lock(self.folder), engine.start(bundle) if engine else nullcontext() as workers:
             others = captioned_by_others(self._store, self._catalog, captioner.name) if again and captioner else []
             return recaption(
                 store=self._store,
                 catalog=self._catalog,
-                encoder=self._bundle.encoder,
+                encoder=workers.encoder if workers else self._bundle.encoder,
                 captioner=captioner,
                 image_ids=sorted([*self._store.uncaptioned(), *others]),
                 batch_size=batch_size,
                 given=bundle.spec != self._bundle.spec,
                 progress=on_progress,
+                workers=workers,
             )
 
     @_checked
@@ -727,21 +744,22 @@ class Gallery:
         batch_size: int | None = None,
         on_plan: Callable[[ReembedPlan], None] | None = None,
         on_progress: Callable[[IngestProgress], None] | None = None,
+        engine: RayEngine | None = None,
     ) -> ReembedSummary:
         """Make this a gallery of the bundle `model`: every image is embedded anew, tags and captions stay.
 
         Searches are the old model's until all is done; a call that is interrupted is resumed by the next one with the
         same model. `on_plan` is told beforehand what there is to do and how much disk it takes. Images that cannot be
         read leave the gallery as it is, unless `allow_missing`: they then wait for an ingest that finds their file. The
-        rewriter stays. Raises BundleError for an unknown bundle, ModelError when its weights cannot be had,
-        GalleryError when the disk has too little room.
+        rewriter stays; `engine` as for `ingest`. Raises BundleError for an unknown bundle, ModelError when its weights
+        cannot be had, GalleryError when the disk has too little room.
         """
         from cvsi_db.manage.reembed import reembed
         from cvsi_db.models.bundle import load_bundle
         from cvsi_db.store.folder import open_gallery_folder, write_lock
 
         bundle = load_bundle(model, self._bundle.device)
-        with write_lock(self.folder):
+        with write_lock(self.folder), engine.start(bundle) if engine else nullcontext() as workers:
             summary = reembed(
                 self.folder,
                 self._store,
@@ -751,6 +769,7 @@ class Gallery:
                 batch_size=batch_size,
                 on_plan=on_plan,
                 progress=on_progress,
+                workers=workers,
             )
         if summary.switched:
             self._catalog.close()

@@ -23,7 +23,7 @@ COMMON = ("--db DIR", "--quiet", "--debug", "--model BUNDLE", "--no-phi", "--dev
 
 CLASSES = (
     "search.result.SearchResult", "search.result.Hit", "search.result.TermScore", "records.ComposedQuery",
-    "records.Preset",
+    "records.Preset", "ingest.ray_engine.RayEngine",
 )  # fmt: skip
 RETURNED = (
     "records.IngestProgress", "records.IngestSummary", "records.IngestFailure", "ingest.recaption.RecaptionProgress",

@@ -17,6 +17,7 @@ def test_public_names() -> None:
         "Hit",
         "IngestSummary",
         "Preset",
+        "RayEngine",
         "SearchResult",
     ]
     assert all(getattr(cvsi_db, name).__name__ == name for name in cvsi_db.__all__)

@@ -19,7 +19,7 @@ from cvsi_db.errors import IngestError
 from cvsi_db.ingest.commit_thread import CommitThread, EmbeddedBatch, add_summaries
 from cvsi_db.ingest.embed import embed_images
 from cvsi_db.ingest.load import Loader
-from cvsi_db.ingest.pipeline import DECODERS, Pipeline, StageTimes
+from cvsi_db.ingest.pipeline import DECODERS, Batches, Pipeline, StageTimes
 from cvsi_db.ingest.read_bytes import printable
 from cvsi_db.ingest.recaption import RecaptionProgress, recaption
 from cvsi_db.ingest.scan import scan
@@ -29,6 +29,7 @@ from cvsi_db.records import IngestFailure, IngestProgress, IngestSummary
 from cvsi_db.records.tags import normalise_tags
 
 if TYPE_CHECKING:
+    from cvsi_db.ingest.ray_engine import Workers
     from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store
     from cvsi_db.store.location import Location
@@ -50,18 +51,20 @@ def ingest(  # noqa: PLR0913  # one argument per option of an ingest
     tags: Sequence[str] = (),
     metadata: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     thumbnails: bool = True,
+    workers: Workers | None = None,
 ) -> IngestSummary:
     """Ingest files and folders: embed and write all, then caption those among them that have no captions.
 
     `progress` is called after each batch of at most `batch_size` files, by default as many as suit the encoder;
     `on_searchable`, when all are written, with the summary so far and the number of images to caption. Without a
     captioner that is the end. New images get `thumbnails`. Every file found gives its image the `tags`, and what
-    `metadata` says of its path in Metadata's fields; with `prune` images whose files are gone are deleted for good. The
-    caller holds the gallery's write lock. Files that cannot be read are counted and listed, in the order of the scan.
-    Raises IngestError for a path that does not exist or holds no image, UsageError for an unusable tag, ModelError when
-    a model returns nothing usable, GalleryError when the gallery cannot be written; an ingest that raises keeps its
-    finished batches. At the first Ctrl-C the batches in work are finished and written, then KeyboardInterrupt is
-    raised; the second one interrupts at once, and so does the first while captions are written.
+    `metadata` says of its path in Metadata's fields; with `prune` images whose files are gone are deleted for good.
+    Files are read and models run here, or by `workers`; the result is the same. The caller holds the gallery's write
+    lock. Files that cannot be read are counted and listed, in the order of the scan. Raises IngestError for a path that
+    does not exist or holds no image, UsageError for an unusable tag, ModelError when a model returns nothing usable,
+    GalleryError when the gallery cannot be written; an ingest that raises keeps its finished batches. At the first
+    Ctrl-C the batches in work are finished and written, then KeyboardInterrupt is raised; the second one interrupts at
+    once, and so does the first while captions are written.
     """
     from cvsi_db.ingest.write import Writer
 
@@ -73,17 +76,29 @@ def ingest(  # noqa: PLR0913  # one argument per option of an ingest
     run = catalog.start_run([printable(path.absolute()) for path in paths])
     times = StageTimes(found.total, len(found.unchanged))
 
-    loader = Loader(writer.known, encoder, cores=DECODERS, thumbnails=thumbnails, given=metadata)
-    with Pipeline(
-        found.pending,
-        loader.load,
-        loader.gather,
-        lambda batch: EmbeddedBatch(batch, embed_images(batch.views, encoder)),
-        batch_size=batch_size or encoder.batch_size,
-        lanes=encoder.lanes,
-        size=lambda file: file.size_bytes + 4 * encoder.side**2,
-        times=times,
-    ) as pipeline:
+    batches: Batches[EmbeddedBatch]
+    if workers is None:
+        loader = Loader(writer.known, encoder, cores=DECODERS, thumbnails=thumbnails, given=metadata)
+        batches = Pipeline(
+            found.pending,
+            loader.load,
+            loader.gather,
+            lambda batch: EmbeddedBatch(batch, embed_images(batch.views, encoder)),
+            batch_size=batch_size or encoder.batch_size,
+            lanes=encoder.lanes,
+            size=lambda file: file.size_bytes + 4 * encoder.side**2,
+            times=times,
+        )
+    else:
+        batches = workers.embed(
+            found.pending,
+            known=writer.known,
+            thumbnails=thumbnails,
+            given=metadata,
+            batch_size=batch_size,
+            times=times,
+        )
+    with batches as pipeline:
         with (
             stop_between_steps(signal.SIGINT, on_stop=pipeline.stop) as stopped,
             CommitThread(writer.write) as commits,
@@ -110,7 +125,13 @@ def ingest(  # noqa: PLR0913  # one argument per option of an ingest
                 progress(IngestProgress(now.done, now.total, 0, now.skipped, seconds, phase="captioning"))
 
         written = recaption(
-            store=store, catalog=catalog, encoder=encoder, captioner=captioner, image_ids=waiting, progress=told
+            store=store,
+            catalog=catalog,
+            encoder=encoder,
+            captioner=captioner,
+            image_ids=waiting,
+            progress=told,
+            workers=workers,
         )
         summary = replace(
             summary,

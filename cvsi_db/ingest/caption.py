@@ -1,38 +1,37 @@
 """Caption: what each picture shows, in words.
 
-Takes Pictures, a Captioner and the catalog's cache; returns each image's captions.
+Takes Pictures, a Captioner and what keeps its captions; returns each image's captions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from cvsi_db.errors import ModelError
 from cvsi_db.models.protocols import Captioner
 from cvsi_db.records import Picture
 
-if TYPE_CHECKING:
-    from cvsi_db.store.catalog import Catalog
+Captions = dict[str, tuple[str, ...]]
+"""The captions of images, by image_id."""
 
 AT_ONCE = 32
 """Pictures per call of the captioner: each brings several captions, and a large captioner has no room for more."""
 
 
-def caption(pictures: Sequence[Picture], captioner: Captioner, catalog: Catalog) -> dict[str, tuple[str, ...]]:
-    """The captions of each picture, by image_id, written by the captioner and kept in the catalog.
+def caption(pictures: Sequence[Picture], captioner: Captioner, keep: Callable[[Captions], None]) -> Captions:
+    """The captions of each picture, by image_id, written by the captioner; `keep` is called with some at a time.
 
     Raises ModelError when the captioner leaves a picture without a caption.
     """
-    captions: dict[str, tuple[str, ...]] = {}
+    captions: Captions = {}
     for start in range(0, len(pictures), AT_ONCE):
         fresh = _write_captions(pictures[start : start + AT_ONCE], captioner)
-        catalog.keep_captions(captioner.name, fresh)
+        keep(fresh)
         captions |= fresh
     return captions
 
 
-def _write_captions(pictures: Sequence[Picture], captioner: Captioner) -> dict[str, tuple[str, ...]]:
+def _write_captions(pictures: Sequence[Picture], captioner: Captioner) -> Captions:
     ids = [picture.image_id for picture in pictures]
     answers = captioner.caption([picture.image for picture in pictures], ids)
     if len(answers) != len(ids):

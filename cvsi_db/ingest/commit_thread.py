@@ -98,7 +98,7 @@ class _Pending:
         return self.files >= COMMIT_FILES or time.monotonic() - self._since >= COMMIT_S
 
     def add(self, embedded: EmbeddedBatch) -> None:
-        batch = replace(embedded.batch, files=tuple(map(_without_pixels, embedded.batch.files)))
+        batch = without_pixels(embedded.batch)
         self._batches.append(embedded._replace(batch=batch))
         self.files += len(batch.files) + len(batch.failures)
 
@@ -144,8 +144,12 @@ def add_summaries(one: IngestSummary, other: IngestSummary) -> IngestSummary:
     return IngestSummary(**{name: getattr(one, name) + getattr(other, name) for name in names})
 
 
-def _without_pixels(read: ReadFile) -> ReadFile:
-    """The file as the writer needs it: the pixels of all pending pictures would fill the memory."""
-    if read.picture is None:
-        return read
-    return replace(read, picture=replace(read.picture, image=Image.new("RGB", (1, 1))))
+def without_pixels(batch: DecodedBatch) -> DecodedBatch:
+    """The batch as the writer needs it: the pixels of all pending pictures would fill the memory."""
+
+    def without(read: ReadFile) -> ReadFile:
+        if read.picture is None:
+            return read
+        return replace(read, picture=replace(read.picture, image=Image.new("RGB", (1, 1))))
+
+    return replace(batch, files=tuple(map(without, batch.files)))

@@ -49,6 +49,11 @@ def allow_pixels(pixels: int) -> None:
     Pillow.MAX_IMAGE_PIXELS = max(Pillow.MAX_IMAGE_PIXELS or 0, pixels)
 
 
+def allowed_pixels() -> int:
+    """The most pixels that an image may have, in this process."""
+    return _allowed["pixels"]
+
+
 def open_image(data: bytes, where: str, side: int = MAX_SIDE) -> Image:
     """The image in the bytes of a file, not decoded yet, with the name in FORMATS of its format as `format`.
 

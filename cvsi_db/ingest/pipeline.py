@@ -26,7 +26,7 @@ AHEAD = 4
 DECODERS = min(os.cpu_count() or 1, 16)
 """How many files are decoded at once."""
 
-_READERS = 4
+READERS = 4
 """Threads beside the decoders, so that a slow drive is asked for several files at once."""
 
 T = TypeVar("T")
@@ -65,7 +65,24 @@ class StageTimes:
         return IngestProgress(self._done, self._total, self._embedded, self._failed, seconds, *stages)
 
 
-class Pipeline(Iterator[R], Generic[T, L, B, R]):
+class Batches(Iterator[R]):
+    """What comes of the batches of a run, in order, wherever they are worked on. A context manager."""
+
+    def __next__(self) -> R:
+        raise NotImplementedError
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Begin nothing more: the results end with what is begun, or with what is done. Returns at once."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self.stop(at_once=True)
+
+
+class Pipeline(Batches[R], Generic[T, L, B, R]):
     """What `model` returns for the batches of an ingest, `batch_size` items each. Its threads end with the block.
 
     `load` is called for each item, from several threads; `gather` makes a batch of what it returns, in the order of the
@@ -92,7 +109,7 @@ class Pipeline(Iterator[R], Generic[T, L, B, R]):
         self._loaded: Prefetch[T, L] = Prefetch(
             load,
             items,
-            threads=DECODERS + _READERS,
+            threads=DECODERS + READERS,
             room=ROOM,
             weigh=lambda item: max(size(item), ROOM // (AHEAD * batch_size)),
         )
@@ -106,9 +123,6 @@ class Pipeline(Iterator[R], Generic[T, L, B, R]):
         self._loaded.stop()
         if at_once:
             self._done.stop()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         with self._threads:

@@ -11,14 +11,15 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from cvsi_db.errors import ImageError, IngestError
-from cvsi_db.ingest.caption import AT_ONCE, caption
+from cvsi_db.ingest.caption import AT_ONCE, Captions, caption
 from cvsi_db.ingest.commit_thread import RowCommits
 from cvsi_db.ingest.decode import decode_bytes
 from cvsi_db.ingest.embed import with_captions
-from cvsi_db.ingest.pipeline import Pipeline, StageTimes
+from cvsi_db.ingest.pipeline import Batches, Pipeline, StageTimes
 from cvsi_db.ingest.pixels import MAX_SIDE
 from cvsi_db.ingest.read_bytes import read_image
 from cvsi_db.interrupt import stop_between_steps
@@ -27,6 +28,7 @@ from cvsi_db.records import CaptionRow, ImageRow, IngestFailure, Picture
 from cvsi_db.store.catalog import GIVEN
 
 if TYPE_CHECKING:
+    from cvsi_db.ingest.ray_engine import Worker, Workers
     from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store
 
@@ -65,6 +67,15 @@ class _Waiting(NamedTuple):
     failure: IngestFailure | None = None
 
 
+class _Described(NamedTuple):
+    """What comes of a batch: rows to write, with their captions; images that could not be read; captions to keep."""
+
+    rows: Sequence[ImageRow]
+    captions: Sequence[CaptionRow]
+    failures: Sequence[IngestFailure]
+    fresh: Captions
+
+
 def recaption(
     *,
     store: Store,
@@ -75,16 +86,17 @@ def recaption(
     batch_size: int | None = None,
     given: bool = False,
     progress: Callable[[RecaptionProgress], None] | None = None,
+    workers: Workers | None = None,
 ) -> RecaptionSummary:
     """Caption the named images, by default all without captions; `progress` is called after each batch.
 
     Without a captioner, those that have captions in the catalog from an import or a repair get these.
 
     A batch has at most `batch_size` images, by default as many as the encoder takes at once, but no more than AT_ONCE.
-    The caller holds the gallery's write lock. With `given` the captions hold whatever captioner a later search has, as
-    imported ones do. Raises ModelError when a model gives nothing usable, GalleryError when the gallery cannot be
-    written; a run that raises leaves its finished batches. At Ctrl-C what is finished is written, then
-    KeyboardInterrupt is raised.
+    Files are read and models run here, or by `workers`. The caller holds the gallery's write lock. With `given` the
+    captions hold whatever captioner a later search has, as imported ones do. Raises ModelError when a model gives
+    nothing usable, GalleryError when the gallery cannot be written; a run that raises leaves its finished batches. At
+    Ctrl-C what is finished is written, then KeyboardInterrupt is raised.
     """
     if batch_size is not None and batch_size < 1:
         raise IngestError(f"cannot caption {batch_size!r} images at a time: the batch size is at least 1")
@@ -94,37 +106,43 @@ def recaption(
         known = catalog.captions(waiting, name)
         waiting = [image_id for image_id in waiting if image_id in known]
     total, started = RecaptionSummary(), time.monotonic()
-
-    def describe(batch: Sequence[_Waiting]) -> tuple[list[ImageRow], list[CaptionRow], list[IngestFailure]]:
-        texts = {each.row.image_id: each.cached for each in batch if each.cached is not None}
-        if captioner is not None:
-            texts |= caption([each.picture for each in batch if each.picture is not None], captioner, catalog)
-        if given:  # before the rows: a run that dies here finds these captions, and writes the same
-            catalog.give_captions(texts)
-        rows = [replace(each.row, captions=texts[each.row.image_id]) for each in batch if each.row.image_id in texts]
-        return *with_captions(rows, encoder), [each.failure for each in batch if each.failure is not None]
-
-    with (
-        Pipeline(
-            _rows(waiting, name, store, catalog),
+    if not waiting:
+        return total
+    keep, size = partial(catalog.keep_captions, name), batch_size or min(encoder.batch_size, AT_ONCE)
+    rows, times = _rows(waiting, name, store, catalog), StageTimes(len(waiting), 0)
+    batches: Batches[_Described]
+    if workers is None:
+        batches = Pipeline(
+            rows,
             _load,
             list,
-            describe,
-            batch_size=batch_size or min(encoder.batch_size, AT_ONCE),
+            lambda batch: _describe(batch, encoder, captioner, keep),
+            batch_size=size,
             lanes=encoder.lanes,
             size=lambda each: 0 if each.cached else each.row.size_bytes + _PIXELS,
-            times=StageTimes(len(waiting), 0),
-        ) as pipeline,
+            times=times,
+        )
+    else:
+        batches = workers.map(_describe_remotely, rows, _failed, batch_size=size, times=times)
+    with (
+        batches as pipeline,
         RowCommits(store) as commits,
         stop_between_steps(signal.SIGINT, on_stop=lambda: pipeline.stop(at_once=True)) as stopped,
     ):
-        for rows, captions, failures in pipeline:
-            commits.add(rows, captions)
+        for done in pipeline:
+            if workers is not None:
+                workers.check_seen(done.failures)
+            # Before the rows: a run that dies here finds these captions, and writes the same.
+            if done.fresh:
+                keep(done.fresh)
+            if given:
+                catalog.give_captions({row.image_id: row.captions for row in done.rows})
+            commits.add(done.rows, done.captions)
             total = replace(
                 total,
-                captioned=total.captioned + len(rows),
-                skipped=total.skipped + len(failures),
-                errors=(*total.errors, *failures),
+                captioned=total.captioned + len(done.rows),
+                skipped=total.skipped + len(done.failures),
+                errors=(*total.errors, *done.failures),
             )
             if progress is not None:
                 progress(RecaptionProgress(total.captioned + total.skipped, len(waiting), total.skipped))
@@ -171,3 +189,26 @@ def _load(waiting: _Waiting) -> _Waiting:
         return waiting._replace(picture=read_again(waiting.row, CAPTIONER_SIDE))
     except ImageError as error:
         return waiting._replace(failure=IngestFailure(error.path, error.reason))
+
+
+def _describe(
+    batch: Sequence[_Waiting], encoder: Encoder, captioner: Captioner | None, keep: Callable[[Captions], None]
+) -> _Described:
+    """What comes of a batch of loaded images; `keep` is called with what the captioner writes, some at a time."""
+    texts = {each.row.image_id: each.cached for each in batch if each.cached is not None}
+    if captioner is not None:
+        texts |= caption([each.picture for each in batch if each.picture is not None], captioner, keep)
+    rows = [replace(each.row, captions=texts[each.row.image_id]) for each in batch if each.row.image_id in texts]
+    failures = [each.failure for each in batch if each.failure is not None]
+    return _Described(*with_captions(rows, encoder), failures, {})
+
+
+def _describe_remotely(worker: Worker, batch: Sequence[_Waiting]) -> _Described:
+    fresh: Captions = {}
+    loaded = worker.load(_load, batch)
+    with worker.lane() as models:
+        return _describe(loaded, models.encoder, models.captioner, fresh.update)._replace(fresh=fresh)
+
+
+def _failed(batch: Sequence[_Waiting], reason: str) -> _Described:
+    return _Described([], [], [IngestFailure(each.row.path, reason) for each in batch], {})

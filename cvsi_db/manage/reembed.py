@@ -19,7 +19,7 @@ import numpy as np
 from cvsi_db.errors import GalleryError, ImageError
 from cvsi_db.ingest.commit_thread import RowCommits
 from cvsi_db.ingest.embed import embed_images, with_captions
-from cvsi_db.ingest.pipeline import Pipeline, StageTimes
+from cvsi_db.ingest.pipeline import Batches, Pipeline, StageTimes
 from cvsi_db.ingest.recaption import captioned_by_others, read_again
 from cvsi_db.interrupt import stop_between_steps
 from cvsi_db.models.protocols import Encoder
@@ -31,6 +31,7 @@ from cvsi_db.store.location import Location, free_bytes, remove_tree, table_fold
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from cvsi_db.ingest.ray_engine import Worker, Workers
     from cvsi_db.models.bundle import Bundle
     from cvsi_db.store.catalog import Catalog
 
@@ -81,7 +82,15 @@ class _Seen(NamedTuple):
     failure: IngestFailure | None
 
 
-def reembed(
+class _Embedded(NamedTuple):
+    """What comes of a batch: rows to write, with their captions; what could not be read, by image_id."""
+
+    rows: Sequence[ImageRow]
+    captions: Sequence[CaptionRow]
+    missing: Mapping[str, IngestFailure]
+
+
+def reembed(  # one argument per option
     folder: Location,
     store: Store,
     catalog: Catalog,
@@ -91,13 +100,15 @@ def reembed(
     batch_size: int | None = None,
     on_plan: Callable[[ReembedPlan], None] | None = None,
     progress: Callable[[IngestProgress], None] | None = None,
+    workers: Workers | None = None,
 ) -> ReembedSummary:
     """Make the gallery in `folder` one of `bundle`'s; `store` must not be used after it was switched.
 
     `on_plan` is called before an image is read, `progress` after each batch. Images that cannot be read keep the
     gallery as it is, unless `allow_missing`: they then wait, with tags and captions, until an ingest finds their file.
-    The caller holds the gallery's write lock. Raises ModelError when a model gives nothing usable, GalleryError when
-    the disk has too little room or cannot be written. At Ctrl-C what is done is kept for the next run with the same
+    Files are read and the model runs here, or by `workers`. The caller holds the gallery's write lock. Raises
+    ModelError when a model gives nothing usable, GalleryError when the disk has too little room or cannot be written.
+    At Ctrl-C what is done is kept for the next run with the same
     model, then KeyboardInterrupt is raised.
     """
     started, info = time.monotonic(), catalog.gallery()
@@ -105,7 +116,7 @@ def reembed(
     if bundle.fits(info.fingerprint):  # the same vectors, by another name or with another phi, captioner or preset
         catalog.describe(replace(info, bundle=bundle.source, fingerprint=bundle.fingerprint))
         return replace(summary, images=store.count(), captions=store.count(table="captions"))
-    encoder = bundle.encoder
+    encoder = workers.encoder if workers else bundle.encoder
     target = folder / f"lance-{bundle.clip_digest}"
     for left in table_folders(folder):  # of other runs that were cut short
         if left.name not in (info.tables, target.name):
@@ -114,7 +125,7 @@ def reembed(
     seen = new.scan(["image_id"], "image_norm > 0", "removed")["image_id"].to_pylist()
     waiting = sorted(store.ids() - new.ids() - set(seen))
     _check_room(store, new, len(waiting), folder, on_plan)
-    embedded, missing = _embed_all(waiting, store, new, encoder, batch_size, progress)
+    embedded, missing = _embed_all(waiting, store, new, encoder, batch_size, progress, workers)
     told = replace(summary, embedded=embedded, missing=tuple(missing.values()))
     if missing and not allow_missing:
         return replace(told, switched=False, seconds=time.monotonic() - started)
@@ -183,46 +194,69 @@ def _embed_all(
     encoder: Encoder,
     batch_size: int | None,
     progress: Callable[[IngestProgress], None] | None,
+    workers: Workers | None,
 ) -> tuple[int, dict[str, IngestFailure]]:
     """Embed these images into `new`; returns how many it did, and those that could not be read, by image_id."""
     embedded, missing = 0, dict[str, IngestFailure]()
     done = store.count() - len(waiting)
     times = StageTimes(done + len(waiting), done)
-
-    def see(row: ImageRow) -> _Seen:
-        try:
-            return _Seen(row, encoder.prepare(read_again(row, encoder.side).image), None)
-        except ImageError as error:
-            return _Seen(row, None, IngestFailure(error.path, error.reason))
-
-    def describe(batch: Sequence[_Seen]) -> tuple[Sequence[_Seen], list[ImageRow], list[CaptionRow]]:
-        vectors = embed_images({each.row.image_id: each.view for each in batch if each.view is not None}, encoder)
-        rows = [_with_vector(each.row, vectors[each.row.image_id]) for each in batch if each.view is not None]
-        return batch, *with_captions(rows, encoder)
-
-    with (
-        Pipeline(
-            (row for chunk in _chunks(waiting) for _, row in sorted(store.rows(chunk).items())),
-            see,
+    rows = (row for chunk in _chunks(waiting) for _, row in sorted(store.rows(chunk).items()))
+    size = batch_size or (encoder.batch_size if waiting else 1)
+    batches: Batches[_Embedded]
+    if workers is None:
+        batches = Pipeline(
+            rows,
+            lambda row: _see(row, encoder),
             list,
-            describe,
-            batch_size=batch_size or encoder.batch_size,
+            lambda seen: _embed(seen, encoder),
+            batch_size=size,
             lanes=encoder.lanes,
             size=lambda row: row.size_bytes + 4 * encoder.side**2,
             times=times,
-        ) as pipeline,
+        )
+    else:
+        batches = workers.map(_embed_remotely, rows, _failed, batch_size=size, times=times)
+    with (
+        batches as pipeline,
         RowCommits(new) as commits,
         stop_between_steps(signal.SIGINT, on_stop=lambda: pipeline.stop(at_once=True)) as stopped,
     ):
-        for batch, rows, captions in pipeline:
-            commits.add(rows, captions)
-            embedded += len(rows)
-            missing |= {each.row.image_id: each.failure for each in batch if each.failure is not None}
+        for batch in pipeline:
+            if workers is not None:
+                workers.check_seen(batch.missing.values())
+            commits.add(batch.rows, batch.captions)
+            embedded += len(batch.rows)
+            missing |= batch.missing
             if progress is not None:
-                progress(times.after(len(batch), len(rows), len(batch) - len(rows)))
+                count = len(batch.rows) + len(batch.missing)
+                progress(times.after(count, len(batch.rows), len(batch.missing)))
     if stopped.is_set():
         raise KeyboardInterrupt
     return embedded, missing
+
+
+def _see(row: ImageRow, encoder: Encoder) -> _Seen:
+    try:
+        return _Seen(row, encoder.prepare(read_again(row, encoder.side).image), None)
+    except ImageError as error:
+        return _Seen(row, None, IngestFailure(error.path, error.reason))
+
+
+def _embed(batch: Sequence[_Seen], encoder: Encoder) -> _Embedded:
+    vectors = embed_images({each.row.image_id: each.view for each in batch if each.view is not None}, encoder)
+    rows = [_with_vector(each.row, vectors[each.row.image_id]) for each in batch if each.view is not None]
+    missing = {each.row.image_id: each.failure for each in batch if each.failure is not None}
+    return _Embedded(*with_captions(rows, encoder), missing)
+
+
+def _embed_remotely(worker: Worker, rows: Sequence[ImageRow]) -> _Embedded:
+    seen = worker.load(lambda row: _see(row, worker.models.encoder), rows)
+    with worker.lane() as models:
+        return _embed(seen, models.encoder)
+
+
+def _failed(rows: Sequence[ImageRow], reason: str) -> _Embedded:
+    return _Embedded([], [], {row.image_id: IngestFailure(row.path, reason) for row in rows})
 
 
 def _settle(store: Store, new: Store, missing: Collection[str], encoder: Encoder) -> None:

@@ -24,6 +24,7 @@ WHOLE = Kind("a whole number", lambda value: isinstance(value, int) and not isin
 NUMBER = Kind("a number", lambda value: isinstance(value, int | float) and not isinstance(value, bool))
 NAMES = Kind("a list of texts", _are_texts)
 FUNCTION = Kind("a function", callable)
+ENGINE = Kind("a RayEngine", lambda value: callable(getattr(value, "start", None)))
 
 KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(("folder", "file", "paths"), PATH),
@@ -47,6 +48,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     **dict.fromkeys(("on_progress", "on_searchable", "on_plan", "on_step", "answer"), FUNCTION),
     "threshold": NUMBER,
+    "engine": ENGINE,
 }
 """What each argument may be; one whose default is None may be None too."""
 

@@ -1,0 +1,201 @@
+"""An ingest by workers: the gallery is that of a local one, whatever becomes of a worker or of the process that writes.
+
+The tests with workers start Ray on this machine, once, and are slow.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cvsi_db.cli import run as cli
+from cvsi_db.errors import EngineError, UsageError
+from cvsi_db.ingest import ingest
+from cvsi_db.ingest.ray_engine import RayEngine, Workers, share_out
+from cvsi_db.manage.check import find_problems
+from cvsi_db.records import IngestFailure, IngestSummary
+from cvsi_db.store.folder import open_gallery_folder
+from cvsi_db.store.lance import connect
+from tests.fakes import FakeCaptioner, save_picture
+from tests.ingest.remote_models import Fate, Mortal, make
+from tests.object_store import serving
+
+TABLES = ("images", "captions", "removed", "thumbnails")
+
+
+def everything(folder: Path) -> dict[str, Any]:
+    """All that is in a gallery, as it is stored, in a form that compares."""
+    store, catalog = open_gallery_folder(folder)
+    with closing(catalog):
+        tables = connect(folder / catalog.gallery().tables)
+        rows = {name: tables.open_table(name).to_arrow() for name in TABLES}
+        keys = {name: "caption_id" if name == "captions" else "image_id" for name in TABLES}
+        return {
+            **{name: table.sort_by(keys[name]).to_pydict() for name, table in rows.items()},
+            "files": catalog.source_files(),
+            "kept": catalog.kept_captions(rows["images"]["image_id"].to_pylist()),
+            "problems": find_problems(store, catalog),
+        }
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[dict[str, str]]:
+    """Ray on this machine, and the settings of an object store that the workers read."""
+    ray = pytest.importorskip("ray")
+    with serving() as environ:
+        before = dict(os.environ)
+        os.environ.update(environ, RAY_USAGE_STATS_ENABLED="0")
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        yield environ
+        ray.shutdown()
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """Two dozen pictures, copies of some beside them and at the end, and two bad files."""
+    folder = tmp_path / "many"
+    for number in range(24):
+        path = save_picture(folder / f"{number:02}.png", ("red", "green", "blue")[number % 3], (30 + number, 40))
+        if number % 5 == 0:
+            (folder / f"{number:02}-copy.png").write_bytes(path.read_bytes())
+            (folder / f"x-{number:02}.png").write_bytes(path.read_bytes())
+    (folder / "07-bad.png").write_bytes(b"bad")
+    (folder / "19-bad.png").write_bytes(b"bad" * 2)
+    return folder
+
+
+@pytest.fixture
+def galleries(empty_gallery: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Two new, empty galleries."""
+    return tuple(shutil.copytree(empty_gallery, tmp_path / name) for name in ("local", "remote"))  # type: ignore[return-value]
+
+
+def take_in(folder: Path, gallery: Path, fate: Fate | None = None, **options: Any) -> IngestSummary:
+    """Ingest with fakes, by workers with that fate or here; the summary comes without its seconds."""
+    store, catalog = open_gallery_folder(gallery)
+    options = {"captioner": FakeCaptioner(), "encoder": Mortal(Fate())} | options
+    with closing(catalog):
+        if fate is None:
+            return timeless(ingest([folder], store=store, catalog=catalog, **options))
+        with Workers(RayEngine(workers=2), partial(make, fate)) as workers:
+            options |= {"encoder": workers.encoder, "workers": workers}
+            return timeless(ingest([folder], store=store, catalog=catalog, **options))
+
+
+def timeless(summary: Any) -> Any:
+    import dataclasses
+
+    return dataclasses.replace(summary, seconds=0.0)
+
+
+# --- without workers ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("nodes", "workers", "gpus", "shares"),
+    [
+        ([{"CPU": 8.0}], None, 0, (1, 8)),
+        ([{"CPU": 8.0}], 3, 0, (3, 2)),
+        ([{"CPU": 8.0}, {"CPU": 8.0}, {"CPU": 0.0}], None, 0, (2, 8)),
+        ([{"CPU": 10.0}, {"CPU": 4.0}], 3, 0, (3, 4)),
+        ([{"CPU": 16.0, "GPU": 4.0}, {"CPU": 16.0}], None, 1, (4, 4)),
+        ([{"CPU": 16.0, "GPU": 1.0}], None, 0.5, (2, 8)),
+        ([{"CPU": 16.0, "GPU": 8.0}], None, 2, (4, 4)),
+    ],
+)
+def test_cores_and_gpus_are_shared_out(nodes: Any, workers: int | None, gpus: float, shares: tuple[int, int]) -> None:
+    assert share_out(nodes, workers, gpus) == shares
+
+
+@pytest.mark.parametrize(
+    ("nodes", "workers", "gpus"), [([{"CPU": 2.0}], 3, 0), ([{"CPU": 2.0}], None, 1), ([], None, 0)]
+)
+def test_more_workers_than_there_is_room_for_are_refused(nodes: Any, workers: int | None, gpus: float) -> None:
+    with pytest.raises(EngineError, match="room for"):
+        share_out(nodes, workers, gpus)
+
+
+def test_values_that_make_no_sense_are_refused() -> None:
+    for wrong in ({"workers": 0}, {"gpus_per_worker": -1.0}, {"gpus_per_worker": 1.5}):
+        with pytest.raises(UsageError):
+            RayEngine(**wrong)
+
+
+def test_without_the_extra_one_line_names_it(
+    photos: Path, gallery_folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    named = ["--db", str(gallery_folder), "--model", "photos-lite"]
+    assert cli(["ingest", str(photos), *named, "--engine", "ray"]) == 2
+    assert capfd.readouterr() == ("", "error: the engine ray needs the package ray: pip install 'cvsi-db[ray]'\n")
+    assert not gallery_folder.exists()
+
+
+def test_options_of_ray_need_its_engine(photos: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli(["ingest", str(photos), "--workers", "2"]) == 2
+    assert "--engine ray" in capfd.readouterr().err
+
+
+def test_a_file_that_only_this_machine_has_is_an_error(tmp_path: Path) -> None:
+    workers = Workers(RayEngine(), partial(make, Fate()))
+    workers.check_seen([IngestFailure(str(tmp_path / "gone.png"), "no such file")])
+    here = save_picture(tmp_path / "here.png")
+    workers.check_seen([IngestFailure(str(here), "not an image")])
+    with pytest.raises(EngineError, match=r"here\.png.*the same paths"):
+        workers.check_seen([IngestFailure(str(here), "no such file")])
+
+
+# --- by workers -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_gallery_is_that_of_a_local_ingest(cluster: None, many: Path, galleries: tuple[Path, Path]) -> None:
+    local = take_in(many, galleries[0], tags=["sea"])
+    assert (local.new, local.duplicates, local.failed, local.captioned) == (24, 10, 2, 24)
+    assert take_in(many, galleries[1], Fate(), tags=["sea"]) == local
+    assert everything(galleries[1]) == everything(galleries[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("colour", ["red", "yellow"], ids=["in its first batch", "in a later batch"])
+def test_a_worker_that_dies_changes_nothing(
+    cluster: None, many: Path, galleries: tuple[Path, Path], tmp_path: Path, colour: str
+) -> None:
+    save_picture(many / "16-yellow.png", "yellow")
+    local = take_in(many, galleries[0])
+    assert take_in(many, galleries[1], Fate(colour, tmp_path / "died")) == local
+    assert (tmp_path / "died").exists()
+    assert everything(galleries[1]) == everything(galleries[0])
+
+
+@pytest.mark.slow
+def test_a_batch_that_kills_every_worker_is_reported_file_by_file(
+    cluster: None, many: Path, galleries: tuple[Path, Path]
+) -> None:
+    save_picture(many / "08-yellow.png", "yellow")
+    files = sorted(path.name for path in many.iterdir())
+    place = files.index("08-yellow.png") // 4 * 4
+    summary = take_in(many, galleries[1], Fate("yellow"))
+    died = {Path(each.path).name: each.reason for each in summary.errors if "died" in each.reason}
+    assert sorted(died) == files[place : place + 4]
+    assert set(died.values()) == {
+        "the worker that had its batch died 3 times: run this again with --batch-size 1, which spares the other images "
+        "of the batch"
+    }
+    assert everything(galleries[1])["problems"] == []
+    again = take_in(many, galleries[1], Fate("yellow"), batch_size=1)
+    assert [Path(each.path).name for each in again.errors if "died" in each.reason] == ["08-yellow.png"]
+    assert again.unchanged == summary.new + summary.duplicates
+    assert take_in(many, galleries[1]).new == 1
+    take_in(many, galleries[0])
+    assert everything(galleries[1])["images"]["path"] == everything(galleries[0])["images"]["path"]
