@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cvsi_db.search import SearchResult
 
 
+REWRITER_HELP = "Who edits the captions: rules, openai, local:MODEL, or several in turn, as openai,rules."
 VERIFIER_HELP = "Who looks at the best hits again (--verify): captions, openai, openai-grid, or st:MODEL."
 
 
@@ -32,9 +33,7 @@ def query_options(command: Command) -> Command:
 
     made = [_made(option) for option in OPTIONS if option.flag]
     made.append(click.option("--text", metavar="EDIT", help="The text half alone: an image described in words."))
-    made.append(
-        click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, local:MODEL, or several, as openai,rules.")
-    )
+    made.append(click.option("--rewriter", metavar="NAME", help=REWRITER_HELP))
     made.append(click.option("--verifier", metavar="NAME", help=VERIFIER_HELP))
     made.append(server_option)
     for option in reversed(made):
@@ -120,9 +119,9 @@ class Warm:
 
     def check(self, settings: Settings, model: str | None) -> None:
         """Raise PassOver unless a command that asks for these would open the same gallery with the same models."""
-        asked = (settings.device, settings.rewriter, settings.verifier, model)
-        has = (self.settings.device, self.settings.rewriter, self.settings.verifier, self.model)
-        if asked != has or settings.db.resolve() != self.gallery.folder.resolve():
+        has = self.settings  # a command that asks for no device takes the server's
+        asked = (settings.device in ("auto", has.device), settings.rewriter, settings.verifier, model)
+        if asked != (True, has.rewriter, has.verifier, self.model) or settings.db.resolve() != self.gallery.folder.resolve():
             raise PassOver
 
 

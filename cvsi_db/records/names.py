@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from PIL.Image import Image
 
     from cvsi_db.records.ingest import Picture
 
-FloatArray: TypeAlias = npt.NDArray[np.float32]
+FloatArray: TypeAlias = "npt.NDArray[np.float32]"
 """Float32 arrays; the docstring of whoever returns one gives its shape."""
 
 TermName = Literal[
@@ -25,23 +24,27 @@ TermName = Literal[
     "image",
     "objects",
     "edit_text",
+    "composed",
     "liked",
     "unliked",
     "negative",
 ]
 METHOD_TERMS: tuple[TermName, ...] = ("edited_captions", "edit_direction", "pseudo_token", "image", "objects")
-"""CVSI's terms, which come of a reference image and an edit text. Of the same two comes `edit_text`, the edit as it was
-typed: a query has it where it weighs something, and where a pool is kept to be reranked."""
+"""CVSI's terms, which come of a reference image and an edit text."""
+
+LATE_TERMS: tuple[TermName, ...] = ("edit_text", "composed")
+"""The terms that come of the same two, and that a query has where they weigh something or a pool is kept to be
+reranked: the edit as it was typed, and image and edit embedded together, by a model that can."""
 
 EXAMPLE_TERMS: tuple[TermName, ...] = ("liked", "unliked", "negative")
 """The terms of further images and texts; only a query that gives some has them."""
 
-TERM_NAMES: tuple[TermName, ...] = (*METHOD_TERMS, "edit_text", *EXAMPLE_TERMS)
+TERM_NAMES: tuple[TermName, ...] = (*METHOD_TERMS, *LATE_TERMS, *EXAMPLE_TERMS)
 
 Weights: TypeAlias = Mapping[TermName, float]
 """What each term weighs in the score."""
 
-BranchName = Literal["pseudo_token", "edited_captions", "image_objects", "edit_text", "examples"]
+BranchName = Literal["pseudo_token", "edited_captions", "image_objects", "edit_text", "composed", "examples"]
 ColumnName = Literal["image_vector", "caption_vector"]
 
 

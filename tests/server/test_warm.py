@@ -51,9 +51,9 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def served(gallery: Gallery, **options: Any) -> Iterator[Asked]:
+def served(gallery: Gallery, device: str = "auto", **options: Any) -> Iterator[Asked]:
     asked = Asked()
-    settings = Settings(gallery.folder, device="auto", **options)
+    settings = Settings(gallery.folder, device=device, **options)
     with answering(Warm(gallery, settings, None), asked.run, lambda: None):
         yield asked
 
@@ -198,11 +198,23 @@ def test_some_commands_run_on_their_own(
 
 def test_a_command_with_other_models_is_given_back(gallery: Gallery, tmp_path: Path) -> None:
     with served(gallery) as answered:
-        for more in (["--device", "cpu"], ["--rewriter", "openai"], ["--model", "photos-lite"]):
+        for more in (
+            ["--device", "cpu"],
+            ["--rewriter", "openai"],
+            ["--verifier", "captions"],
+            ["--model", "photos-lite"],
+        ):
             assert ask(["search", "a cat", "--db", str(gallery.folder), *more], "cvsi-db") is None
         shutil.copytree(gallery.folder, tmp_path / "copy", ignore=shutil.ignore_patterns("*.sock"))
         assert ask(["search", "a cat", "--db", str(tmp_path / "copy")], "cvsi-db") is None
     assert answered.commands == []
+
+
+def test_a_command_that_names_no_device_takes_the_servers(gallery: Gallery) -> None:
+    with served(gallery, device="cpu") as answered:
+        for more in ([], ["--device", "cpu"]):
+            assert ask(["search", "--text", "a cat", "--db", str(gallery.folder), *more], "cvsi-db") == 0
+    assert len(answered.commands) == 2
 
 
 def test_a_server_that_does_not_answer_is_passed_over(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
