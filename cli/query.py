@@ -121,7 +121,8 @@ class Warm:
         """Raise PassOver unless a command that asks for these would open the same gallery with the same models."""
         has = self.settings  # a command that asks for no device takes the server's
         asked = (settings.device in ("auto", has.device), settings.rewriter, settings.verifier, model)
-        if asked != (True, has.rewriter, has.verifier, self.model) or settings.db.resolve() != self.gallery.folder.resolve():
+        here = settings.db.resolve() == self.gallery.folder.resolve()
+        if not here or asked != (True, has.rewriter, has.verifier, self.model):
             raise PassOver
 
 
