@@ -1,8 +1,8 @@
 """The warm command line, the answering half: a server runs the commands of its user, with the gallery that it has open.
 
-Takes the open gallery, whose searches go through the server's queue; listens on a socket in the gallery's folder that
-only its owner can reach. A command runs as it would alone, in the caller's folder, with its output kept and sent. One
-runs at a time, since the folder is the whole process's; nothing else here depends on it.
+Takes the open gallery, whose searches go through the server's queue; listens on a socket that only its owner can reach.
+A command runs as it would alone, in the caller's folder, with its output kept and sent. One runs at a time, since the
+folder is the whole process's; nothing else here depends on it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from pathlib import Path
 from threading import BoundedSemaphore, Lock, Thread
 from typing import Any
 
-from cvsi_db.server.client import COMMANDS, PATIENCE_S, SOCKET, address_of, identity, peer, receive, send
+from cvsi_db.server.client import COMMANDS, PATIENCE_S, SOCKET, address_of, identity, peer, receive, send, socket_folder
 
 from .common import tell
 from .query import PassOver, Warm
@@ -41,10 +40,7 @@ Run = Callable[[Sequence[str], str, Warm], int]
 @contextmanager
 def answering(warm: Warm, run: Run, on_command: Callable[[], None]) -> Iterator[None]:
     """Answer commands within the block; `on_command` is called for each. Tells on stderr where that is not possible."""
-    folder = str(warm.gallery.folder)
-    if not isinstance(warm.gallery.folder, Path):  # on object storage there are no sockets
-        yield
-        return
+    folder = socket_folder(str(warm.gallery.folder))
     try:
         listening = _listen(folder)
     except OSError as error:
@@ -54,7 +50,7 @@ def answering(warm: Warm, run: Run, on_command: Callable[[], None]) -> Iterator[
     own = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr")}
     for name, stream in own.items():
         setattr(sys, name, _Routed(name, stream))
-    answers = _Answers(warm, run, on_command, identity(folder), listening)
+    answers = _Answers(warm, run, on_command, identity(str(warm.gallery.folder)), listening)
     Thread(target=answers.accept, name="cvsi-db-commands", daemon=True).start()
     try:
         yield

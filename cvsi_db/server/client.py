@@ -3,11 +3,11 @@
 `ask` takes the command's arguments; it writes what the server's run of the same command wrote, and returns its exit
 code; or None: nobody answers, and the command runs on its own. Imports next to nothing: that is what makes it quick.
 
-The server listens on a socket in the gallery's folder that only its owner can reach. Both sides say who they are: the
-same user, the same installation, the same folder, the same settings in the environment. A message is a length of 8
-bytes and so many bytes; first a request as JSON, answered by b"y" or b"n", then standard input, answered by the output:
-pieces of a kind (b"1" stdout, b"2" stderr) and at last b"0" with the exit code, or b"-" for a command that is to run on
-its own after all.
+The server listens on a socket that only its owner can reach: in the gallery's folder, or where this machine keeps its
+caches of a gallery on object storage. Both sides say who they are: the same user, the same installation, the same
+folder, the same settings in the environment. A message is a length of 8 bytes and so many bytes; first a request as
+JSON, answered by b"y" or b"n", then standard input, answered by the output: pieces of a kind (b"1" stdout, b"2" stderr)
+and at last b"0" with the exit code, or b"-" for a command that is to run on its own after all.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ ALONE = frozenset({"--no-server", "--help", "-h", "--debug", "--open", "preview"
 
 _SETTINGS = ("CVSI_", "OPENAI_", "HF_", "TRANSFORMERS_", "TORCH_", "CUDA_", "OMP_")
 _PLACES = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "TZ")
+_STORES = ("AWS_", "GOOGLE_", "AZURE_")
+"""What says where object storage is and who asks it."""
 _ITS_OWN = ("CVSI_DB", "CVSI_TOKEN")
 
 
@@ -52,20 +54,21 @@ def ask(arguments: Sequence[str], program: str) -> int | None:
         return None
     if ALONE.intersection(arguments) or any(each.lower().startswith(("http://", "https://")) for each in arguments):
         return None
-    with suppress(OSError, ValueError, EOFError):
-        folder = _folder(arguments[1:])
+    with suppress(OSError, ValueError, EOFError, cvsi_db.CvsiError):
+        gallery = _gallery(arguments[1:])
+        folder = socket_folder(gallery)
         with _connected(folder) as server:
-            return _asked(server, folder, arguments, program)
+            return _asked(server, gallery, [arguments[0], "--db", gallery, *arguments[1:]], program)
     return None
 
 
-def identity(folder: str) -> dict[str, object]:
+def identity(gallery: str) -> dict[str, object]:
     """Who asks and who answers must have this in common: installation, folder, user, settings in the environment."""
-    found = os.stat(folder)
+    found, settings = os.stat(socket_folder(gallery)), _SETTINGS + (_STORES if "://" in gallery else ())
     names = sorted(
-        name for name in os.environ if name not in _ITS_OWN and (name.startswith(_SETTINGS) or name.upper() in _PLACES)
+        name for name in os.environ if name not in _ITS_OWN and (name.startswith(settings) or name.upper() in _PLACES)
     )
-    settings = json.dumps([(name, os.environ[name]) for name in names])
+    said = json.dumps([(name, os.environ[name]) for name in names])
     mask = os.umask(0o077)
     os.umask(mask)
     return {
@@ -75,7 +78,7 @@ def identity(folder: str) -> dict[str, object]:
         "folder": [found.st_dev, found.st_ino],
         "user": os.geteuid(),
         "umask": mask,
-        "settings": hashlib.sha256(settings.encode()).hexdigest(),
+        "settings": hashlib.sha256(said.encode()).hexdigest(),
     }
 
 
@@ -100,6 +103,15 @@ def peer(connection: socket.socket) -> int | None:
     return int(struct.unpack("3i", credentials)[1])
 
 
+def socket_folder(gallery: str) -> str:
+    """The folder of the socket: the gallery's own; for one on object storage that of what this machine keeps of it."""
+    if "://" not in gallery:
+        return gallery
+    from cvsi_db.store.location import locate, on_this_machine
+
+    return str(on_this_machine(locate(gallery)))
+
+
 def address_of(folder: str) -> tuple[str, int | None]:
     """The socket's address, and a folder opened for it, to be closed after use: an address must be short."""
     path = os.path.join(folder, SOCKET)
@@ -121,7 +133,7 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
     return bytes(parts)
 
 
-def _folder(arguments: Sequence[str]) -> str:
+def _gallery(arguments: Sequence[str]) -> str:
     """The gallery that the command means, as far as one sees without its options; the server looks again."""
     named = None
     for place, argument in enumerate(arguments):
@@ -134,7 +146,8 @@ def _folder(arguments: Sequence[str]) -> str:
 
         with suppress(cvsi_db.CvsiError):  # the command itself tells of it
             named = str(load_settings().db)
-    return os.path.expanduser(named or "")
+    named = named or ""
+    return named if "://" in named else os.path.abspath(os.path.expanduser(named))
 
 
 def _connected(folder: str) -> socket.socket:
@@ -159,10 +172,10 @@ def _connected(folder: str) -> socket.socket:
             os.close(opened)
 
 
-def _asked(server: socket.socket, folder: str, arguments: Sequence[str], program: str) -> int | None:
+def _asked(server: socket.socket, gallery: str, arguments: Sequence[str], program: str) -> int | None:
     asked = {
-        **identity(folder),
-        "arguments": [arguments[0], "--db", os.path.abspath(folder), *arguments[1:]],
+        **identity(gallery),
+        "arguments": list(arguments),
         "program": program,
         "cwd": os.getcwd(),
         "stdout": _described(sys.stdout),

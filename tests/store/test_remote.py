@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import random
 import shutil
@@ -21,11 +22,14 @@ from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from cvsi_db.cli import run
+from cvsi_db.cli.query import Warm
+from cvsi_db.cli.warm import answering
 from cvsi_db.errors import GalleryError, IngestError, MigrationError, UsageError
 from cvsi_db.gallery import Gallery
 from cvsi_db.ingest import commit_thread
@@ -35,6 +39,7 @@ from cvsi_db.manage.reembed import reembed
 from cvsi_db.manage.watch import Listener, WatchOptions, watch
 from cvsi_db.migrations import CHAIN, REVISIONS, Chain
 from cvsi_db.records import Rewrite
+from cvsi_db.settings import Settings
 from cvsi_db.store import lease as leases
 from cvsi_db.store.catalog import Catalog
 from cvsi_db.store.folder import create_gallery_folder, is_gallery, open_gallery_folder, write_lock
@@ -43,10 +48,11 @@ from cvsi_db.store.lance_catalog import LanceCatalog
 from cvsi_db.store.location import Location, RemoteFolder, files_in, locate, move, remove_tree
 from tests.fakes import FakeCaptioner, FakeEncoder, picture_bytes, save_picture
 from tests.object_store import make_bucket, serving, within
-from tests.processes import context
+from tests.processes import context, run_forked
 from tests.safety.photos import Photos
 from tests.safety.test_kills import assert_whole, rows_of
 from tests.safety.workers import INFO, gallery_in, keep_changing, keep_searching, start, take_in, take_in_slowly
+from tests.server.conftest import serving as serving_gallery
 
 _NUMBERS = itertools.count()
 
@@ -450,6 +456,67 @@ def test_a_parquet_file_names_files_and_says_more_of_them(tmp_path: Path) -> Non
     pq.write_table(pa.table({"image": ["a.png"]}), tmp_path / "list.parquet")
     with pytest.raises(IngestError, match="has no column path or url"):
         read_file_list(tmp_path / "list.parquet")
+
+
+# --- servers ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_replicas_see_what_another_writes_and_end_when_the_tables_are_replaced(
+    root: RemoteFolder, photos: Path
+) -> None:
+    def found(url: str) -> list[str]:
+        answer = httpx.post(f"{url}api/search", json={"edit_text": "an orange picture", "k": 9}, timeout=60).json()
+        return [Path(hit["path"]).stem for hit in answer["hits"]]
+
+    def ask_for(seconds: float, url: str) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            httpx.get(f"{url}api/health", timeout=10)
+
+    def listed(url: str) -> int:
+        return int(httpx.get(f"{url}api/images", timeout=60).json()["total"])
+
+    with gallery_in(root) as writer:
+        writer.ingest(photos)
+    with (
+        gallery_in(root) as one,
+        gallery_in(root) as other,
+        serving_gallery(one) as first,
+        serving_gallery(other) as second,
+        gallery_in(root) as writer,
+    ):
+        for url in (first, second, first, second):  # the second search of each loads the rows
+            assert "orange" not in found(url)
+        save_picture(photos / "orange.png", "orange")
+        writer.ingest(photos)
+        assert [(found(url)[0], listed(url)) for url in (first, second)] == [("orange", 6)] * 2
+        (photos / "orange.png").unlink()
+        writer.ingest(photos)
+        assert [("orange" in found(url), listed(url)) for url in (first, second)] == [(False, 5)] * 2
+        assert [each.is_replaced() for each in (one, other)] == [False, False]
+        writer.optimize(rewrite=True)
+        for url in (first, second):
+            with pytest.raises(httpx.TransportError):
+                ask_for(10, url)
+
+
+@pytest.mark.slow
+def test_a_server_answers_the_command_line(root: RemoteFolder, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CVSI_CONFIG", os.devnull)
+    search = ["search", "--text", "a red picture", "-k", "1", "--json", "--db", root]
+
+    def asked(**environ: str) -> tuple[int, str]:
+        done = run_forked(search, os.environ | environ, cwd=None, input=b"", timeout=60)
+        return done.returncode, (done.stdout or done.stderr).decode()
+
+    with gallery_in(root) as gallery:  # of fakes, with which no command can search by itself
+        gallery.ingest(photos)
+        with answering(Warm(gallery, Settings(root), None), run, lambda: None):
+            code, told = asked()
+            assert (code, json.loads(told)["hits"][0]["path"]) == (0, str(photos / "red.png"))
+            assert asked(AWS_ACCESS_KEY_ID="another")[0] != 0
+    assert asked()[0] != 0
 
 
 # --- processes --------------------------------------------------------------------------------------------------
