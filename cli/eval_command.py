@@ -149,7 +149,7 @@ def scenes(
     if not names and len(methods) < len(METHODS):
         warn(("this bundle has no phi: methods with a pseudo-token are left out",), quiet)
     benchmark = make_benchmark(split, seed, queries=queries, gallery=images)
-    models = models_of(bundle, make_rewriter(settings.rewriter or bundle.spec.rewriter))
+    models = models_of(bundle, make_rewriter(settings.rewriter or bundle.spec.rewriter, settings.device))
     kept = Cache(None if no_cache else cache or user_cache_path(APP) / "eval")
     with stage_progress(quiet) as on_progress:
         if tune:

@@ -17,6 +17,7 @@ from cvsi_db.settings import APP
 from .common import common_options, emit, format_options, model_options, settings_for, warn
 from .completion import methods
 from .progress import stage_progress
+from .query import REWRITER_HELP
 
 if TYPE_CHECKING:
     from cvsi_db.evaluation.field import FieldBenchmark
@@ -103,7 +104,7 @@ def field_command(name: str) -> click.Command:
         click.option(
             "--allow-missing", is_flag=True, help="Leave out images that are missing or unreadable (see above)."
         ),
-        click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules."),
+        click.option("--rewriter", metavar="NAME", help=REWRITER_HELP),
         click.option(
             "--rewrites",
             type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -199,7 +200,7 @@ def _evaluate(
     methods = choose_methods(asked.names, has_phi=bundle.spec.phi is not None, among=known)
     if not asked.names and len(methods) < len(known):
         warn(("this bundle has no phi: methods with a pseudo-token are left out",), asked.quiet)
-    rewriter = make_rewriter(asked.rewriter or settings.rewriter or bundle.spec.rewriter)
+    rewriter = make_rewriter(asked.rewriter or settings.rewriter or bundle.spec.rewriter, settings.device)
     rewrites = imported is None and any(method.weights.keys() - NEED_NO_REWRITER for method in methods.values())
     benchmark = benchmark.without(benchmark.find_missing(), allowed=asked.allow_missing)
     if asked.submit:

@@ -11,14 +11,14 @@ import click
 from cvsi_db.errors import UsageError
 
 from .common import common_options, max_pixels_option, model_options, settings_for
-from .query import VERIFIER_HELP, opened
+from .query import REWRITER_HELP, VERIFIER_HELP, opened
 
 if TYPE_CHECKING:
     from cvsi_db.store.location import Location
 
 
 @click.command("mcp")
-@click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules.")
+@click.option("--rewriter", metavar="NAME", help=REWRITER_HELP)
 @click.option("--verifier", metavar="NAME", help=VERIFIER_HELP)
 @max_pixels_option
 @model_options

@@ -17,7 +17,7 @@ from cvsi_db.errors import GalleryError, UsageError
 from cvsi_db.interrupt import stop_between_steps
 
 from .common import common_options, max_pixels_option, model_options, settings_for, tell
-from .query import VERIFIER_HELP, PassOver, Warm, opened
+from .query import REWRITER_HELP, VERIFIER_HELP, PassOver, Warm, opened
 from .warm import answering
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ SHORTEST_TOKEN = 16
     help="Let clients ingest what is at or below it; repeatable.",
 )
 @click.option("--idle-stop", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Stop when idle for S s.")
-@click.option("--rewriter", metavar="NAME", help="Who edits the captions: rules, openai, or openai,rules.")
+@click.option("--rewriter", metavar="NAME", help=REWRITER_HELP)
 @click.option("--verifier", metavar="NAME", help=VERIFIER_HELP)
 @max_pixels_option
 @model_options

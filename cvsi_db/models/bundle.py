@@ -18,7 +18,7 @@ from cvsi_db.models.device import choose_device
 from cvsi_db.models.hashes import check_first_use, digest_weights
 from cvsi_db.models.inventory import captioner_part, clip_part, inventory, phi_part, pull, require
 from cvsi_db.models.protocols import Captioner, Encoder, Phi
-from cvsi_db.models.spec import NO_PHI, PHOTOS_LITE, STARTER, TRANSFORMERS, BundleSpec, load_spec
+from cvsi_db.models.spec import NO_PHI, PHOTOS_LITE, ST, STARTER, TRANSFORMERS, BundleSpec, load_spec
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -50,7 +50,10 @@ class Bundle:
     @cached_property
     def clip_digest(self) -> str:
         """Changes with the CLIP weights and the preprocessing, and with nothing else of the bundle."""
-        return digest_weights(self.spec.arch, self.spec.weights, self.spec.preprocess)
+        spec, more = self.spec, list[str]()
+        if spec.arch.startswith(ST):  # what goes into the vectors of a gallery
+            more = [repr((spec.width, spec.text_instruction, spec.image_instruction))]
+        return digest_weights(spec.arch, spec.weights, spec.preprocess, *more)
 
     def fits(self, fingerprint: str) -> bool:
         """Whether vectors made under `fingerprint` may be compared with this bundle's: the digests must be equal.
@@ -77,6 +80,18 @@ class Bundle:
             from cvsi_db.models.photos_lite.encoder import PhotosLiteEncoder
 
             return PhotosLiteEncoder(self.device)
+        if self.spec.arch.startswith(ST):
+            pull([clip_part(self.spec)])
+            from cvsi_db.models.composer import load_composer
+
+            return load_composer(
+                self.spec.arch.removeprefix(ST),
+                device=self.device,
+                width=self.spec.width,
+                instruction=self.spec.instruction,
+                text_instruction=self.spec.text_instruction,
+                image_instruction=self.spec.image_instruction,
+            )
         return self.clip
 
     @cached_property
@@ -85,7 +100,7 @@ class Bundle:
 
         Raises ModelError when it is of another kind, or as `encoder` does.
         """
-        if self.spec.arch == PHOTOS_LITE:
+        if self.spec.arch == PHOTOS_LITE or self.spec.arch.startswith(ST):
             raise ModelError(f"the model {self.spec.name} has no CLIP to train a phi for: name another")
         pull([clip_part(self.spec)])  # before torch and open_clip are imported: that takes seconds
         spec = self.spec

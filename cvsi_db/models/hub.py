@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -57,9 +58,23 @@ LANGUAGE_MODEL_FILES: tuple[Group, ...] = (
 )
 """What a repository must hold to be read by transformers as a language model."""
 
+COMPOSER_FILES: tuple[Group, ...] = (
+    ("modules.json",),
+    ("config.json",),
+    ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"),
+    ("model.safetensors", "model.safetensors.index.json"),
+)
+"""What a repository must hold to be read by sentence-transformers as a composer."""
+
 SMALL_FILES: Group = (
     "generation_config.json",
     "chat_template.jinja",
+    "chat_template.json",
+    "config_sentence_transformers.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "sentence_bert_config.json",
+    "video_preprocessor_config.json",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -69,6 +84,9 @@ SMALL_FILES: Group = (
     "merges.txt",
 )
 """What belongs with a model where a repository has it, and is not needed otherwise."""
+
+_MODULE = re.compile(r"\d+_\w+/(?:config\.json|model\.safetensors)")
+"""The files of sentence-transformers' modules, as of a pooling or a projection."""
 
 PATIENCE_SECONDS = 2.5
 """How long the hub may take to answer before it counts as unreachable."""
@@ -128,7 +146,7 @@ def download(repo: str, groups: Sequence[Group]) -> tuple[Path, ...]:
 
     try:
         listing = set(HfApi().list_repo_files(repo))
-        small = [name for name in SMALL_FILES if name in listing]
+        small = [*(name for name in SMALL_FILES if name in listing), *filter(_MODULE.fullmatch, sorted(listing))]
         files, missing = cached_files(repo, groups)
         for _ in range(2):  # an index tells only when it is here which files it needs
             for name in dict.fromkeys([*small, *(_first_of(group, listing, repo) for group in missing)]):

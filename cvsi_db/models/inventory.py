@@ -19,6 +19,7 @@ from cvsi_db.models.hashes import check_first_use
 from cvsi_db.models.hub import (
     CAPTIONER_FILES,
     CLIP_FOLDER_FILES,
+    COMPOSER_FILES,
     LANGUAGE_MODEL_FILES,
     OPEN_CLIP_FILES,
     TRANSFORMERS_CLIP_FILES,
@@ -36,6 +37,7 @@ from cvsi_db.models.spec import (
     PHOTOS_LITE,
     SEARLE_B32,
     SEARLE_L14,
+    ST,
     TRANSFORMERS,
     BundleSpec,
 )
@@ -150,11 +152,11 @@ def clip_part(spec: BundleSpec) -> Part:
         return _local("clip", spec.arch.removeprefix(LOCAL_DIR), spec.licence)
     if spec.arch.startswith(HF_HUB):
         return _published("clip", spec.arch, spec.arch.removeprefix(HF_HUB), CLIP_FOLDER_FILES)
-    if spec.arch.startswith(TRANSFORMERS):
-        place = spec.arch.removeprefix(TRANSFORMERS)
-        if Path(place).expanduser().is_dir():
-            return _local("clip", place, spec.licence)
-        return _published("clip", place, place, TRANSFORMERS_CLIP_FILES)
+    for scheme, groups in ((TRANSFORMERS, TRANSFORMERS_CLIP_FILES), (ST, COMPOSER_FILES)):
+        if spec.arch.startswith(scheme):
+            place = spec.arch.removeprefix(scheme)
+            here = Path(place).expanduser().is_dir()
+            return _local("clip", place, spec.licence) if here else _published("clip", place, place, groups)
     source = f"{spec.arch}/{spec.weights}"
     if source in PUBLISHED:
         return _published("clip", source, PUBLISHED[source].repo, (OPEN_CLIP_FILES,))

@@ -21,7 +21,8 @@ class Encoder(Protocol):
     (phi reads un-normalised ones): callers normalise. It may also have a method `words_cut(texts)`: how many
     words at the end of each text are beyond what the text tower reads. One that reads word by word may have
     `word_warnings(text)`, a line for each word that is not taken as it stands, and `word_readings(text)`, a line for
-    what each was read as.
+    what each was read as. One that embeds image and text together has `encode_composed(pictures, texts)`: (n, dim), one
+    embedding for each picture with its text.
     """
 
     @property

@@ -39,11 +39,17 @@ HF_HUB = "hf-hub:"
 TRANSFORMERS = "transformers:"
 """Our mark for a CLIP in transformers' format: a folder, or a repository of the hub."""
 
+ST = "st:"
+"""Our mark for a model of sentence-transformers that embeds image and text together: a folder, or a repository."""
+
 NO_PHI = ":no-phi"
 """Behind a bundle's name: the bundle without its phi."""
 
 SEARLE_B32, SEARLE_L14, LINCIR_L14 = "searle-b32", "searle-l14", "lincir-l14"
 """The phi checkpoints that others publish (inventory.PUBLISHED), as `phi` names them."""
+
+COMPOSER_KEYS = {"width", "instruction", "text_instruction", "image_instruction"}
+"""What a bundle file says of composers alone."""
 
 BLIP_BASE = "Salesforce/blip-image-captioning-base"
 BLIP_LARGE = "Salesforce/blip-image-captioning-large"
@@ -54,7 +60,9 @@ class BundleSpec:
     """What a bundle is made of.
 
     `arch` and `weights` are open_clip's: a model name with a pretrained tag or a file, or `local-dir:FOLDER` or
-    `hf-hub:OWNER/NAME` and no weights; or `transformers:FOLDER` or `transformers:OWNER/NAME`, a CLIPModel. `phi` is a
+    `hf-hub:OWNER/NAME` and no weights; or `transformers:FOLDER` or `transformers:OWNER/NAME`, a CLIPModel; or `st:` and
+    either, a composer of sentence-transformers, of whose vectors the first `width` numbers are kept, and which is given
+    `instruction` with image and text together, `text_instruction` and `image_instruction` with one alone. `phi` is a
     checkpoint file, the name of a published one, or None (then there is no pseudo_token branch). `captioner` is a
     transformers folder or hub name, which samples `captions` captions per image from the nucleus `top_p` at
     `temperature`, of at most `max_tokens` tokens after `prompt`, with `beams` (see captioner.SamplingSettings); or
@@ -79,6 +87,10 @@ class BundleSpec:
     preprocess: Literal["clip", "targetpad"] = "clip"
     preset: str = "circo"
     rewriter: str = "rules"
+    width: int | None = None
+    instruction: str | None = None
+    text_instruction: str | None = None
+    image_instruction: str | None = None
 
 
 def _real(
@@ -175,8 +187,9 @@ def complete_name(name: str | None, default: str) -> str:
 def read_bundle(path: Path) -> BundleSpec:
     """The bundle that a TOML file declares. It may set every field of BundleSpec; `arch` is required.
 
-        arch = "ViT-L-14-quickgelu"        # open_clip's name, local-dir:FOLDER, hf-hub:OWNER/NAME, or for a CLIP in
-                                           # transformers' format transformers:FOLDER or :OWNER/NAME; required
+        arch = "ViT-L-14-quickgelu"        # open_clip's name, local-dir:FOLDER, hf-hub:OWNER/NAME, for a CLIP in
+                                           # transformers' format transformers:FOLDER or :OWNER/NAME, for a composer
+                                           # of sentence-transformers st:FOLDER or st:OWNER/NAME; required
         weights = "openai"                 # a tag of open_clip's, or a file (.safetensors, or a .pt of plain weights)
         phi = "phi-l14.pt"                 # a file of SEARLE's, LinCIR's or CVSI's layout, or searle-b32, searle-l14 or
                                            # lincir-l14, which are pulled (CC BY-NC 4.0); without it, two branches
@@ -184,9 +197,15 @@ def read_bundle(path: Path) -> BundleSpec:
         captions = 15                      # per image, as in the paper; 5 by default; also top_p, temperature, beams,
                                            # max_tokens and prompt
         preprocess = "targetpad"           # or "clip"
-        preset = "circo"                   # what searches use unless they name another
+        preset = "circo"                   # what searches use unless they name another; "composed" with st:
         rewriter = "openai,rules"          # likewise; local:FOLDER or local:OWNER/NAME is a language model
         licence = "MIT"                    # of the parts that are files and folders; shown by `cvsi-db models show`
+
+    And for a composer:
+
+        width = 512                        # keep the first numbers of each vector, where it was trained for that
+        instruction = "Find the image that is like this one, changed as told."    # with image and text together
+        text_instruction = "..."           # with a text alone, and image_instruction with an image
 
     Paths are relative to the file; a name that is not a path beside it is left to open_clip and transformers. OpenAI's
     weights were trained with the quick GELU: with a tag open_clip knows that, with a file the architecture has to name
@@ -198,10 +217,15 @@ def read_bundle(path: Path) -> BundleSpec:
             raise ValueError(f"unknown key {min(unknown)!r}")
         if "arch" not in values:
             raise ValueError("the key 'arch' is missing")
+        composer = str(values["arch"]).startswith(ST)
+        if foreign := set(values) & ({"phi", "weights"} if composer else COMPOSER_KEYS):
+            raise ValueError(f'{min(foreign)} is for {"all but " if composer else ""}composers (arch = "st:…") alone')
+        usual: dict[str, Any] = {"preset": "composed"} if composer else {}
+        values = usual | values
         for key, value in values.items():
             _check_value(key, value)
             if key in ("arch", "weights", "phi", "captioner"):
-                scheme = next((each for each in (LOCAL_DIR, TRANSFORMERS) if value.startswith(each)), "")
+                scheme = next((each for each in (LOCAL_DIR, TRANSFORMERS, ST) if value.startswith(each)), "")
                 beside = (path.parent / Path(value.removeprefix(scheme)).expanduser()).resolve()
                 values[key] = f"{scheme}{beside}" if beside.exists() else value
             if key == "rewriter":
@@ -222,11 +246,11 @@ def _beside(file: Path, rewriter: str) -> str:
 
 def _check_value(key: str, value: Any) -> None:
     """Raises ValueError or UsageError for a value of the wrong kind or out of range, or an unknown name."""
-    kinds: dict[str, Any] = dict.fromkeys(("captions", "beams", "max_tokens"), int)
+    kinds: dict[str, Any] = dict.fromkeys(("captions", "beams", "max_tokens", "width"), int)
     kinds |= dict.fromkeys(("top_p", "temperature"), (float, int))
     if not isinstance(value, kinds.get(key, str)) or isinstance(value, bool) or value in (0, ""):
         raise ValueError(f"{key} cannot be {value!r}")
-    if key in ("captions", "beams", "max_tokens") and value < 1:
+    if key in ("captions", "beams", "max_tokens", "width") and value < 1:
         raise ValueError(f"{key} is at least 1, not {value}")
     if (key == "top_p" and not 0 < value <= 1) or (key == "temperature" and value <= 0):
         raise ValueError(f"{key} cannot be {value}: it is above 0" + (" and up to 1" if key == "top_p" else ""))

@@ -18,6 +18,7 @@ from cvsi_db.errors import RankError
 from cvsi_db.query.sql_errors import parse, place_of, pointed, sql_errors
 from cvsi_db.records import (
     EXAMPLE_TERMS,
+    LATE_TERMS,
     METHOD_TERMS,
     TERM_NAMES,
     BranchName,
@@ -40,7 +41,7 @@ def _preset(
     image: float,
     *,
     direction: float = 0.0,
-    edit_text: float = 0.0,
+    late: Weights = MappingProxyType({}),
     gamma: float,
     unit_captions: bool = False,
     scaled_by: Literal["length", "spread"] | None = None,
@@ -51,7 +52,7 @@ def _preset(
         "pseudo_token": pseudo,
         "image": image,
         "objects": 0.0,
-        **({"edit_text": edit_text} if edit_text else {}),
+        **late,
     }
     return Preset(name, MappingProxyType(weights), gamma, unit_captions, scaled_by)
 
@@ -65,7 +66,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             _preset("circo", 0.6, 0.4, 0.0, gamma=0.2),
             _preset("photos-lite", 0.15, 0.7, 0.0, direction=0.15, gamma=0.0),
             _preset("fashioniq", 0.2, 0.6, 0.2, gamma=0.1, unit_captions=True),
-            _preset("sum", 0.0, 0.0, 0.5, edit_text=0.5, gamma=0.0, scaled_by="length"),
+            _preset("sum", 0.0, 0.0, 0.5, late={"edit_text": 0.5}, gamma=0.0, scaled_by="length"),
+            _preset("composed", 0.0, 0.0, 0.0, late={"composed": 1.0}, gamma=0.0),
             _preset("untuned", 0.15, 0.0, 0.475, direction=0.375, gamma=0.0, scaled_by="spread"),
         )
     }
@@ -75,7 +77,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 `photos-lite` on photographs with the bundle of that name (its model card). `sum` is the composed query that MMRet and
 BGE-VL were trained with (Zhou et al., ACL 2025, arXiv 2412.14475): the sum i + t of the un-normalised embeddings of
 image and edit text, whose cosine with x is |i|·<î, x> + |t|·<t̂, x> up to a factor that is the same for every x.
-`untuned` is for bundles that nobody could tune weights for: see `usable_preset`."""
+`composed` is for models that embed image and edit text together. `untuned` is for bundles that nobody could tune
+weights for: see `usable_preset`."""
 
 EXAMPLE_WEIGHTS: Weights = MappingProxyType({"liked": 0.3, "unliked": -0.2, "negative": -0.5})
 """What further examples weigh, beside other weights that sum to 1, unless a rank says otherwise.
@@ -87,6 +90,7 @@ unwanted among the first five fall from 0.69 to 0.22, and 4.15 of the five still
 2.3 beside an edit text alone.
 """
 
+_COMPOSER = "a model that embeds image and text together, `st:` in a bundle file"
 _PHI_REMEDY = "name a checkpoint as `phi` in a bundle file, or make one with `cvsi-db train phi`"
 _MISSING: Mapping[TermName, str] = MappingProxyType(
     {"objects": "the edit text adds no objects", "edit_direction": "the edit changes nothing in the captions"}
@@ -100,6 +104,7 @@ _NEEDS: Mapping[TermName, str] = MappingProxyType(
         "unliked": "images to keep away from",
         "negative": "texts of what to avoid",
         "edit_text": "a reference image and an edit text, and for a rerank a search that gave it a weight, or a pool",
+        "composed": f"a reference image, an edit text and {_COMPOSER}",
         "pseudo_token": f"a reference image, an edit text and a bundle with phi ({_PHI_REMEDY})",
     }
 )
@@ -112,10 +117,14 @@ def find_preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def possible_terms(query: ComposedQuery, has_phi: bool) -> tuple[TermName, ...]:
-    """The terms this kind of query can have; `objects` is among them even when the edit then adds none."""
+def possible_terms(query: ComposedQuery, has_phi: bool, composes: bool = False) -> tuple[TermName, ...]:
+    """The terms this kind of query can have; `objects` is among them even when the edit then adds none.
+
+    With phi `pseudo_token` is, with a model that `composes` image and text `composed`.
+    """
     if query.reference is not None and query.edit_text is not None:
-        method = (*(name for name in METHOD_TERMS if has_phi or name != "pseudo_token"), "edit_text")
+        lacking = {name for name, has in (("pseudo_token", has_phi), ("composed", composes)) if not has}
+        method = tuple(name for name in (*METHOD_TERMS, *LATE_TERMS) if name not in lacking)
     elif query.reference is not None:
         method = ("image",)
     else:
@@ -131,7 +140,9 @@ def missing_branches(query: ComposedQuery, branches: Collection[BranchName]) -> 
     return tuple(name for name in method if name not in branches)
 
 
-def usable_preset(query: ComposedQuery, preset: Preset, *, has_phi: bool, captioned: bool) -> tuple[Preset, list[str]]:
+def usable_preset(
+    query: ComposedQuery, preset: Preset, *, has_phi: bool, captioned: bool, composes: bool = False
+) -> tuple[Preset, list[str]]:
     """The preset, or what stands in for one that a query with both halves has not the terms for, and a warning.
 
     Without phi that is `untuned`. The pseudo-token's sentence says what the reference looks like and what the edit asks
@@ -142,9 +153,13 @@ def usable_preset(query: ComposedQuery, preset: Preset, *, has_phi: bool, captio
     for the bundle at hand, and image-to-image similarities of CLIPs are spread more widely than image-to-text ones: so
     each is divided by its term's spread over the gallery. What that keeps and loses: docs/modality-gap.md.
 
-    Raises RankError for a strict query whose preset gives pseudo_token a weight without phi.
+    Raises RankError for a strict query whose preset gives pseudo_token a weight without phi, and for a preset that
+    gives composed one without a model that `composes` image and text.
     """
-    needs_phi, needs_captions = preset.weights["pseudo_token"], preset.name != "sum" and not captioned
+    if preset.weights.get("composed") and not composes and None not in (query.reference, query.edit_text):
+        raise RankError(f"the preset {preset.name} needs {_COMPOSER}: name another preset, as --preset untuned")
+    of_captions = preset.weights["edited_captions"] or preset.weights["edit_direction"]
+    needs_phi, needs_captions = preset.weights["pseudo_token"], of_captions and not captioned
     if query.reference is None or query.edit_text is None or has_phi or not (needs_phi or needs_captions):
         return preset, []
     if query.strict and needs_phi:

@@ -17,6 +17,7 @@ from cvsi_db.records.ingest import (
 from cvsi_db.records.models import PseudoText, Question, Rewrite, ShownHit, Usage
 from cvsi_db.records.names import (
     EXAMPLE_TERMS,
+    LATE_TERMS,
     METHOD_TERMS,
     TERM_NAMES,
     URL,
@@ -41,6 +42,7 @@ from cvsi_db.records.query import (
 
 __all__ = [
     "EXAMPLE_TERMS",
+    "LATE_TERMS",
     "METHOD_TERMS",
     "TERM_NAMES",
     "URL",

@@ -43,7 +43,7 @@ class ComposedQuery:
     `auto_cut`, those after the first clear gap in the scores. `liked` and `unliked` are further images to draw near
     and to keep away from, `negative` texts that say what is not wanted. `exclude_reference` leaves the reference and
     these images out of the hits. The result keeps the `pool` best images, if it shows fewer, to be reranked; with a
-    pool the term edit_text is there to rerank by even where it has no weight.
+    pool the terms edit_text and composed are there to rerank by even where they have no weight.
 
     `match` leaves only images with a caption that has all of its words, whatever their endings, those in double quotes
     side by side. Alone it also orders them, by how near they are to its words.

@@ -55,9 +55,11 @@ BRANCHES: tuple[tuple[BranchName, tuple[TermName, ...]], ...] = (
     ("edited_captions", ("edited_captions", "edit_direction")),
     ("image_objects", ("image", "objects")),
     ("edit_text", ("edit_text",)),
+    ("composed", ("composed",)),
     ("examples", EXAMPLE_TERMS),
 )
-"""The branches of CVSI, each with its terms, one for the edit text as it was typed, and one for further examples."""
+"""The branches of CVSI, each with its terms, one each for the edit text as it was typed and for image and text embedded
+together, and one for further examples."""
 
 _REWRITTEN: tuple[TermName, ...] = ("edited_captions", "edit_direction", "pseudo_token", "objects")
 """The terms that a rewrite goes into."""
@@ -139,10 +141,11 @@ def _weigh(checked: CheckedQuery, context: SearchContext, *, captioned: bool = T
     query = checked.query
     composed = query.reference is not None and query.edit_text is not None
     has_phi = composed and context.models.phi is not None  # which may have to be loaded, or cannot
+    composes = composed and hasattr(context.models.encoder, "encode_composed")
     preset, told = checked.preset or find_preset(context.preset), list[str]()
     if checked.rank is None:
-        preset, told = usable_preset(query, preset, has_phi=has_phi, captioned=captioned)
-    weights, warnings = choose_weights(query, checked.rank, preset, possible_terms(query, has_phi))
+        preset, told = usable_preset(query, preset, has_phi=has_phi, captioned=captioned, composes=composes)
+    weights, warnings = choose_weights(query, checked.rank, preset, possible_terms(query, has_phi, composes))
     fair, missing = _fair_to_uncaptioned(preset, context)
     return _Weighed(checked, fair, weights, [*told, *warnings, *missing])
 
@@ -166,13 +169,19 @@ def _fair_to_uncaptioned(preset: Preset, context: SearchContext) -> tuple[Preset
 
 
 def _wanted(parts: Parts, weighed: _Weighed, context: SearchContext) -> Parts:
-    """The parts of which all is computed but the edit text as it was typed, where neither a weight nor a pool asks for
-    it, and what would stand for edited captions where there are none and nothing uses it."""
+    """The parts of which all is computed but the edit text as it was typed, alone and with the reference, where neither
+    a weight nor a pool asks for it, and what would stand for edited captions where there are none and nothing uses it.
+    """
     if parts.reference is None or parts.edit_text is None:
         return parts
+    pool = bool(weighed.checked.query.pool)
+    together = hasattr(context.models.encoder, "encode_composed") and (pool or bool(weighed.weights.get("composed")))
+    if together:
+        _ = parts.reference.picture  # the embedding that the gallery holds is not enough: decoded before a model runs
     return replace(
         parts,
-        as_typed=bool(weighed.weights.get("edit_text") or weighed.checked.query.pool),
+        as_typed=pool or bool(weighed.weights.get("edit_text")),
+        together=together,
         to_rewrite=bool(parts.captions or context.models.phi or weighed.weights.get("edited_captions")),
     )
 

@@ -32,12 +32,14 @@ _NONE: FloatArray = np.zeros((0, 0), dtype=np.float32)
 class Parts:
     """What there is to embed: the reference with its captions, the rewrite of the edit text, and further examples.
 
-    With `as_typed` the edit text is also embedded as it was typed. Parts that are not `to_rewrite` need no rewrite.
+    With `as_typed` the edit text is also embedded as it was typed, with `together` with the reference, by an encoder
+    that can. Parts that are not `to_rewrite` need no rewrite.
     """
 
     reference: SeenImage | None = None
     edit_text: str | None = None
     as_typed: bool = False
+    together: bool = False
     to_rewrite: bool = True
     captions: tuple[str, ...] = ()
     rewrite: Rewrite | None = None
@@ -61,7 +63,8 @@ _Rows = Iterator[tuple[FloatArray, float]]
 
 
 def embed(many: Sequence[Parts], encoder: Encoder, phi: Phi | None) -> list[dict[TermName, Embedded]]:
-    """Every term that each query's parts give, whatever its weight: one image forward and one text forward for all.
+    """Every term that each query's parts give, whatever its weight: one image forward and one text forward for all, and
+    one of both together.
 
     Raises ModelError for an embedding without a direction.
     """
@@ -71,8 +74,13 @@ def embed(many: Sequence[Parts], encoder: Encoder, phi: Phi | None) -> list[dict
     texts = [text for parts, pseudo in zip(many, pseudos, strict=True) for text in _texts(parts, pseudo)]
     text_rows = _unit_rows(encoder.encode_texts(texts) if texts else _NONE, len(texts))
     image_rows = _unit_rows(np.stack(images) if pictures else _NONE, len(pictures))
+    both = [(parts.reference.picture.image, _typed(parts)) for parts in many if parts.together and parts.reference]
+    compose: Callable[..., FloatArray] = getattr(encoder, "encode_composed", lambda *_: _NONE)
+    both_rows = _unit_rows(compose(*map(list, zip(*both, strict=True))) if both else _NONE, len(both))
     return [
-        _text_terms(parts, pseudo, text_rows) | _image_terms(parts, image_rows)
+        _text_terms(parts, pseudo, text_rows)
+        | _image_terms(parts, image_rows)
+        | ({"composed": _single(both_rows, _typed(parts))} if parts.together else {})
         for parts, pseudo in zip(many, pseudos, strict=True)
     ]
 

@@ -16,7 +16,7 @@ from cvsi_db.errors import CvsiError
 from cvsi_db.manage.nothing import why_no_image
 from cvsi_db.query.engine import run
 from cvsi_db.query.statement import SIMILARITY, Hits, Rows, Statement
-from cvsi_db.records import ComposedQuery, TermName
+from cvsi_db.records import LATE_TERMS, ComposedQuery, TermName
 from cvsi_db.search.result import METADATA, Hit, SearchResult, TermScore
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def answer(statement: Statement, store: Store, search: Callable[[ComposedQuery],
     relations: dict[str, Any] = {}
     for name, source in statement.sources.items():
         if isinstance(source, Hits):
-            shows_edit = {"edit_text", f"{SIMILARITY}edit_text"} & {*source.columns}
-            result = search(replace(source.query, pool=max(source.query.pool, 1)) if shows_edit else source.query)
+            shows_late = {part + name for name in LATE_TERMS for part in ("", SIMILARITY)} & {*source.columns}
+            result = search(replace(source.query, pool=max(source.query.pool, 1)) if shows_late else source.query)
             warnings += result.warnings
             relations[name] = _hits(source.columns, result[: source.limit], store)
         else:

@@ -32,6 +32,7 @@ LABELS: dict[TermName, str] = {
     "image": "reference image",
     "objects": "added objects",
     "edit_text": "edit text",
+    "composed": "image and edit together",
     "liked": "liked images",
     "unliked": "unliked images",
     "negative": "negative text",

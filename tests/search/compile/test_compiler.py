@@ -377,7 +377,7 @@ def test_a_rank_replaces_the_weights(context: SearchContext) -> None:
         (
             ComposedQuery(edit_text="a cat", preset="best"),
             RankError,
-            "default, cirr, circo, photos-lite, fashioniq, sum, untuned",
+            "default, cirr, circo, photos-lite, fashioniq, sum, composed, untuned",
         ),
         (ComposedQuery(edit_text="a cat", rank="pseudo_token"), RankError, "does not have"),
         (ComposedQuery(make_picture(), rank="0*image"), RankError, "every weight of this query is 0"),
@@ -417,7 +417,7 @@ def test_examples_are_terms_of_a_branch_of_their_own(
     assert encoder.text_batches == [11]  # nine of reference and edit text, two negative texts
     assert [branch.name for branch in compiled.logical.branches][-1] == "examples"
     terms = {term.name: term for term in compiled.logical.terms}
-    assert tuple(terms) == TERM_NAMES
+    assert tuple(terms) == tuple(name for name in TERM_NAMES if name != "composed")  # which takes a composer
     assert {name: terms[name].weight for name in EXAMPLE_TERMS} == EXAMPLE_WEIGHTS
     assert {name: terms[name].weight for name in METHOD_TERMS} == PRESETS["default"].weights
     pictures = [read_reference(each).picture.image for each in query.liked]
