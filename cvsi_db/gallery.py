@@ -139,7 +139,7 @@ class Gallery:
         if model is None or model == NO_PHI:
             model = complete_name(model, choose_model())
         bundle = load_bundle(model, device)
-        chosen = make_rewriter(rewriter or bundle.spec.rewriter)
+        chosen = make_rewriter(rewriter or bundle.spec.rewriter, device)
         bundle.check(captioner=False)  # a gallery may be made without captions
         now = datetime.now(UTC).isoformat(timespec="seconds")
         info = GalleryInfo(bundle.source, bundle.fingerprint, bundle.encoder.dim, now)
@@ -178,7 +178,7 @@ class Gallery:
                     f"the gallery {str(folder)!r} was made with {info.fingerprint}, not with {bundle.fingerprint}: "
                     f"use --model {info.bundle}, or change its model with `cvsi-db reembed --model {bundle.source}`"
                 )
-            chosen = make_rewriter(rewriter or bundle.spec.rewriter)
+            chosen = make_rewriter(rewriter or bundle.spec.rewriter, device)
             on_error.pop_all()
         return cls(locate(folder), store, catalog, bundle, chosen, verifier)
 
