@@ -80,6 +80,15 @@ def photos(data: Path, form: str, model: str | None, device: str | None, db: Loc
     shell_complete=methods,
     help="Only this method; may be given several times.",
 )
+@click.option("--shortcut", is_flag=True, help="Add a row: each query by image alone or text alone, the better one.")
+@click.option(
+    "--no-paraphrases",
+    "reworded",
+    is_flag=True,
+    default=True,
+    flag_value=False,
+    help="Do not rank every edit in six wordings too.",
+)
 @click.option("--tune", is_flag=True, help="Find the best weights on val instead.")
 @format_options("table", "json")
 @click.option("--chart", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.svg", help="Also draw mAP@10.")
@@ -104,6 +113,8 @@ def scenes(
     queries: int,
     images: int,
     names: tuple[str, ...],
+    shortcut: bool,
+    reworded: bool,
     tune: bool,
     form: str,
     chart: Path | None,
@@ -125,8 +136,9 @@ def scenes(
     from cvsi_db.evaluation.chart import draw_chart
     from cvsi_db.evaluation.encoding import models_of
     from cvsi_db.evaluation.scene_examples import EXAMPLES_OF, draw_examples, weakest
-    from cvsi_db.evaluation.scene_report import evaluate, prepare, scene_tables
+    from cvsi_db.evaluation.scene_report import SHORTCUTS, evaluate, prepare, scene_tables
     from cvsi_db.evaluation.scene_tuning import tune_weights
+    from cvsi_db.evaluation.scene_wordings import spread
     from cvsi_db.evaluation.scenes import make_benchmark
     from cvsi_db.models.bundle import load_bundle
     from cvsi_db.models.rewriters import make_rewriter
@@ -155,8 +167,10 @@ def scenes(
         if tune:
             emit(json.dumps(tune_weights(benchmark, models, kept, on_progress), indent=2))
             return
-        prepared = prepare(benchmark, methods.values(), models, kept, on_progress)
-    report = evaluate(prepared, methods, models, started)
+        weighed = [*methods.values(), *(METHODS[name] for name in SHORTCUTS if shortcut)]
+        prepared = prepare(benchmark, weighed, models, kept, on_progress)
+        spreads = spread(prepared, methods, models, kept, on_progress) if reworded else {}
+    report = evaluate(prepared, methods, models, started, spreads, shortcut=shortcut)
     emit(json.dumps(report, indent=2) if form == "json" else scene_tables(report))
     if chart:
         emit(draw_chart(report), chart)

@@ -10,10 +10,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cvsi_db.evaluation.baselines import Method
+import numpy as np
+
+from cvsi_db.evaluation.baselines import METHODS, Method
 from cvsi_db.evaluation.cache import Cache
 from cvsi_db.evaluation.encoding import Models, StageProgress
-from cvsi_db.evaluation.metrics import BoolArray, IntArray, by_group, estimates, measure, ranked_relevance, top
+from cvsi_db.evaluation.metrics import (
+    BoolArray,
+    Estimate,
+    IntArray,
+    ValueArray,
+    by_group,
+    estimates,
+    measure,
+    ranked_relevance,
+    top,
+)
 from cvsi_db.evaluation.report_tables import groups_table, metrics_table, rounded
 from cvsi_db.evaluation.scene_features import Features, compute_features
 from cvsi_db.evaluation.scene_terms import SCENE_TERMS, SceneSource
@@ -27,6 +39,13 @@ DEPTH = 50
 """How deep rankings go: the largest K of any metric."""
 
 
+NEGATIVES_AT = 10
+"""Hits among which a query's own distractors are counted."""
+
+SHORTCUTS = ("image", "text")
+"""The methods that see one half of a query alone."""
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A benchmark with the gallery's features and the queries' terms: all that methods need to rank."""
@@ -34,6 +53,15 @@ class Prepared:
     benchmark: SceneBenchmark
     features: Features
     terms: Mapping[str, FloatArray]
+
+    def measure(self, method: Method) -> dict[str, ValueArray]:
+        """Every metric of a method per query, in 0..1. `negatives@10` is the share of the query's own distractors among
+        the first ten hits: the fewer the better."""
+        rankings, queries = self.rankings(method), self.benchmark.queries
+        ranked = ranked_relevance(rankings, [query.targets for query in queries])
+        wrong = ranked_relevance(rankings[:, :NEGATIVES_AT], [query.negatives for query in queries])
+        values = measure(ranked, self.benchmark.target_counts)
+        return {**values, f"negatives@{NEGATIVES_AT}": np.asarray(wrong.mean(axis=1), dtype=np.float64)}
 
     def rankings(self, method: Method, k: int = DEPTH) -> IntArray:
         """(queries, k) the indices of the images that a method puts first; a query's own reference is not ranked."""
@@ -55,12 +83,32 @@ def prepare(
     return Prepared(benchmark, features, terms)
 
 
-def evaluate(prepared: Prepared, methods: Mapping[str, Method], models: Models, started: float) -> Report:
-    """Ranks and measures every method: the report, see docs/scenes-cir.md. `started` is a time.perf_counter()."""
+def evaluate(
+    prepared: Prepared,
+    methods: Mapping[str, Method],
+    models: Models,
+    started: float,
+    spreads: Mapping[str, Mapping[str, Estimate]] | None = None,
+    *,
+    shortcut: bool = False,
+) -> Report:
+    """Ranks and measures every method: the report, see docs/scenes-cir.md. `started` is a time.perf_counter().
+
+    `spreads` is what other wordings of the edits make of each method (scene_wordings), if that was measured.
+
+    With `shortcut` one more row, of that name, gives each query the better of image alone and text alone, as CIRCUS
+    (2026) asks: the share of the queries that one half of them solves.
+    """
     benchmark = prepared.benchmark
+    found = {name: prepared.measure(method) for name, method in methods.items()}
+    if shortcut:
+        image, text = (prepared.measure(METHODS[name]) for name in SHORTCUTS)
+        found["shortcut"] = {
+            name: (np.minimum if name.startswith("negatives") else np.maximum)(values, text[name])
+            for name, values in image.items()
+        }
     measured = {}
-    for name, method in methods.items():
-        values = measure(prepared.rank(method), benchmark.target_counts)
+    for name, values in found.items():
         aspects = by_group(values["map@10"], [(query.aspect,) for query in benchmark.queries])
         measured[name] = {**rounded(estimates(values)), "aspects": rounded(aspects)}
     return {
@@ -73,6 +121,7 @@ def evaluate(prepared: Prepared, methods: Mapping[str, Method], models: Models, 
         "captioner": models.captioner and models.captioner.name,
         "rewriter": models.rewriter.name,
         "methods": measured,
+        "paraphrases": {name: rounded(found) for name, found in (spreads or {}).items()},
         "seconds": round(time.perf_counter() - started, 1),
     }
 
@@ -87,4 +136,8 @@ def scene_tables(report: Report) -> str:
         f"gallery of {report['gallery']}; model {report['model']}; percent, with 95 % intervals"
     )
     aspects = {name: found["aspects"] for name, found in report["methods"].items()}
-    return "\n\n".join((title, metrics_table(report["methods"], "map@10"), "mAP@10 by aspect", groups_table(aspects)))
+    parts = [title, metrics_table(report["methods"], "map@10"), "mAP@10 by aspect", groups_table(aspects)]
+    if report["paraphrases"]:
+        told = "each edit in up to six wordings: mean AP@10 of all, its standard deviation over an edit's, its worst"
+        parts += [told, metrics_table(report["paraphrases"], "spread")]
+    return "\n\n".join(parts)

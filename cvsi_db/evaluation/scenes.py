@@ -21,6 +21,7 @@ from cvsi_db.scenes.aspects import ASPECTS
 from cvsi_db.scenes.edits import Edit
 from cvsi_db.scenes.grammar import labels, sample_scene
 from cvsi_db.scenes.scene import ATTRIBUTES, Scene
+from cvsi_db.scenes.wish import Book
 
 NAME = "Scenes-CIR"
 SPLITS = ("val", "test")
@@ -32,12 +33,16 @@ _HELD_OUT_EVERY = 3
 
 @dataclass(frozen=True)
 class SceneQuery:
-    """A query: its reference as an index into the gallery, its edit and aspect, and the indices of all its targets."""
+    """A query: its reference as an index into the gallery, its edit and aspect, and the indices of all its targets.
+
+    `negatives` are those of its own distractors, each wrong in one way on purpose.
+    """
 
     reference: int
     edit: Edit
     aspect: str
     targets: frozenset[int]
+    negatives: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -78,10 +83,15 @@ def make_benchmark(split: str, seed: int = SEED, *, queries: int = QUERIES, gall
     return SceneBenchmark(split, seed, shuffled, tuple(_queries(families, places, shuffled)))
 
 
+def book_of(split: str) -> Book:
+    """The phrasebook of a split's edit texts."""
+    return unseen_phrasings if split == "test" else phrasings
+
+
 def _families(split: str, queries: int, rng: random.Random) -> Iterator[Family]:
     """The aspects take turns. Val uses the phrasings of training and seen combinations alone, test neither."""
     is_test = split == "test"
-    book = unseen_phrasings if is_test else phrasings
+    book = book_of(split)
     for index in range(queries):
         turn, aspect = divmod(index, len(ASPECTS))
         held_out = is_test and turn % _HELD_OUT_EVERY == 0
@@ -94,7 +104,10 @@ def _queries(families: Sequence[Family], places: Sequence[int], gallery: Sequenc
     for family in families:
         reference = places[start]
         found = find_targets(family.reference, family.edit, codes)
-        yield SceneQuery(reference, family.edit, family.aspect, frozenset(map(int, found)) - {reference})
+        end = start + len(family.scenes)
+        negatives = frozenset(places[end - len(family.distractors) : end])
+        targets = frozenset(map(int, found)) - {reference}
+        yield SceneQuery(reference, family.edit, family.aspect, targets, negatives)
         start += len(family.scenes)
 
 

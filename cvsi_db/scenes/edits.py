@@ -1,7 +1,7 @@
 """The edits a person would ask of a scene, as typed text with its exact meaning, and what matches them.
 
 `edits` lists them, `sample_edit` draws one, `apply_edit` performs it, `is_match` judges an answer, `find_edit` reads a
-text back.
+text back, `wordings` says one in other words.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cvsi_db.scenes.kinds import KIND_NAMES, KINDS
 from cvsi_db.scenes.scene import ATTRIBUTES, DEPENDENTS, Scene, fault
 from cvsi_db.scenes.wish import Book, Edit
 
-__all__ = ["Edit", "apply_edit", "edits", "find_edit", "is_match", "joined_edit", "matching", "sample_edit"]
+__all__ = ["Edit", "apply_edit", "edits", "find_edit", "is_match", "joined_edit", "matching", "sample_edit", "wordings"]
 
 
 def edits(scene: Scene, book: Book = phrasings) -> Iterator[Edit]:
@@ -81,6 +81,30 @@ def find_edit(scene: Scene, text: str, book: Book = phrasings) -> Edit:
         f"edit {text!r} means nothing to the scene grammar for this picture: try another wording, such as "
         f"{next(edits(scene, book)).text!r}"
     )
+
+
+def wordings(scene: Scene, edit: Edit, most: int, rng: random.Random, book: Book = phrasings) -> list[Edit]:
+    """At most so many edits of the scene with the meaning of `edit`: itself, then others of the phrasebook by chance.
+
+    The meaning is the same set of changes; two texts that differ in case and punctuation alone count as one.
+    """
+    found = {_normal(edit.text): edit}
+    meaning = frozenset(edit.changes.items())
+    by_meaning: dict[frozenset[tuple[str, frozenset[str]]], list[Edit]] = {}
+    for kind in KINDS.values():
+        for wish in kind(scene, book):
+            if wish.changes.items() <= edit.changes.items():
+                by_meaning.setdefault(frozenset(wish.changes.items()), []).extend(wish.edits())
+    whole = by_meaning.pop(meaning, [])
+    for each in rng.sample(whole, len(whole)):
+        found.setdefault(_normal(each.text), each)
+    halves = [(part, by_meaning[meaning - one]) for one, part in by_meaning.items() if meaning - one in by_meaning]
+    for _ in range(4 * most if halves and len(found) < most else 0):
+        first, second = map(rng.choice, rng.choice(halves))
+        if _combinable(scene, first, second):
+            joined = _joined(first, second, rng, book)
+            found.setdefault(_normal(joined.text), joined)
+    return list(found.values())[:most]
 
 
 def matching(scene: Scene, text: str, scenes: Iterable[Scene]) -> list[Scene]:

@@ -34,7 +34,15 @@ from cvsi_db.query.options import (
 )
 from cvsi_db.records import TermName
 
-LIMITS = {"k": 1000, "pool": 2000, "offset": 100_000, "upload_bytes": 32 * 2**20, "batch": 64, "images": 200, "verify": 100}
+LIMITS = {
+    "k": 1000,
+    "pool": 2000,
+    "offset": 100_000,
+    "upload_bytes": 32 * 2**20,
+    "batch": 64,
+    "images": 200,
+    "verify": 100,
+}
 """The most that one request may ask for or bring."""
 
 TEXT_LENGTH = 10_000

@@ -17,7 +17,7 @@ from cvsi_db.evaluation.scenes import SceneBenchmark
 from cvsi_db.scenes.aspects import ASPECTS
 from tests.evaluation.conftest import silent
 
-METRICS = ["map@5", "map@10", "map@25", "map@50", "recall@1", "recall@5", "recall@10", "recall@50"]
+METRICS = ["map@5", "map@10", "map@25", "map@50", "recall@1", "recall@5", "recall@10", "recall@50", "negatives@10"]
 
 
 def run(benchmark: SceneBenchmark, methods: Mapping[str, Method], models: Models, cache: Cache) -> Report:
@@ -38,7 +38,8 @@ def test_report_and_tables(tmp_path: Path, small: SceneBenchmark, models: Models
     methods = choose_methods(("image", "cvsi", "ceiling"), has_phi=True)
     report = run(small, methods, models, Cache(tmp_path))
     assert list(report) == [
-        "benchmark", "split", "seed", "queries", "gallery", "model", "captioner", "rewriter", "methods", "seconds",
+        "benchmark", "split", "seed", "queries", "gallery", "model", "captioner", "rewriter", "methods", "paraphrases",
+        "seconds",
     ]  # fmt: skip
     assert [report[name] for name in ("benchmark", "split", "seed", "queries", "gallery")] == [
         "Scenes-CIR", "val", 3, 9, 100,
@@ -55,8 +56,32 @@ def test_report_and_tables(tmp_path: Path, small: SceneBenchmark, models: Models
     lines = scene_tables(report).splitlines()
     assert lines[0].startswith("Scenes-CIR val, seed 3: 9 queries, gallery of 100; model fake-1")
     assert lines[2].split() == [
-        "method", "mAP@5", "mAP@10", "mAP@25", "mAP@50", "R@1", "R@5", "R@10", "R@50", "mAP@10", "from", "to",
+        "method", "mAP@5", "mAP@10", "mAP@25", "mAP@50", "R@1", "R@5", "R@10", "R@50", "negatives@10", "mAP@10", "from",
+        "to",
     ]  # fmt: skip
     assert lines[4].split()[:3] == ["cvsi", *(f"{report['methods']['cvsi'][f'map@{k}']['value']:.2f}" for k in (5, 10))]
     assert lines[9].startswith("method   cardinality  addition")
     assert len(lines) == 13
+
+
+def test_negatives_are_the_share_of_own_distractors_among_ten(prepared: Prepared) -> None:
+    method = Method({"image": 1.0})
+    rankings = prepared.rankings(method, k=10)
+    expected = [
+        sum(image in query.negatives for image in ranking) / 10
+        for ranking, query in zip(rankings.tolist(), prepared.benchmark.queries, strict=True)
+    ]
+    assert prepared.measure(method)["negatives@10"].tolist() == pytest.approx(expected)
+    assert sum(expected) > 0
+
+
+def test_a_shortcut_is_the_better_of_both_halves(prepared: Prepared, models: Models) -> None:
+    methods = {"image": Method({"image": 1.0}), "text": Method({"text": 1.0})}
+    report = evaluate(prepared, methods, models, time.perf_counter(), shortcut=True)
+    image, text = (prepared.measure(method) for method in methods.values())
+    found = report["methods"]["shortcut"]
+    assert list(report["methods"]) == ["image", "text", "shortcut"]
+    for name in ("map@10", "recall@5"):
+        assert found[name]["value"] == pytest.approx(100 * np.maximum(image[name], text[name]).mean(), abs=0.01)
+    least = np.minimum(image["negatives@10"], text["negatives@10"]).mean()
+    assert found["negatives@10"]["value"] == pytest.approx(100 * least, abs=0.01)
