@@ -296,7 +296,8 @@ class Store:
         An address is never another row's: a row that is written anew gets a new one, and so does every row when the
         table is compacted.
         """
-        table = self.scan(["_rowaddr", "_rowid"])
+        schema = pa.schema([("_rowaddr", pa.uint64()), ("_rowid", pa.uint64())])
+        table = pa.Table.from_batches(self.stream(schema.names), schema)
         return table["_rowaddr"].to_numpy(), table["_rowid"].to_numpy()
 
     def take_rows(self, row_ids: npt.NDArray[np.uint64], columns: Sequence[str]) -> pa.Table:
