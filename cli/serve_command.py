@@ -121,12 +121,17 @@ def command(
 
 
 def _search(queue: SearchQueue, queries: Sequence[ComposedQuery]) -> list[SearchResult]:
-    """The results of another command's queries. Raises PassOver where the queue is full, or would have to fetch one."""
+    """The results of another command's queries.
+
+    Raises PassOver where the queue is full, where an image would have to be fetched, and where a verifier is asked: its
+    key and its limits are in that command's environment.
+    """
     from cvsi_db.records import URL
     from cvsi_db.server.search_queue import BusyError
 
     images = (image for query in queries for image in (query.reference, *query.liked, *query.unliked))
-    if any(isinstance(image, str) and image.lower().startswith(URL) for image in images):
+    fetches = any(isinstance(image, str) and image.lower().startswith(URL) for image in images)
+    if fetches or any(query.verify for query in queries):
         raise PassOver
     try:
         return queue.search_many(queries)

@@ -264,4 +264,6 @@ def test_a_full_queue_gives_a_command_back() -> None:
         _search(queue, [ComposedQuery(None, "a cat")])
     with pytest.raises(PassOver):
         _search(queue, [ComposedQuery("https://example.org/a.png")])
+    with pytest.raises(PassOver):
+        _search(queue, [ComposedQuery(None, "a cat", verify=3)])
     queue.close()
