@@ -3,6 +3,7 @@ grow; `python -m benchmarks cold`: a new process, step by step; `python -m bench
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,24 @@ def engine(rows: str, chart: Path | None, **options: Any) -> None:
 
     sizes = [int(size) for size in rows.replace("_", "").split(",")]
     run_engine(Setting(sizes, **options), chart)
+
+
+@main.command()
+@click.option("--rows", default="20000,100000,1000000", show_default=True, help="Sizes, with commas.")
+@click.option("--dim", default=512, show_default=True, help="Width of a column.")
+@click.option("-k", default=100, show_default=True, help="Hits per query.")
+@click.option("--rounds", default=15, show_default=True)
+@click.option("--batch", default=256, show_default=True, help="Queries of the batch that is compared to single ones.")
+@click.option("--slow", default=20_000, show_default=True, help="The most rows that slow peers are given.")
+@click.option("--threads", default=os.cpu_count(), show_default="as many as cores", help="Threads of each process.")
+@click.option("--data", type=click.Path(path_type=Path), help="Where galleries are kept; else the user's cache folder.")
+def peers(rows: str, data: Path | None, **options: Any) -> None:
+    """The resident scan against numpy, faiss, usearch, LanceDB and other stores of vectors."""
+    from benchmarks.galleries import default_folder
+    from benchmarks.peers import Setting, run_peers
+
+    sizes = [int(size) for size in rows.replace("_", "").split(",")]
+    run_peers(Setting(sizes, folder=data or default_folder(), **options))
 
 
 @main.command()

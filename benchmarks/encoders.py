@@ -44,14 +44,14 @@ class WaitingEncoder:
         return np.ones((len(texts), self.dim), np.float32)
 
 
-def random_vit() -> OpenClipEncoder:
+def random_vit(device: str = "cpu") -> OpenClipEncoder:
     """ViT-B/32 as open_clip builds it, with random weights: its cost is the same."""
     ensure_torchvision()
     import open_clip
 
     logging.getLogger().setLevel(logging.ERROR)  # it warns that there are no weights
     model, _, transform = open_clip.create_model_and_transforms("ViT-B-32")
-    return OpenClipEncoder(model, open_clip.get_tokenizer("ViT-B-32"), transform, "cpu")
+    return OpenClipEncoder(model.to(device), open_clip.get_tokenizer("ViT-B-32"), transform, device)
 
 
 def random_blip() -> TransformersCaptioner:

@@ -22,16 +22,16 @@ Search = Callable[[LogicalQuery], list[int]]
 Batch = Callable[[list[LogicalQuery]], list[list[int]]]
 
 
-def strategies(store: Store, device: str) -> dict[str, Search]:
+def strategies(store: Store, device: str, resident: Resident | None = None) -> dict[str, Search]:
     """Every strategy of the engine; `indexed` where the gallery has vector indexes."""
-    resident, has_index = Resident(), any(facts.column == "image_vector" for facts in store.indexes())
+    resident, has_index = resident or Resident(), any(facts.column == "image_vector" for facts in store.indexes())
     names = (name for name in get_args(Strategy) if name in EXACT or has_index)
     return {name: partial(_by, name, store=store, device=device, resident=resident) for name in names}
 
 
-def batch_of(store: Store, device: str) -> Batch:
+def batch_of(store: Store, device: str, resident: Resident | None = None) -> Batch:
     """The answers of many queries at once, by one scan of the resident rows."""
-    resident = Resident()
+    resident = resident or Resident()
 
     def search(queries: list[LogicalQuery]) -> list[list[int]]:
         rows = store.count()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks import galleries, memory, vectors
+from benchmarks import galleries, memory, peer_stores, peers, vectors
 from benchmarks.__main__ import main
 from benchmarks.baselines import floor, research_code, six_searches
 from benchmarks.chart import draw_growth
@@ -96,3 +97,40 @@ def test_memory_is_printed_before_and_after_the_searches(tmp_path: Path, capsys:
     memory.measure("branches", str(gallery_folder(tmp_path, 300, 16)), "10", "cpu")
     imported, searched = map(float, capsys.readouterr().out.split())
     assert 100 < imported <= searched
+
+
+def test_the_peers_benchmark_compares_exact_answers_and_says_what_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(rows: np.ndarray, k: int) -> peer_stores.Search:
+        raise ModuleNotFoundError("No module named 'somewhere'")
+
+    def in_process(name: str, setting: peers.Setting, rows: int, place: Path) -> dict[str, Any]:
+        monkeypatch.chdir(place)
+        k = min(setting.k, rows)
+        if name == peers.OURS:
+            return peers.measure_ours(setting.folder, rows, setting.dim, k, setting.rounds, setting.batch)
+        return peers.measure_peer(name, setting.dim, k, setting.rounds)
+
+    monkeypatch.setattr(peers, "_in_process", in_process)
+    monkeypatch.setattr(peers, "QUICK", {"numpy": peer_stores.numpy_search, "LanceDB": peer_stores.lancedb_search})
+    monkeypatch.setattr(peers, "SLOW", {"absent": absent})
+    options = f"peers --rows 300 --dim 16 -k 20 --rounds 3 --batch 6 --threads 1 --data {tmp_path}"
+    done = CliRunner().invoke(main, options.split(), catch_exceptions=False)
+    assert "### 300 × 16 × 2 columns, k = 20, 3 rounds" in done.output
+    rows = {line.split(" | ")[0].strip("| "): line.split(" | ") for line in done.output.splitlines()}
+    for name in (peers.OURS, "numpy", "LanceDB"):
+        assert rows[name][3:5] == ["1.000", "1.000"], name
+    assert 0.2 < float(rows["numpy"][7]) < 1  # two searches, merged
+    assert "6 queries: " in done.output
+    assert "| absent | not installed: No module named 'somewhere' |" in done.output
+    assert "refreshing after 30 rows were written: " in done.output
+
+
+def test_rows_of_other_lengths_rank_by_distance_as_by_inner_product() -> None:
+    rng = np.random.default_rng(0)
+    rows, query = rng.normal(size=(50, 8)).astype(np.float32), rng.normal(size=8).astype(np.float32)
+    long, as_query, score = peer_stores.as_distances(rows)
+    distances = np.linalg.norm(long - as_query(query), axis=1)
+    assert np.argsort(distances).tolist() == np.argsort(-(rows @ query)).tolist()
+    assert [score(query, distance) for distance in distances] == pytest.approx((rows @ query).tolist(), abs=1e-4)

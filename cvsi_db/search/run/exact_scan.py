@@ -29,6 +29,9 @@ BATCH_FROM = 6
 BATCH_TO = 512
 """How many share a product at most: more gain nothing, and each leaves less room in a pass for rows."""
 
+CODES_TO = 256
+"""How many share a reading of the codes: each is two vectors there."""
+
 BLOCK_ROWS = 2048
 """Rows mixed and multiplied at once on a CPU: a block and its scores stay in the cache."""
 
@@ -113,35 +116,45 @@ class QueryMatrix:
 
 def find_rows(matrix: ResidentMatrix, requests: Sequence[Request]) -> list[npt.NDArray[np.int64]]:
     """For each request, in no order, the rows that may be among its best k when float32 scores decide."""
-    found = [np.empty(0, np.int64) for _ in requests]
-    for places in _products(requests) if len(matrix.image_ids) else ():
+    found: dict[int, npt.NDArray[np.int64]] = {}
+    for places in _coded(matrix, requests):
+        found.update(zip(places, _find_by_codes(matrix, [requests[place] for place in places]), strict=False))
+    for places in _products(requests, [place for place in range(len(requests)) if place not in found]):
         asked = [requests[place] for place in places]
-        if len(asked) == 1 and (rows := _find_by_codes(matrix, asked[0])) is not None:
-            found[places[0]] = rows
-            continue
         queries = make_query_matrix(matrix, asked, mixed=len(asked) > 1 or any(asked[0].unit))
-        for place, rows in zip(places, _find(matrix, queries), strict=True):
-            found[place] = rows
-    return found
+        found.update(zip(places, _find(matrix, queries), strict=True))
+    return [found[place] for place in range(len(requests))]
 
 
-def _find_by_codes(matrix: ResidentMatrix, request: Request) -> npt.NDArray[np.int64] | None:
-    """The same for one request by the rows' codes; None where they cannot serve it."""
-    if matrix.codes is None or any(request.unit):
-        return None
-    query = np.array(request.mix)[:, None] * request.vector
-    error = score_error(request.terms) * float(np.abs(request.mix) @ np.maximum(matrix.longest, LEAST_REACH))
-    return find_by_codes(matrix.codes, query, request.k, error, request.allows, matrix.dead)
-
-
-def _products(requests: Sequence[Request]) -> Iterator[list[int]]:
-    """The places of the requests that share a product: many of one mix, or one alone."""
-    of_mix: dict[tuple[tuple[float, ...], tuple[bool, ...]], list[int]] = defaultdict(list)
-    for place, request in enumerate(requests):
-        of_mix[request.mix, request.unit].append(place)
-    for (_, unit), places in of_mix.items():
-        together = BATCH_TO if len(places) >= BATCH_FROM or any(unit) else 1
+def _coded(matrix: ResidentMatrix, requests: Sequence[Request]) -> Iterator[list[int]]:
+    """The places of the requests that the rows' codes may serve, those that share a reading of them together."""
+    if matrix.codes is not None and (matrix.codes.serve_many or len(requests) < BATCH_FROM):
+        places = [place for place, request in enumerate(requests) if not any(request.unit)]
+        together = CODES_TO if matrix.codes.serve_many else 1
         yield from (places[start : start + together] for start in range(0, len(places), together))
+
+
+def _find_by_codes(matrix: ResidentMatrix, requests: Sequence[Request]) -> list[npt.NDArray[np.int64]]:
+    """The same by the rows' codes; nothing where they tell too few rows apart."""
+    if matrix.codes is None:
+        return []
+    mixes = np.array([request.mix for request in requests])
+    queries = mixes[:, :, None] * np.stack([request.vector for request in requests])[:, None]
+    reach = np.abs(mixes) @ np.maximum(matrix.longest, LEAST_REACH)
+    errors = np.array([score_error(request.terms) for request in requests]) * reach
+    wanted = np.array([min(request.k, len(matrix.image_ids) + 1) for request in requests])
+    allows = [request.allows for request in requests]
+    return find_by_codes(matrix.codes, queries, wanted, errors, allows, matrix.dead) or []
+
+
+def _products(requests: Sequence[Request], places: Sequence[int]) -> Iterator[list[int]]:
+    """These places of the requests by the product that they share: many of one mix, or one alone."""
+    of_mix: dict[tuple[tuple[float, ...], tuple[bool, ...]], list[int]] = defaultdict(list)
+    for place in places:
+        of_mix[requests[place].mix, requests[place].unit].append(place)
+    for (_, unit), shared in of_mix.items():
+        together = BATCH_TO if len(shared) >= BATCH_FROM or any(unit) else 1
+        yield from (shared[start : start + together] for start in range(0, len(shared), together))
 
 
 def _find(matrix: ResidentMatrix, queries: QueryMatrix) -> list[npt.NDArray[np.int64]]:

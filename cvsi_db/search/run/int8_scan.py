@@ -12,13 +12,13 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
-from itertools import count
+from itertools import count as count_from
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -37,11 +37,26 @@ LEVEL = 127
 FINE = 2 * LEVEL
 """How many fine steps of a query make a coarse one: what is left of one is at most half."""
 
-BLOCK_ROWS = 4096
-"""Rows multiplied at once by one thread: 4 MiB at two columns of width 512, and their scores stay in the cache."""
+ENCODED_ROWS = 4096
+"""Rows encoded at once."""
+
+BLOCK_ROWS = 8192
+"""Rows that a thread multiplies by one query at once: with fewer, threads wait for one another."""
+
+MANY_BLOCK_ROWS = 1024
+"""The same for many queries, whose scores stay in the cache."""
+
+PASS_SCORES = 2**22
+"""Scores looked at together, 16 MiB of them: finding the best costs the less the more rows share it."""
+
+TILE = 16
+"""Vectors in a tile of the matrix units."""
 
 GROUP = 16
 """Scores under one peak, as in exact_scan."""
+
+_LOWEST = float(np.finfo(np.float32).min)
+"""Below every score of a row that may be a hit, and above what stands for the others."""
 
 HEADROOM = 1.5
 """The grid reaches this much further than the rows it is made for: without it most rows that come would lie outside."""
@@ -52,6 +67,9 @@ ROOM = 1.5
 TRIAL_ROWS = 2**16
 """The rows that both products are tried on: 128 MiB of float16 at two columns of width 512, more than caches hold."""
 
+TRIAL_QUERIES = 128
+"""The queries that both are tried with a quarter of those rows."""
+
 FLOAT32 = 2.0**-24
 
 
@@ -59,7 +77,8 @@ FLOAT32 = 2.0**-24
 class Codes:
     """`values` (n, 2 · dim) int8; `centre` and `step` (2 · dim) float32, the grid. For each column a bound on the
     length of what the integers leave out of a row (`residuals`), and on that of a row of integers (`lengths`);
-    `allowed` is what residuals may grow to as rows come."""
+    `allowed` is what residuals may grow to as rows come. `serve_many` says that here many queries at once are faster
+    by them too."""
 
     values: npt.NDArray[np.int8] = field(repr=False)
     centre: FloatArray = field(repr=False)
@@ -67,13 +86,22 @@ class Codes:
     residuals: npt.NDArray[np.float64]
     lengths: npt.NDArray[np.float64]
     allowed: npt.NDArray[np.float64]
+    serve_many: bool = True
+
+
+def code_memory(rows: int, width: int) -> npt.NDArray[np.int8]:
+    """Memory for codes, in large pages where the system has them, from a multiple of 64 bytes on: no load then crosses
+    a line of the cache."""
+    memory = np.empty(rows * width + 64, np.int8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + rows * width].reshape(rows, width)
 
 
 def encode(rows: torch.Tensor, memory: npt.NDArray[np.int8], columns: int) -> Codes:
     """Codes of `rows` (n, width), `columns` vectors side by side, in the first n rows of `memory` (capacity, width)."""
     low = torch.full((rows.shape[1],), torch.inf)
     high = -low
-    for block in torch.split(rows, BLOCK_ROWS):
+    for block in torch.split(rows, ENCODED_ROWS):
         wide = block.float()
         low, high = torch.minimum(low, wide.amin(dim=0)), torch.maximum(high, wide.amax(dim=0))
     step = HEADROOM * (high - low) / (2 * LEVEL)
@@ -89,7 +117,8 @@ def append(codes: Codes, rows: torch.Tensor, memory: npt.NDArray[np.int8]) -> Co
     start, columns = len(codes.values), len(codes.residuals)
     centre, step = torch.from_numpy(codes.centre), torch.from_numpy(codes.step)
     residuals, lengths = torch.zeros(columns), torch.zeros(columns)
-    for first, block in zip(range(start, start + len(rows), BLOCK_ROWS), torch.split(rows, BLOCK_ROWS), strict=True):
+    for first in range(start, start + len(rows), ENCODED_ROWS):
+        block = rows[first - start : first - start + ENCODED_ROWS]
         wide = block.float().sub_(centre)
         whole = wide.div(step).round_().clamp_(-LEVEL, LEVEL)
         memory[first : first + len(block)] = whole.to(torch.int8).numpy()
@@ -109,79 +138,130 @@ def append(codes: Codes, rows: torch.Tensor, memory: npt.NDArray[np.int8]) -> Co
 
 def find_by_codes(
     codes: Codes,
-    query: npt.NDArray[np.float64],
-    k: int,
-    error: float,
-    allows: npt.NDArray[np.bool_] | None,
+    queries: npt.NDArray[np.float64],
+    wanted: npt.NDArray[np.int64],
+    errors: npt.NDArray[np.float64],
+    allows: Sequence[npt.NDArray[np.bool_] | None],
     dead: npt.NDArray[np.int64],
-) -> npt.NDArray[np.int64] | None:
-    """The rows, ascending, that may be among the best k by scores that are off by at most `error`.
+) -> list[npt.NDArray[np.int64]] | None:
+    """For each query the rows that may be among its best `wanted` by scores that are off by at most its error.
 
-    `query` (columns, dim) is the vector of each column, its share included; a column of zeros is not read. Only rows
-    that it `allows` (n,) count, and none of the `dead`, ascending. None where the codes tell too few rows apart.
+    `queries` (queries, columns, dim) are the vectors of each column, its share included; a column of zeros is not read.
+    Only rows that a query `allows` (n,) count, and none of the `dead`, ascending. None where the codes tell too few
+    rows apart.
 
     With S the product in fine steps and e the bound on what is off: let T be the k-th greatest S. k rows score at
     least T - e, each of the best k no less than that, and so its S is at least T - 2e. The float32 scores of the rerank
-    widen e by `error`.
+    widen e by the query's error.
     """
-    columns, dim = query.shape
-    read = np.flatnonzero(query.any(axis=1))
-    width = slice(int(read[0]) * dim, (int(read[-1]) + 1) * dim) if len(read) else slice(0)
-    scaled = query.reshape(-1) * codes.step
-    coarse_step = float(np.abs(scaled).max()) / LEVEL
-    if coarse_step == 0 or not np.isfinite(coarse_step):
+    taken = _whole(codes, queries, errors)
+    if taken is None:
+        return None
+    vectors, read, slacks = taken
+    count, total, k = len(queries), len(codes.values), int(wanted.max())
+    most = max(total // 16, 8 * k) * count
+    best, found, cuts = np.empty((0, count), np.float32), [], np.empty(0, np.float32)
+    for start, scores, peaks in _scored(codes.values[:, read], vectors, count, k, allows, dead):
+        best = _greatest(np.concatenate([best, peaks.reshape(-1, count)]), k)
+        kth = best[len(best) - np.minimum(wanted, len(best)), range(count)].astype(np.float64)
+        kth[wanted > len(best)] = -np.inf
+        cuts = np.maximum(kth - slacks, _LOWEST).astype(np.float32)
+        block, group, query = (peaks >= cuts).nonzero()
+        values = scores[block, :, group, query]  # (groups that reach the cut, size)
+        place, member = (values >= cuts[query, None]).nonzero()
+        rows = start + (block[place] * scores.shape[1] + member) * scores.shape[2] + group[place]
+        found.append((query[place], rows, values[place, member]))
+        if sum(len(rows) for _, rows, _ in found) > most:
+            return None
+    owners, rows, values = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    kept = values >= cuts[owners]
+    owners, rows = owners[kept], rows[kept]
+    order = np.argsort(owners, kind="stable")
+    return np.split(rows[order], np.searchsorted(owners[order], range(1, count)))
+
+
+def _whole(
+    codes: Codes, queries: npt.NDArray[np.float64], errors: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int8], slice, npt.NDArray[np.float64]] | None:
+    """The queries as coarse and then fine whole numbers (2 · queries, width), the columns of the codes to read, and how
+    far below the k-th product, in fine steps, a row may lie that is among the best k. None for a query of zeros."""
+    count, columns, dim = queries.shape
+    used = np.flatnonzero(queries.any(axis=(0, 2)))
+    scaled = queries.reshape(count, -1) * codes.step
+    coarse_step = np.abs(scaled).max(axis=1, keepdims=True) / LEVEL
+    if not (coarse_step > 0).all() or not np.isfinite(coarse_step).all():
         return None
     fine_step = coarse_step / FINE
     coarse = np.rint(scaled / coarse_step)
-    fine = np.rint((scaled - coarse * coarse_step) / fine_step)
-    off = (scaled - coarse * coarse_step - fine * fine_step).reshape(columns, dim)
-    bound = np.linalg.norm(off, axis=1) @ codes.lengths + np.linalg.norm(query, axis=1) @ codes.residuals + error
-    largest = np.linalg.norm(np.abs(coarse) * FINE + np.abs(fine)) * np.linalg.norm(codes.lengths)
-    slack = 2 * (bound / fine_step + 8 * FLOAT32 * largest)
-    whole = np.stack([coarse, fine])[:, width].astype(np.int8)
-    scores, peaks = _products(codes.values[:, width], whole, allows, dead)
-    total = len(codes.values)
-    if len(peaks) < 8 * k:
-        peaks = scores
-    kth = np.partition(peaks, len(peaks) - k)[len(peaks) - k] if k <= len(peaks) else -np.inf
-    found = np.flatnonzero(scores[:total] >= max(float(kth) - slack, float(np.finfo(np.float32).min)))
-    return found if len(found) <= max(total // 16, 8 * k) else None
+    scaled -= coarse * coarse_step
+    fine = np.rint(scaled / fine_step)
+    off = (scaled - fine * fine_step).reshape(count, columns, dim)
+    bounds = np.linalg.norm(off, axis=2) @ codes.lengths + np.linalg.norm(queries, axis=2) @ codes.residuals + errors
+    largest = np.linalg.norm(np.abs(coarse) * FINE + np.abs(fine), axis=1) * np.linalg.norm(codes.lengths)
+    read = slice(int(used[0]) * dim, (int(used[-1]) + 1) * dim)
+    whole = np.concatenate([coarse[:, read], fine[:, read]]).astype(np.int8)
+    return whole, read, 2 * (bounds / fine_step[:, 0] + 8 * FLOAT32 * largest)
 
 
-def _products(
+def _scored(
     values: npt.NDArray[np.int8],
-    query: npt.NDArray[np.int8],
-    allows: npt.NDArray[np.bool_] | None,
+    vectors: npt.NDArray[np.int8],
+    count: int,
+    k: int,
+    allows: Sequence[npt.NDArray[np.bool_] | None],
     dead: npt.NDArray[np.int64],
-) -> tuple[FloatArray, FloatArray]:
-    """The score of each row in fine steps, -inf for those left out and for what fills the last group, and the peak of
-    each group of rows, by as many threads as torch uses."""
+) -> Iterator[tuple[int, FloatArray, FloatArray]]:
+    """Pass by pass, by as many threads as torch uses: its first row, the scores (blocks, size, groups, queries) in fine
+    steps, -inf for rows left out, and the peak of each group. A group's rows lie far apart, since neighbours are often
+    alike; there are far more groups than k, so that the best k mostly have one each. A pass is overwritten by the next.
+    """
     import numkong
 
-    total = len(values)
-    scores = np.full(-(-total // GROUP) * GROUP, -np.inf, np.float32)
-    peaks = np.empty(len(scores) // GROUP, np.float32)
-    packed, weights = numkong.dots_pack(query, dtype="int8"), np.array([FINE, 1], np.float32)
-    starts, threads = count(0, BLOCK_ROWS), torch.get_num_threads()
+    total, threads = len(values), torch.get_num_threads()
+    # As many blocks for each thread, of whole groups.
+    most = threads * (BLOCK_ROWS if count == 1 else MANY_BLOCK_ROWS)
+    height = -(-total // (-(-total // most) * threads * GROUP)) * GROUP
+    blocks = -(-min(total, max(PASS_SCORES // count, height)) // height)
+    size = GROUP if total >= 8 * GROUP * k else 1
+    scores = np.empty((blocks, size, height // size, count), np.float32)
+    peaks = np.empty((blocks, height // size, count), np.float32) if size > 1 else scores[:, 0]
+    # A width of whole tiles spares NumKong the masks with which it takes the others.
+    whole = np.zeros((-(-len(vectors) // TILE) * TILE, vectors.shape[1]), np.int8)
+    whole[: len(vectors)] = vectors
+    packed = numkong.dots_pack(whole, dtype="int8")
 
-    def work(_: int) -> None:
-        while (start := next(starts)) < total:
-            end = min(start + BLOCK_ROWS, total)
-            both = np.asarray(numkong.dots_packed(values[start:end], packed))  # (rows, 2) int32
-            np.matmul(both.astype(np.float32), weights, out=scores[start:end])
-            if allows is not None:
-                scores[start:end][~allows[start:end]] = -np.inf
+    def work(first: int, numbers: Iterator[int], last: int) -> None:
+        while (number := next(numbers)) < last:
+            start = first + number * height
+            both = np.asarray(numkong.dots_packed(values[start : start + height], packed))  # int32
+            block = scores[number].reshape(height, count)
+            into = block[: len(both)]
+            np.multiply(both[:, :count], np.float32(FINE), out=into, dtype=np.float32, casting="unsafe")
+            np.add(into, both[:, count : 2 * count], out=into, dtype=np.float32, casting="unsafe")
+            block[len(both) :] = -np.inf
+            for query, allowed in enumerate(allows):
+                if allowed is not None:
+                    into[~allowed[start : start + height], query] = -np.inf
             if len(dead):
-                first, last = np.searchsorted(dead, (start, end))
-                scores[dead[first:last]] = -np.inf
-            padded = -(-end // GROUP) * GROUP
-            scores[start:padded].reshape(GROUP, -1).max(axis=0, out=peaks[start // GROUP : padded // GROUP])
+                low, high = np.searchsorted(dead, (start, start + height))
+                into[dead[low:high] - start] = -np.inf
+            if size > 1:
+                scores[number].max(axis=0, out=peaks[number])
 
-    if threads == 1 or total <= BLOCK_ROWS:
-        work(0)
-    else:
-        list(_pool(threads).map(work, range(threads)))
-    return scores, peaks
+    for first in range(0, total, blocks * height):
+        last = min(blocks, -(-(total - first) // height))
+        numbers = count_from(0)
+        others = [_pool(threads).submit(work, first, numbers, last) for _ in range(min(threads, last) - 1)]
+        work(first, numbers, last)
+        for other in others:
+            other.result()
+        yield first, scores[:last], peaks[:last]
+
+
+def _greatest(values: FloatArray, k: int) -> FloatArray:
+    """The k greatest of each column (n, queries), ascending, or all where there are fewer."""
+    kept = values if len(values) <= k else np.partition(values, len(values) - k, axis=0)[len(values) - k :]
+    return np.sort(kept, axis=0)
 
 
 @cache
@@ -192,29 +272,40 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 # --- the choice ------------------------------------------------------------------------------------------------------
 
 
-def codes_are_faster(width: int, folder: Path | None = None) -> bool:
-    """Whether this machine multiplies codes of `width` faster than float16 rows: tried once, then read from `folder`,
-    which is the platform's cache folder by default."""
+def codes_are_faster(width: int, folder: Path | None = None) -> tuple[bool, bool]:
+    """Whether this machine multiplies codes of `width` faster than float16 rows, by one query and by many at once.
+
+    Tried once, then read from `folder`, which is the platform's cache folder by default.
+    """
     place = (folder or user_cache_path("cvsi-db")) / "scan.json"
     key = f"{_processor()}, {torch.get_num_threads()} threads, {width} wide, "
     key += f"torch {torch.__version__}, numkong {version('numkong')}"
     known: dict[str, Any] = {}
     with suppress(OSError, ValueError):
         known = dict(json.loads(place.read_text("utf-8")))
-    if isinstance(known.get(key), bool):
-        return bool(known[key])
-    faster = _try_codes(width, TRIAL_ROWS)
+    match known.get(key):
+        case [bool(one), bool(many)]:
+            return one, many
+    one, many = _try_codes(width, 1, TRIAL_ROWS), _try_codes(width, TRIAL_QUERIES, TRIAL_ROWS // 4)
     with suppress(OSError):  # the next process tries again
         place.parent.mkdir(parents=True, exist_ok=True)
         with replace_file(place) as part:
-            part.write_text(json.dumps({**known, key: faster}, indent=1), "utf-8")
-    return faster
+            part.write_text(json.dumps({**known, key: [one, many]}, indent=1), "utf-8")
+    return one, many
 
 
-def _try_codes(width: int, rows: int) -> bool:
-    """Both products over as many rows of ones, each at its best of three."""
+def _try_codes(width: int, count: int, rows: int) -> bool:
+    """Both products of `count` queries with as many rows of ones, each at its best of three."""
     values, halves = np.ones((rows, width), np.int8), torch.ones((rows, width), dtype=torch.float16)
-    nobody = np.empty(0, np.int64)
+    nobody, queries = np.empty(0, np.int64), torch.ones((count, width // 2))
+
+    def by_codes() -> None:
+        for _ in _scored(values, values[: 2 * count], count, 1, [None] * count, nobody):
+            pass
+
+    def mixed(dtype: torch.dtype) -> None:
+        for block in torch.split(halves, ENCODED_ROWS):  # as exact_scan does for many
+            torch.stack(block.float().chunk(2, dim=1)).sum(dim=0).to(dtype) @ queries.to(dtype).T
 
     def least(product: Callable[[], object]) -> float:
         times = []
@@ -224,7 +315,9 @@ def _try_codes(width: int, rows: int) -> bool:
             times.append(perf_counter() - start)
         return min(times[1:])
 
-    return least(lambda: _products(values, values[:2], None, nobody)) < least(lambda: torch.mv(halves, halves[0]))
+    if count == 1:
+        return least(by_codes) < least(lambda: torch.mv(halves, halves[0]))
+    return least(by_codes) < min(least(lambda: mixed(torch.bfloat16)), least(lambda: mixed(torch.float32)))
 
 
 def _processor() -> str:

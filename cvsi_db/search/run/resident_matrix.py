@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvsi_db.records import FloatArray
 from cvsi_db.search.run.rerank import unit_scales
@@ -40,6 +41,9 @@ DEAD = 4
 
 CODED_ROWS = 8192
 """Fewer rows are read so fast that codes would gain nothing."""
+
+SERIAL = 2**15 - 1
+"""Numbers that torch converts in the thread that asks: more it shares among its threads."""
 
 _COLUMNS = ("image_id", *VECTORS, "_rowaddr")
 
@@ -81,21 +85,29 @@ class ResidentMatrix:
         rows = np.concatenate([rows[rows < loaded], rows[rows >= loaded]])
         first = int((rows < loaded).sum())
         parts = zip(self.image_ids.chunks, (rows[:first], rows[first:] - loaded), strict=False)
-        image_ids = np.concatenate([ids.take(pa.array(of)).to_numpy(zero_copy_only=False) for ids, of in parts])
-        order = np.argsort(image_ids)
-        return image_ids[order], rows[order]
+        image_ids = pa.concat_arrays([ids.take(pa.array(of)) for ids, of in parts])
+        order = pc.array_sort_indices(image_ids)
+        return image_ids.take(order).to_numpy(zero_copy_only=False), rows[order.to_numpy()]
 
     def mixed(self, rows: npt.NDArray[np.int64], shares: npt.NDArray[np.float64]) -> FloatArray:
         """(len(rows), dim) float32: these rows' columns mixed, each row by its own `shares` (len(rows), columns)."""
-        if self.rows.device.type == "cpu":  # so few rows that torch's threads would wait for one another
-            taken = self.rows.numpy()[rows].astype(np.float32)
-        else:
-            import torch
+        import torch
 
-            taken = self.rows.index_select(0, torch.from_numpy(rows).to(self.rows.device)).float().cpu().numpy()
-        columns = zip(np.split(taken, len(VECTORS), axis=1), shares.astype(np.float32).T, strict=True)
-        # Each product is rounded, and then their sum, as in rerank.mix.
-        mixed: FloatArray = reduce(np.add, [column * share[:, None] for column, share in columns])
+        width, weights = self.rows.shape[1], shares.astype(np.float32)[:, :, None]
+        mixed = np.empty((len(rows), width // len(VECTORS)), np.float32)
+        # In pieces that stay in the cache, and so small that torch converts them in this thread: over so few rows its
+        # threads would wait for one another.
+        size = max(SERIAL // width, 1) if self.rows.device.type == "cpu" else len(rows)
+        wide = torch.empty((size, width), dtype=torch.float32)
+        for start in range(0, len(rows), size):
+            piece = rows[start : start + size]
+            if self.rows.device.type == "cpu":
+                taken = torch.from_numpy(self.rows.numpy()[piece])
+            else:
+                taken = self.rows.index_select(0, torch.from_numpy(piece).to(self.rows.device))
+            columns = wide[: len(piece)].copy_(taken).numpy().reshape(len(piece), len(VECTORS), -1)
+            columns *= weights[start : start + size]  # each product is rounded, and then their sum, as in rerank.mix
+            np.add(columns[:, 0], columns[:, 1], out=mixed[start : start + size])
         return mixed
 
 
@@ -157,16 +169,20 @@ def load_matrix(store: Store, device: str) -> ResidentMatrix:
 
     kept = store.snapshot()
     version, count = kept.version, kept.count()
-    dtype = torch.float16 if device == "cpu" else torch.float32
-    memory = torch.empty((count + count // SPARE + 1024, len(VECTORS) * store.dim), dtype=dtype, device=device)
+    shape = count + count // SPARE + 1024, len(VECTORS) * store.dim
+    if device == "cpu":
+        memory = torch.from_numpy(np.empty(shape, np.float16))  # in large pages, where the system has them
+    else:
+        memory = torch.empty(shape, dtype=torch.float32, device=device)
     image_ids, addresses = _fill(memory[:count], kept.batches(_COLUMNS, BATCH_ROWS))
-    rows, codes, code_memory = memory[:count], None, None
+    rows, codes, codes_at = memory[:count], None, None
     if device == "cpu" and count >= CODED_ROWS:
-        from cvsi_db.search.run.int8_scan import codes_are_faster, encode
+        from cvsi_db.search.run.int8_scan import code_memory, codes_are_faster, encode
 
-        if codes_are_faster(rows.shape[1]):
-            code_memory = np.empty(memory.shape, np.int8)
-            codes = encode(rows, code_memory, len(VECTORS))
+        one, many = codes_are_faster(rows.shape[1])
+        if one:
+            codes_at = code_memory(*memory.shape)
+            codes = replace(encode(rows, codes_at, len(VECTORS)), serve_many=many)
     return ResidentMatrix(
         version,
         pa.chunked_array([image_ids]),
@@ -175,7 +191,7 @@ def load_matrix(store: Store, device: str) -> ResidentMatrix:
         addresses=addresses,
         codes=codes,
         memory=memory,
-        code_memory=code_memory,
+        code_memory=codes_at,
     )
 
 
@@ -204,14 +220,14 @@ def refreshed(matrix: ResidentMatrix, store: Store) -> ResidentMatrix | None:
     )
     rows, added = matrix.memory[:end], matrix.memory[start:end]
     loaded, *since = matrix.image_ids.chunks
-    codes, code_memory = matrix.codes, matrix.code_memory
+    codes, codes_at = matrix.codes, matrix.code_memory
     if codes is not None and len(added):
-        from cvsi_db.search.run.int8_scan import append, encode
+        from cvsi_db.search.run.int8_scan import append, code_memory, encode
 
-        codes = append(codes, added, code_memory)
+        codes = append(codes, added, codes_at)
         if (codes.residuals > codes.allowed).any():
-            code_memory = np.empty_like(code_memory)
-            codes = encode(rows, code_memory, len(VECTORS))
+            codes_at = code_memory(*codes_at.shape)
+            codes = replace(encode(rows, codes_at, len(VECTORS)), serve_many=codes.serve_many)
     after = replace(
         matrix,
         version=kept.version,
@@ -221,7 +237,7 @@ def refreshed(matrix: ResidentMatrix, store: Store) -> ResidentMatrix | None:
         dead=dead,
         addresses=np.concatenate([matrix.addresses, new_addresses]),
         codes=codes,
-        code_memory=code_memory,
+        code_memory=codes_at,
     )
     if "unit_scales" in matrix.__dict__:
         after.__dict__["unit_scales"] = np.concatenate([matrix.unit_scales, _unit_scales(added)])

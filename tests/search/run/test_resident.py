@@ -337,13 +337,14 @@ def test_the_rows_in_question_hold_the_best(
 
 
 @pytest.mark.parametrize("scores", [1, 2**14, 2**23])
-@pytest.mark.parametrize("coded", [False, True])
-def test_passes_mixes_filters_and_sizes_keep_the_best(
-    scores: int, coded: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("coded", ["", "alone", "together"])
+def test_passes_mixes_filters_and_sizes_keep_the_best(scores: int, coded: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Several passes, the last one no whole group; two mixes in one batch; filters; more asked for than there is; rows
     that are no longer in the table."""
     monkeypatch.setattr(exact_scan, "PASS_SCORES", scores)
+    monkeypatch.setattr(int8_scan, "PASS_SCORES", scores)
+    monkeypatch.setattr(int8_scan, "BLOCK_ROWS", 512)
+    monkeypatch.setattr(int8_scan, "MANY_BLOCK_ROWS", 512)
     resident, rng = crowded(4999, 0.5), np.random.default_rng(2)
     resident.rows[1000:1040] = resident.rows[2500]  # neighbours alike
     masks = [rng.random(4999) < share for share in (0.5, 0.002, 0.0)]
@@ -354,17 +355,14 @@ def test_passes_mixes_filters_and_sizes_keep_the_best(
     unit = requests(2, resident, 4, gamma=0.9, unit_captions=True)
     asked = [*first, *second, *alone, *unit]
     if coded:
-        resident = replace(resident, codes=encode(resident.rows, np.empty((4999, 1024), np.int8), 2))
-        asked = [
-            *alone,
-            *(replace(each, k=k) for each in alone for k in (1, 300, 6000)),
-            second[0],
-            second[1],
-            second[2],
-        ]
+        codes = encode(resident.rows, np.empty((4999, 1024), np.int8), 2)
+        resident = replace(resident, codes=replace(codes, serve_many=coded == "together"))
     dead = np.array([0, 17, 1005, 4998])
     resident = replace(resident, dead=dead)
-    for request, found in zip(asked, find_rows(resident, asked), strict=True):
+    given = find_rows(resident, asked)
+    if coded == "alone":
+        given = [rows for request in asked for rows in find_rows(resident, [request])]
+    for request, found in zip(asked, given, strict=True):
         assert best_rows(resident, request) <= set(found.tolist())
         assert len(set(found.tolist())) == len(found)
         assert request.allows is None or request.allows[found].all()
@@ -377,17 +375,24 @@ def test_passes_mixes_filters_and_sizes_keep_the_best(
 def test_codes_leave_few_rows_in_question_and_read_only_the_columns_that_count() -> None:
     resident = crowded(20_000, 3.0)
     codes = encode(resident.rows, np.empty((20_000, 1024), np.int8), 2)
-    (request,) = requests(1, resident, k=20, gamma=0.0)
-    query = np.array(request.mix)[:, None] * request.vector
+    asked = requests(3, resident, k=20, gamma=0.0)
+    queries = np.stack([np.array(request.mix)[:, None] * request.vector for request in asked])
     spoiled = replace(codes, values=codes.values.copy())
     spoiled.values[:, 512:] = 0
-    nobody = np.empty(0, np.int64)
-    found = find_by_codes(codes, query, 20, 0.0, None, nobody)
-    assert found is not None
-    assert best_rows(resident, request) <= set(found.tolist())
-    assert len(found) < 200  # of 20,000, for 20
-    assert np.array_equal(find_by_codes(spoiled, query, 20, 0.0, None, nobody), found)  # type: ignore[arg-type]
-    assert find_by_codes(codes, 0 * query, 20, 0.0, None, nobody) is None
+
+    def found_by(codes: int8_scan.Codes, queries: npt.NDArray[np.float64]) -> list[npt.NDArray[np.int64]] | None:
+        count = len(queries)
+        return find_by_codes(codes, queries, np.full(count, 20), np.zeros(count), [None] * count, np.empty(0, np.int64))
+
+    together = found_by(codes, queries)
+    assert together is not None
+    for number, request in enumerate(asked):
+        assert best_rows(resident, request) <= set(together[number].tolist())
+        assert len(together[number]) < 200  # of 20,000, for 20
+        for each in (codes, spoiled):
+            (alone,) = found_by(each, queries[number : number + 1]) or ()
+            assert best_rows(resident, request) <= set(alone.tolist())
+    assert found_by(codes, 0 * queries) is None
 
 
 def test_codes_of_later_rows_lie_on_the_same_grid_and_say_how_far_off_they_are() -> None:
@@ -403,14 +408,14 @@ def test_codes_of_later_rows_lie_on_the_same_grid_and_say_how_far_off_they_are()
 
 
 def test_what_is_faster_on_a_machine_is_tried_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = [True, False]
+    tried = [True, True, True, False]
     monkeypatch.setattr(int8_scan, "_try_codes", lambda *_: tried.pop())
-    assert not codes_are_faster(64, tmp_path)
-    assert not codes_are_faster(64, tmp_path)
+    assert codes_are_faster(64, tmp_path) == (False, True)
+    assert codes_are_faster(64, tmp_path) == (False, True)
     (tmp_path / "scan.json").write_text("{ half a file")
-    assert codes_are_faster(64, tmp_path)
+    assert codes_are_faster(64, tmp_path) == (True, True)
     assert tried == []
 
 
 def test_both_products_can_be_tried() -> None:
-    assert int8_scan._try_codes(64, 500) in (True, False)
+    assert {int8_scan._try_codes(64, count, 500) for count in (1, 3)} <= {True, False}
