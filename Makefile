@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 REFERENCE := sample_gallery/red-cat-beach.png
 
-.PHONY: demo test test-slow test-kill lint bench clean
+.PHONY: demo test test-slow test-kill lint bench bench-gpu clean
 
 demo: $(READY)
 	$(BIN)/cvsi-db ingest sample_gallery --model starter --db demo-gallery
@@ -31,6 +31,11 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+# Ten minutes on a machine with a GPU of 96 GB or more; fewer ROWS for less.
+ROWS ?= 10000000
+bench-gpu: $(READY)
+	timeout 600 $(BIN)/python -m benchmarks gpu --rows $(ROWS)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("cvsi-db needs Python 3.11 or newer; try make PYTHON=python3.11") if sys.version_info < (3, 11) else None'

@@ -60,6 +60,34 @@ def peers(rows: str, data: Path | None, **options: Any) -> None:
 
 
 @main.command()
+@click.option("--rows", default="10000,100000,1000000,10000000", show_default=True, help="Sizes, with commas.")
+@click.option("--dim", default=64, show_default=True, help="Width of the vectors.")
+@click.option("-k", default=100, show_default=True, help="Hits per query.")
+@click.option("--memory-gb", default=12.0, show_default=True, help="Larger galleries are not loaded into memory.")
+@click.option("--data", type=click.Path(path_type=Path), help="Where galleries are written; else the cache folder.")
+def scale(rows: str, dim: int, k: int, memory_gb: float, data: Path | None) -> None:
+    """Cost as a gallery grows to ten million rows, and what that says of more."""
+    from benchmarks.galleries import default_folder
+    from benchmarks.scale import run_scale
+
+    run_scale([int(size) for size in rows.replace("_", "").split(",")], dim, k, memory_gb, data or default_folder())
+
+
+@main.command()
+@click.option("--rows", default=10_000_000, show_default=True, help="Rows in the device's memory; 0 for no scan.")
+@click.option("--dim", default=512, show_default=True, help="Width of a column.")
+@click.option("-k", default=100, show_default=True, help="Hits per query.")
+@click.option("--batch", default=256, show_default=True, help="Queries of the batch.")
+@click.option("--photos", default=1000, show_default=True, help="Photos of the ingest; 0 for none.")
+@click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True)
+def gpu(**options: Any) -> None:
+    """The scan and the ingest on a GPU machine, in a few minutes."""
+    from benchmarks.gpu import run_gpu
+
+    run_gpu(**options)
+
+
+@main.command()
 @click.option("--clients", default=32, show_default=True, help="Clients at once, against one.")
 @click.option("--seconds", default=60.0, show_default=True, help="How long each measurement takes.")
 @click.option("--gallery", type=click.Path(path_type=Path, exists=True), help="Else the sample gallery.")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks import galleries, memory, peer_stores, peers, vectors
+from benchmarks import galleries, memory, peer_stores, peers, scale, vectors
 from benchmarks.__main__ import main
 from benchmarks.baselines import floor, research_code, six_searches
 from benchmarks.chart import draw_growth
@@ -134,3 +134,23 @@ def test_rows_of_other_lengths_rank_by_distance_as_by_inner_product() -> None:
     distances = np.linalg.norm(long - as_query(query), axis=1)
     assert np.argsort(distances).tolist() == np.argsort(-(rows @ query)).tolist()
     assert [score(query, distance) for distance in distances] == pytest.approx((rows @ query).tolist(), abs=1e-4)
+
+
+def test_the_scale_benchmark_fits_what_it_measured(tmp_path: Path) -> None:
+    options = f"scale --rows 1000,2000 --dim 16 -k 10 --data {tmp_path}"
+    done = CliRunner().invoke(main, options.split(), catch_exceptions=False)
+    rows = [line.strip("| ").split(" | ") for line in done.output.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows[:4]] == ["rows", "1,000", "2,000", "grows as rows to the power of"]
+    assert float(rows[1][6]) >= 0.9
+    assert ["vectors on disk, float16, TB", "0.20", "2.05"] in rows
+    assert not list(tmp_path.iterdir())
+    measured = [scale.Measured(n, *[3.0 * n**1.5] * 10) for n in (10, 100, 1000)]
+    assert scale.fit(measured, "index_s") == pytest.approx((3.0, 1.5))
+
+
+def test_the_gpu_benchmark_runs_on_a_cpu() -> None:
+    options = "gpu --rows 2000 --dim 16 -k 5 --batch 8 --photos 0 --device cpu"
+    done = CliRunner().invoke(main, options.split(), catch_exceptions=False)
+    assert "2,000 rows × 16 × 2 columns, 0.0 GB of torch.float16, k = 5" in done.output
+    assert "the best 5 are those of float64" in done.output
+    assert "8 queries together: " in done.output
