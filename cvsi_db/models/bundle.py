@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from cvsi_db.errors import ModelError
 from cvsi_db.models.device import choose_device
 from cvsi_db.models.hashes import check_first_use, digest_weights
-from cvsi_db.models.inventory import captioner_part, clip_part, inventory, phi_part, pull, require
+from cvsi_db.models.inventory import captioner_part, clip_parts, inventory, phi_part, pull, require
 from cvsi_db.models.protocols import Captioner, Encoder, Phi
 from cvsi_db.models.spec import NO_PHI, PHOTOS_LITE, ST, STARTER, TRANSFORMERS, BundleSpec, load_spec
 
@@ -81,7 +81,7 @@ class Bundle:
 
             return PhotosLiteEncoder(self.device)
         if self.spec.arch.startswith(ST):
-            pull([clip_part(self.spec)])
+            pull(clip_parts(self.spec))
             from cvsi_db.models.composer import load_composer
 
             return load_composer(
@@ -102,7 +102,7 @@ class Bundle:
         """
         if self.spec.arch == PHOTOS_LITE or self.spec.arch.startswith(ST):
             raise ModelError(f"the model {self.spec.name} has no CLIP to train a phi for: name another")
-        pull([clip_part(self.spec)])  # before torch and open_clip are imported: that takes seconds
+        pull(clip_parts(self.spec))  # before torch and open_clip are imported: that takes seconds
         spec = self.spec
         if spec.arch.startswith(TRANSFORMERS):
             from cvsi_db.models.transformers_clip import load_transformers_clip

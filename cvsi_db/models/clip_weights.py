@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvsi_db.errors import ModelError
-from cvsi_db.models.hub import CLIP_FOLDER_FILES, OPEN_CLIP_FILES, cached_file, cached_files, require_hub
+from cvsi_db.models.hub import (
+    CLIP_FOLDER_FILES,
+    OPEN_CLIP_FILES,
+    TOKENIZER_FILES,
+    Group,
+    cached_file,
+    cached_files,
+    require_hub,
+)
 from cvsi_db.models.torchvision_shim import ensure_torchvision
 
 if TYPE_CHECKING:
@@ -104,6 +112,21 @@ def find_repo(arch: str, weights: str | None) -> tuple[str, tuple[str, ...]]:
     if not repo:
         raise ModelError(f"open_clip does not keep {arch!r} with weights {weights!r} on the hub: give a file")
     return repo, names
+
+
+def find_text_repos(arch: str) -> dict[str, tuple[Group, ...]]:
+    """The hub's repositories that an architecture's tokenizer, and the configuration of a text tower of transformers,
+    are read from, each with what it must hold. Raises ModelError for an unknown architecture."""
+    ensure_torchvision()
+    import open_clip
+
+    _check_known(arch)
+    text = open_clip.get_model_config(arch)["text_cfg"]
+    repos: dict[str, tuple[Group, ...]] = {}
+    for key, group in (("hf_tokenizer_name", TOKENIZER_FILES), ("hf_model_name", ("config.json",))):
+        if text.get(key):
+            repos[text[key]] = (*repos.get(text[key], ()), group)
+    return repos
 
 
 def _repo_of(tag: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:

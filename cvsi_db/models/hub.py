@@ -37,10 +37,13 @@ TRANSFORMERS_CLIP_FILES: tuple[Group, ...] = (
 )
 """What a repository must hold to be read by transformers as a CLIP."""
 
+TOKENIZER_FILES: Group = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model")
+"""The names under which a repository may hold a tokenizer."""
+
 CAPTIONER_FILES: tuple[Group, ...] = (
     ("config.json",),
     ("preprocessor_config.json", "processor_config.json"),
-    ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model"),
+    TOKENIZER_FILES,
     (
         "model.safetensors",
         "model.safetensors.index.json",
@@ -52,7 +55,7 @@ CAPTIONER_FILES: tuple[Group, ...] = (
 
 LANGUAGE_MODEL_FILES: tuple[Group, ...] = (
     ("config.json",),
-    ("tokenizer.json", "tokenizer.model", "vocab.json"),
+    TOKENIZER_FILES,
     ("tokenizer_config.json",),
     ("model.safetensors", "model.safetensors.index.json"),
 )
@@ -61,7 +64,7 @@ LANGUAGE_MODEL_FILES: tuple[Group, ...] = (
 COMPOSER_FILES: tuple[Group, ...] = (
     ("modules.json",),
     ("config.json",),
-    ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"),
+    TOKENIZER_FILES,
     ("model.safetensors", "model.safetensors.index.json"),
 )
 """What a repository must hold to be read by sentence-transformers as a composer."""

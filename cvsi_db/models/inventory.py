@@ -133,10 +133,21 @@ class Part:
 
 
 def inventory(spec: BundleSpec) -> tuple[Part, ...]:
-    """A bundle's parts: clip, phi and captioner if it has them, rewriters. Raises ModelError as `clip_part` does."""
+    """A bundle's parts: clip, with its tokenizer where that has a repository of its own, phi and captioner if it has
+    them, and its rewriters. Raises ModelError as `clip_part` does."""
     phi = () if spec.phi is None else (phi_part(spec.phi, spec.licence),)
     captioner = () if spec.captioner is None else (captioner_part(spec.captioner, spec.licence),)
-    return clip_part(spec), *phi, *captioner, *rewriter_parts(spec.rewriter, spec.licence)
+    return *clip_parts(spec), *phi, *captioner, *rewriter_parts(spec.rewriter, spec.licence)
+
+
+def clip_parts(spec: BundleSpec) -> tuple[Part, ...]:
+    """The towers, and what open_clip reads beside their weights. Raises ModelError as `clip_part` does."""
+    clip = clip_part(spec)
+    if spec.weights is None or spec.arch == PHOTOS_LITE or clip.source in PUBLISHED:
+        return (clip,)
+    from cvsi_db.models.clip_weights import find_text_repos
+
+    return clip, *(_published("tokenizer", repo, repo, groups) for repo, groups in find_text_repos(spec.arch).items())
 
 
 def clip_part(spec: BundleSpec) -> Part:

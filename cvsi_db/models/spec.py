@@ -9,8 +9,8 @@ is one token, and phi can be trained for it from text alone), the MIT licence, a
 edited captions need. Recall@1 of COCO images by caption, in open_clip's docs/openclip_retrieval_results.csv: OpenAI
 B/32 .304, OpenAI L/14 .365, DataComp-XL L/14 .457, LAION-2B bigG/14 .514. That is retrieval by words alone: we know of
 no table of composed retrieval with DataComp's weights. Not taken: SigLIP and SigLIP 2, stronger still (.478 for SigLIP
-B/16), because their tokenizers drop punctuation, `$` included, so no pseudo-token can stand in a sentence; MetaCLIP and
-DFN, because their licences (CC BY-NC, Apple's own) are narrower than MIT.
+B/16), for which nobody publishes a phi; MetaCLIP and DFN, because their licences (CC BY-NC, Apple's own) are narrower
+than MIT. A bundle file names any of them, and `cvsi-db train phi` makes its phi (docs/models.md).
 
 **Which captioner.** Captioning takes most of an ingest's time. `clip-b32`, the bundle for machines without a GPU, uses
 BLIP base: its vision tower does a third of BLIP large's work (ViT-B/16 instead of L/16, both at 384 pixels) for some

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,13 @@ import torch
 from cvsi_db.gallery import Gallery
 from cvsi_db.models.bundle import load_bundle
 from cvsi_db.models.clip import OpenClipEncoder, _token_embedding, is_causal
+from cvsi_db.models.inventory import inventory
 from cvsi_db.models.phi import save_phi
 from cvsi_db.records import FloatArray, PseudoText
 from cvsi_db.training.phi import PhiRun, Watch, train_phi
 from tests.fakes import make_picture, save_picture
+from tests.models.fake_hub import FakeHub, folder_files, serve_hub
+from tests.models.small_clip import known_to_open_clip
 from tests.models.small_text_towers import FAMILIES, save_family
 
 CAUSAL = {"CLIP", "EVA-CLIP", "PE-Core", "MetaCLIP 2", "MetaCLIP 2, mT5"}
@@ -107,6 +112,28 @@ def test_phi_is_trained_for_it_and_used_by_a_search(name: str, tmp_path: Path) -
         image = seen[1 if Path(hit.path).stem == "blue" else 2]
         cosine = float(query @ image / np.linalg.norm(query) / np.linalg.norm(image))
         assert hit.terms["pseudo_token"].similarity == pytest.approx(cosine, abs=3e-3)  # float16 on disk
+
+
+def test_a_tokenizer_with_a_repository_of_its_own_is_pulled_with_the_model(
+    tmp_path: Path, connect: Callable[[FakeHub], FakeHub]
+) -> None:
+    """As SigLIP's: named by the architecture, the weights are another repository's or a file."""
+    folder = save_family(FAMILIES["SigLIP"], tmp_path / "siglip")
+    config = json.loads((folder / "open_clip_config.json").read_text())["model_cfg"]
+    config["text_cfg"]["hf_tokenizer_name"] = "some/tokenizer"
+    (tmp_path / "mine.toml").write_text('arch = "test-siglip"\nweights = "siglip/open_clip_model.safetensors"\n')
+    files = {name: data for name, data in folder_files(folder).items() if name.startswith("tokenizer")}
+    with known_to_open_clip("test-siglip", tmp_path, config), serve_hub({"some/tokenizer": files}) as hub:
+        connect(hub)
+        bundle = load_bundle(str(tmp_path / "mine.toml"), "cpu")
+        clip, tokenizer, _ = inventory(bundle.spec)
+        assert (clip.state, tokenizer.name, tokenizer.repo, tokenizer.state) == (
+            "fully", "tokenizer", "some/tokenizer", "not",
+        )  # fmt: skip
+        found = bundle.encoder.encode_texts(["a red cat"])
+        assert inventory(bundle.spec)[1].state == "fully"
+    expected = OpenClipEncoder.load(f"local-dir:{folder}", None, device="cpu").encode_texts(["a red cat"])
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_embeddings_are_not_normalised(encoder: OpenClipEncoder) -> None:
