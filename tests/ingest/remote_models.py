@@ -1,4 +1,4 @@
-"""Models for workers of another process: fakes, of which the encoder may kill its process. `make` is what they call."""
+"""What runs in other processes than the test's: fake models, which may kill their worker, and an ingest that dies."""
 
 from __future__ import annotations
 
@@ -6,24 +6,29 @@ import os
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from cvsi_db.errors import ModelError
-from cvsi_db.records import FloatArray
-from tests.fakes import FakeEncoder, FakeModels, colour_name
+from cvsi_db.ingest import commit_thread, ingest
+from cvsi_db.ingest.ray_engine import RayEngine, Workers
+from cvsi_db.records import FloatArray, IngestProgress
+from cvsi_db.store.folder import open_gallery_folder
+from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakeModels, colour_name
 
 
 @dataclass(frozen=True)
 class Fate:
-    """What befalls workers: `colour` kills the one that sees it, if a `mark` is given only once; `refuses` to load."""
+    """What befalls workers: `colour` kills the one that sees it, with a `mark` only once; it `refuses` to load."""
 
     colour: str = ""
     mark: Path | None = None
     refuses: str = ""
     dies_loading: bool = False
+    dim: int = DIM
 
 
 class Mortal(FakeEncoder):
@@ -32,7 +37,7 @@ class Mortal(FakeEncoder):
     batch_size = 4
 
     def __init__(self, fate: Fate) -> None:
-        super().__init__()
+        super().__init__(fate.dim)
         self.fate = fate
 
     def encode_images(self, pictures: Sequence[Image.Image]) -> FloatArray:
@@ -57,3 +62,19 @@ def make(fate: Fate, device: str) -> Any:
     if fate.dies_loading:
         os.kill(os.getpid(), signal.SIGKILL)
     return FakeModels(encoder=Mortal(fate))
+
+
+def ingest_and_die(gallery: Path, photos: Path, address: str, batches: int) -> None:
+    """Ingest by workers of the cluster there; the process dies after so many batches have been handed to the writer."""
+    commit_thread.COMMIT_S = 0
+    left = [batches]
+
+    def count(_now: IngestProgress) -> None:
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    store, catalog = open_gallery_folder(gallery)
+    with Workers(RayEngine(address, workers=2), partial(make, Fate())) as workers:
+        models = {"encoder": workers.encoder, "captioner": FakeCaptioner(), "workers": workers}
+        ingest([photos], store=store, catalog=catalog, progress=count, **models)

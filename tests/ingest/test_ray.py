@@ -5,28 +5,39 @@ The tests with workers start Ray on this machine, once, and are slow.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cvsi_db import Gallery
 from cvsi_db.cli import run as cli
-from cvsi_db.errors import EngineError, UsageError
-from cvsi_db.ingest import ingest
+from cvsi_db.errors import BundleError, EngineError, ModelError, UsageError
+from cvsi_db.ingest import ingest, ray_engine
 from cvsi_db.ingest.ray_engine import RayEngine, Workers, share_out
+from cvsi_db.ingest.recaption import recaption
 from cvsi_db.manage.check import find_problems
-from cvsi_db.records import IngestFailure, IngestSummary
+from cvsi_db.manage.reembed import reembed
+from cvsi_db.models.spec import load_spec
+from cvsi_db.records import IngestFailure, IngestProgress, IngestSummary
 from cvsi_db.store.folder import open_gallery_folder
 from cvsi_db.store.lance import connect
+from cvsi_db.store.location import locate
+from tests.e2e.conftest import SAMPLES, run_cli
 from tests.fakes import FakeCaptioner, save_picture
-from tests.ingest.remote_models import Fate, Mortal, make
-from tests.object_store import serving
+from tests.ingest.remote_models import Fate, Mortal, ingest_and_die, make
+from tests.manage.test_reembed import bundle_of
+from tests.object_store import make_bucket, serving
+from tests.processes import context
 
 TABLES = ("images", "captions", "removed", "thumbnails")
 
@@ -47,14 +58,14 @@ def everything(folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[dict[str, str]]:
-    """Ray on this machine, and the settings of an object store that the workers read."""
+def cluster() -> Iterator[str]:
+    """The address of Ray on this machine, whose workers can read an object store."""
     ray = pytest.importorskip("ray")
     with serving() as environ:
         before = dict(os.environ)
         os.environ.update(environ, RAY_USAGE_STATS_ENABLED="0")
-        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-        yield environ
+        ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        yield ray.get_runtime_context().gcs_address
         ray.shutdown()
         os.environ.clear()
         os.environ.update(before)
@@ -93,9 +104,7 @@ def take_in(folder: Path, gallery: Path, fate: Fate | None = None, **options: An
 
 
 def timeless(summary: Any) -> Any:
-    import dataclasses
-
-    return dataclasses.replace(summary, seconds=0.0)
+    return replace(summary, seconds=0.0)
 
 
 # --- without workers ------------------------------------------------------------------------------------------------
@@ -155,11 +164,21 @@ def test_a_file_that_only_this_machine_has_is_an_error(tmp_path: Path) -> None:
         workers.check_seen([IngestFailure(str(here), "no such file")])
 
 
+def test_workers_start_only_when_there_is_something_to_do(
+    many: Path, galleries: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in(many, galleries[0])
+    for bad in many.glob("*-bad.png"):
+        bad.unlink()
+    monkeypatch.setattr(Workers, "_add_worker", lambda self: pytest.fail("a worker was started"))
+    assert take_in(many, galleries[0], Fate()).unchanged == 34
+
+
 # --- by workers -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-def test_the_gallery_is_that_of_a_local_ingest(cluster: None, many: Path, galleries: tuple[Path, Path]) -> None:
+def test_the_gallery_is_that_of_a_local_ingest(cluster: str, many: Path, galleries: tuple[Path, Path]) -> None:
     local = take_in(many, galleries[0], tags=["sea"])
     assert (local.new, local.duplicates, local.failed, local.captioned) == (24, 10, 2, 24)
     assert take_in(many, galleries[1], Fate(), tags=["sea"]) == local
@@ -169,7 +188,7 @@ def test_the_gallery_is_that_of_a_local_ingest(cluster: None, many: Path, galler
 @pytest.mark.slow
 @pytest.mark.parametrize("colour", ["red", "yellow"], ids=["in its first batch", "in a later batch"])
 def test_a_worker_that_dies_changes_nothing(
-    cluster: None, many: Path, galleries: tuple[Path, Path], tmp_path: Path, colour: str
+    cluster: str, many: Path, galleries: tuple[Path, Path], tmp_path: Path, colour: str
 ) -> None:
     save_picture(many / "16-yellow.png", "yellow")
     local = take_in(many, galleries[0])
@@ -180,7 +199,7 @@ def test_a_worker_that_dies_changes_nothing(
 
 @pytest.mark.slow
 def test_a_batch_that_kills_every_worker_is_reported_file_by_file(
-    cluster: None, many: Path, galleries: tuple[Path, Path]
+    cluster: str, many: Path, galleries: tuple[Path, Path]
 ) -> None:
     save_picture(many / "08-yellow.png", "yellow")
     files = sorted(path.name for path in many.iterdir())
@@ -199,3 +218,126 @@ def test_a_batch_that_kills_every_worker_is_reported_file_by_file(
     assert take_in(many, galleries[1]).new == 1
     take_in(many, galleries[0])
     assert everything(galleries[1])["images"]["path"] == everything(galleries[0])["images"]["path"]
+
+
+@pytest.mark.slow
+def test_a_gallery_is_that_of_the_real_models_too(cluster: str, tmp_path: Path) -> None:
+    for name, engine in (("local", None), ("remote", RayEngine(workers=2))):
+        with Gallery.create(tmp_path / name, model="starter") as gallery:
+            summary = gallery.ingest(SAMPLES, engine=engine, tags=["drawn"])
+            assert (summary.new, summary.captioned) == (120, 120)
+    assert everything(tmp_path / "remote") == everything(tmp_path / "local")
+
+
+@pytest.mark.slow
+def test_after_a_kill_of_the_process_that_writes_the_same_ingest_completes_the_gallery(
+    cluster: str, many: Path, galleries: tuple[Path, Path]
+) -> None:
+    local = take_in(many, galleries[0])
+    process = context.Process(target=ingest_and_die, args=(galleries[1], many, cluster, 5), daemon=True)
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
+    written = len(everything(galleries[1])["files"])
+    assert 0 < written < len(everything(galleries[0])["files"])
+    again = take_in(many, galleries[1], Fate())
+    assert again.new < local.new
+    assert everything(galleries[1]) == everything(galleries[0])
+
+
+@pytest.mark.slow
+def test_ctrl_c_writes_what_is_in_work_and_the_same_ingest_goes_on(
+    cluster: str, many: Path, galleries: tuple[Path, Path]
+) -> None:
+    seen: list[int] = []
+
+    def interrupt(now: IngestProgress) -> None:
+        seen.append(now.done)
+        if len(seen) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        take_in(many, galleries[1], Fate(), progress=interrupt, batch_size=1)
+    assert 1 < len(seen) < 36
+    assert len(everything(galleries[1])["files"]) == len(seen)
+    take_in(many, galleries[0])
+    take_in(many, galleries[1], Fate())
+    assert everything(galleries[1]) == everything(galleries[0])
+
+
+@pytest.mark.slow
+def test_captions_are_those_of_a_local_run(cluster: str, many: Path, galleries: tuple[Path, Path]) -> None:
+    save_picture(many / "08-yellow.png", "yellow")
+    for gallery in galleries:
+        take_in(many, gallery, captioner=None)
+    (many / "03.png").unlink()
+    (many / "04.png").write_bytes(b"bad")
+    for gallery, fate in zip(galleries, (None, Fate("yellow")), strict=True):
+        store, catalog = open_gallery_folder(gallery)
+        models: dict[str, Any] = {"encoder": Mortal(Fate()), "captioner": FakeCaptioner(), "given": True}
+        with closing(catalog):
+            kept = store.uncaptioned()[5]
+            catalog.keep_captions(FakeCaptioner().name, {kept: ("kept",)})
+            if fate is None:
+                local = timeless(recaption(store=store, catalog=catalog, **models))
+                continue
+            with Workers(RayEngine(workers=2), partial(make, fate)) as workers:
+                models |= {"encoder": workers.encoder, "workers": workers}
+                assert timeless(recaption(store=store, catalog=catalog, **models)) == local
+    assert (local.captioned, local.skipped) == (23, 2)
+    assert everything(galleries[1]) == everything(galleries[0])
+
+
+@pytest.mark.slow
+def test_a_gallery_of_another_model_is_that_of_a_local_run(
+    cluster: str, many: Path, galleries: tuple[Path, Path], tmp_path: Path
+) -> None:
+    save_picture(many / "08-yellow.png", "yellow")
+    for gallery in galleries:
+        take_in(many, gallery)
+    wide = Fate("yellow", tmp_path / "died", dim=48)
+    for gallery, by_workers in zip(galleries, (False, True), strict=True):
+        store, catalog = open_gallery_folder(gallery)
+        with closing(catalog), Workers(RayEngine(workers=2), partial(make, wide)) as workers:
+            bundle = bundle_of(Mortal(Fate(dim=48)))
+            summary = reembed(gallery, store, catalog, bundle, workers=workers if by_workers else None)
+            assert (summary.switched, summary.embedded, summary.captions) == (True, 25, 75)
+    assert (tmp_path / "died").exists()
+    assert everything(galleries[1]) == everything(galleries[0])
+
+
+@pytest.mark.slow
+def test_workers_read_object_storage(cluster: str, many: Path, galleries: tuple[Path, Path]) -> None:
+    bucket = make_bucket(dict(os.environ), "pictures")
+    for path in many.iterdir():
+        locate(f"s3://{bucket}/many/{path.name}").write_bytes(path.read_bytes())
+    place: Any = locate(f"s3://{bucket}/many")
+    local = take_in(place, galleries[0])
+    assert (local.new, local.failed) == (24, 2)
+    assert take_in(place, galleries[1], Fate()) == local
+    assert everything(galleries[1]) == everything(galleries[0])
+
+
+@pytest.mark.slow
+def test_workers_that_cannot_load_their_models_end_the_run(
+    cluster: str, many: Path, galleries: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ModelError, match=r"^no weights here$"):
+        take_in(many, galleries[0], Fate(refuses="no weights here"))
+    with pytest.raises(EngineError, match="workers die while they load the models"):
+        take_in(many, galleries[0], Fate(dies_loading=True))
+    spec = load_spec("starter")
+    with (
+        Workers(RayEngine(), partial(ray_engine._load_models, spec, "starter", "other")) as workers,
+        pytest.raises(BundleError, match=r"the weights of starter on .* are not those of this machine"),
+    ):
+        workers.call(ray_engine.encode_texts, ["a cat"])
+
+
+@pytest.mark.slow
+def test_the_command_writes_nothing_but_its_result(photos: Path, gallery_folder: Path) -> None:
+    arguments = ["ingest", photos, "--db", gallery_folder, "--model", "starter", "--engine", "ray", "--workers", "2"]
+    done = run_cli(*arguments, "--json", env={"PYTHONUNBUFFERED": "1"})  # a Python of its own
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["captioned"] == 5
+    assert done.stderr.strip() == ""
