@@ -89,7 +89,8 @@ METHODS: Mapping[str, Method] = MappingProxyType(
 )
 """By name, in the order in which they are reported.
 
-`pseudo_token` ranks as SEARLE and LinCIR do (Baldrati et al., ICCV 2023; Gu et al., CVPR 2024), `edited_caption` as
+`pseudo_token` ranks as SEARLE and LinCIR do (Baldrati et al., ICCV 2023; Gu et al., CVPR 2024), but for the added
+objects in its sentence (see `field_methods`), `edited_caption` as
 CIReVL (Karthik et al., ICLR 2024), `edited_captions` as LDRE (Yang et al., SIGIR 2024) without its weighting,
 `sum` with the preset of that name (Zhou et al., ACL 2025), `cvsi_paper` with the weights of CVSI (Ye et al., ICDM
 2025), `cvsi` with the `default` preset. `cvsi-X` is `cvsi` without X, and without edited captions there is no direction
@@ -99,9 +100,16 @@ captions of the edited scene, as a flawless captioner and rewriter would give.
 
 
 def field_methods(preset: str) -> dict[str, Method]:
-    """The methods on a benchmark of the field: `cvsi_paper` with that benchmark's weights; a ceiling takes drawings."""
+    """The methods on a benchmark of the field: `cvsi_paper` with that benchmark's weights; a ceiling takes drawings.
+
+    `pseudo_token_alone` is the sentence that SEARLE and LinCIR have: without the added objects, which a rewriter would
+    have to name.
+    """
     methods = {name: method for name, method in METHODS.items() if name != "ceiling"}
-    return methods | {"cvsi_paper": weights_of(PRESETS[preset])}
+    return methods | {
+        "cvsi_paper": weights_of(PRESETS[preset]),
+        "pseudo_token_alone": Method({"pseudo_token_alone": 1.0}),
+    }
 
 
 def choose_methods(names: Sequence[str], *, has_phi: bool, among: Mapping[str, Method] = METHODS) -> dict[str, Method]:

@@ -120,7 +120,7 @@ def take_in(
         if {found.path for found in scan([parent], {}, ()).pending} <= wanted
     }
     roots = sorted(whole) + sorted(file for file in wanted if file.parent not in whole)
-    is_complete = is_gallery(folder) and _is_taken_in(folder, roots)
+    is_complete = is_gallery(folder) and _is_taken_in(folder, roots, captioned=bundle.spec.captioner is not None)
     if not is_complete:
         bundle.check()
         if rewriter is not None:
@@ -134,11 +134,12 @@ def take_in(
     return {name: failed[path] for name, path in files.items() if path in failed}
 
 
-def _is_taken_in(folder: Location, roots: Sequence[Path]) -> bool:
-    """Whether every file is known as it is: then no model needs to be loaded."""
+def _is_taken_in(folder: Location, roots: Sequence[Path], *, captioned: bool) -> bool:
+    """Whether every file is known as it is, and has captions if it is to be `captioned`: then no model has to load."""
     with opened(folder) as (store, catalog):
         known = set(store.scan(["image_id"])["image_id"].to_pylist())
-        return not scan(roots, catalog.source_files(), known).pending
+        found = scan(roots, catalog.source_files(), known)
+        return not found.pending and not (captioned and store.uncaptioned(found.paths))
 
 
 def read_features(

@@ -39,7 +39,7 @@ DEPTH = 50
 """How deep rankings go: the largest K of any metric."""
 
 
-NEGATIVES_AT = 10
+NEGATIVES_AT = (1, 10)
 """Hits among which a query's own distractors are counted."""
 
 SHORTCUTS = ("image", "text")
@@ -55,13 +55,13 @@ class Prepared:
     terms: Mapping[str, FloatArray]
 
     def measure(self, method: Method) -> dict[str, ValueArray]:
-        """Every metric of a method per query, in 0..1. `negatives@10` is the share of the query's own distractors among
-        the first ten hits: the fewer the better."""
+        """Every metric of a method per query, in 0..1. `negatives@K` is the share of the query's own distractors among
+        the first K hits: the fewer the better."""
         rankings, queries = self.rankings(method), self.benchmark.queries
         ranked = ranked_relevance(rankings, [query.targets for query in queries])
-        wrong = ranked_relevance(rankings[:, :NEGATIVES_AT], [query.negatives for query in queries])
-        values = measure(ranked, self.benchmark.target_counts)
-        return {**values, f"negatives@{NEGATIVES_AT}": np.asarray(wrong.mean(axis=1), dtype=np.float64)}
+        wrong = ranked_relevance(rankings, [query.negatives for query in queries])
+        negatives = {f"negatives@{k}": np.asarray(wrong[:, :k].mean(axis=1), dtype=np.float64) for k in NEGATIVES_AT}
+        return measure(ranked, self.benchmark.target_counts) | negatives
 
     def rankings(self, method: Method, k: int = DEPTH) -> IntArray:
         """(queries, k) the indices of the images that a method puts first; a query's own reference is not ranked."""

@@ -17,7 +17,18 @@ from cvsi_db.evaluation.scenes import SceneBenchmark
 from cvsi_db.scenes.aspects import ASPECTS
 from tests.evaluation.conftest import silent
 
-METRICS = ["map@5", "map@10", "map@25", "map@50", "recall@1", "recall@5", "recall@10", "recall@50", "negatives@10"]
+METRICS = [
+    "map@5",
+    "map@10",
+    "map@25",
+    "map@50",
+    "recall@1",
+    "recall@5",
+    "recall@10",
+    "recall@50",
+    "negatives@1",
+    "negatives@10",
+]
 
 
 def run(benchmark: SceneBenchmark, methods: Mapping[str, Method], models: Models, cache: Cache) -> Report:
@@ -56,7 +67,7 @@ def test_report_and_tables(tmp_path: Path, small: SceneBenchmark, models: Models
     lines = scene_tables(report).splitlines()
     assert lines[0].startswith("Scenes-CIR val, seed 3: 9 queries, gallery of 100; model fake-1")
     assert lines[2].split() == [
-        "method", "mAP@5", "mAP@10", "mAP@25", "mAP@50", "R@1", "R@5", "R@10", "R@50", "negatives@10", "mAP@10", "from",
+        "method", "mAP@5", "mAP@10", "mAP@25", "mAP@50", "R@1", "R@5", "R@10", "R@50", "negatives@1", "negatives@10", "mAP@10", "from",
         "to",
     ]  # fmt: skip
     assert lines[4].split()[:3] == ["cvsi", *(f"{report['methods']['cvsi'][f'map@{k}']['value']:.2f}" for k in (5, 10))]
@@ -71,7 +82,13 @@ def test_negatives_are_the_share_of_own_distractors_among_ten(prepared: Prepared
         sum(image in query.negatives for image in ranking) / 10
         for ranking, query in zip(rankings.tolist(), prepared.benchmark.queries, strict=True)
     ]
-    assert prepared.measure(method)["negatives@10"].tolist() == pytest.approx(expected)
+    measured = prepared.measure(method)
+    assert measured["negatives@10"].tolist() == pytest.approx(expected)
+    first = [
+        ranking[0] in query.negatives
+        for ranking, query in zip(rankings.tolist(), prepared.benchmark.queries, strict=True)
+    ]
+    assert measured["negatives@1"].tolist() == first
     assert sum(expected) > 0
 
 
