@@ -183,21 +183,15 @@ class OpenClipEncoder:
 
     def words_cut(self, texts: Sequence[str]) -> list[int]:
         """How many words at the end of each text lie beyond the context that the text tower reads, in whole or part."""
-        length, cuts = int(self.tokenizer.context_length), [0] * len(texts)
-        # A token is a letter or more, and two mark start and end.
-        long = [number for number, text in enumerate(texts) if not text.isascii() or len(text) > length - 2]
-        if not long:
-            return cuts
+        cuts = [0] * len(texts)
         with self._lock:
+            for row in (row for row, is_cut in enumerate(self.are_cut(texts)) if is_cut):
+                words = texts[row].split()
 
-            def count_read(words: Sequence[str]) -> int:
-                return bisect_left(
-                    range(len(words)), True, key=lambda last: self.are_cut([" ".join(words[: last + 1])])[0]
-                )
+                def overflows(last: int, words: list[str] = words) -> bool:
+                    return self.are_cut([" ".join(words[: last + 1])])[0]
 
-            for number, is_cut in zip(long, self.are_cut([texts[number] for number in long]), strict=True):
-                words = texts[number].split()
-                cuts[number] = len(words) - count_read(words) if is_cut else 0
+                cuts[row] = len(words) - bisect_left(range(len(words)), True, key=overflows)
         return cuts
 
     def are_cut(self, texts: Sequence[str]) -> list[bool]:
@@ -205,9 +199,14 @@ class OpenClipEncoder:
 
         Such a text fills a longer row with a further token, any other one with a further piece of padding.
         """
-        length, filled = int(self.tokenizer.context_length), [text.replace("$", self._stand_ins[0]) for text in texts]
-        padding = [self._tokenize(filled, more).eq(self._padding).sum(-1) for more in (length, length + 1)]
-        cut: list[bool] = (padding[0] == padding[1]).tolist()
+        length, cut = int(self.tokenizer.context_length), [False] * len(texts)
+        # A token is a letter or more, and up to three mark start and end.
+        long = [row for row, text in enumerate(texts) if not text.isascii() or len(text) > length - 3]
+        if long:
+            filled = [texts[row].replace("$", self._stand_ins[0]) for row in long]
+            padding = [self._tokenize(filled, more).eq(self._padding).sum(-1) for more in (length, length + 1)]
+            for row, is_cut in zip(long, padding[0] == padding[1], strict=True):
+                cut[row] = bool(is_cut)
         return cut
 
     def _tokenize(self, texts: Sequence[str], length: int | None = None) -> torch.Tensor:
