@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +70,10 @@ class Request:
         weights = np.array([term.weight for term in self.terms], dtype=np.float64)
         return np.asarray(weights @ np.stack([term.vector for term in self.terms]), dtype=np.float64)
 
+    def within(self, first: int, count: int) -> Request:
+        """The same request of `count` rows, from the row `first` on."""
+        return self if self.allows is None else replace(self, allows=self.allows[first : first + count])
+
     @property
     def mix(self) -> tuple[float, ...]:
         """The share of each column, in VECTORS' order."""
@@ -115,15 +120,27 @@ class QueryMatrix:
 
 
 def find_rows(matrix: ResidentMatrix, requests: Sequence[Request]) -> list[npt.NDArray[np.int64]]:
-    """For each request, in no order, the rows that may be among its best k when float32 scores decide."""
-    found: dict[int, npt.NDArray[np.int64]] = {}
+    """For each request, in no order, the rows that may be among its best k when float32 scores decide.
+
+    Where several devices share the rows, each scans its own at the same time, and whatever one of them finds counts.
+    """
+    if matrix.parts:
+        firsts, parts = zip(*matrix.firsts(), strict=True)
+        within = [[request.within(first, len(part)) for request in requests] for first, part in matrix.firsts()]
+        with ThreadPoolExecutor(len(parts)) as pool:
+            each = list(pool.map(find_rows, parts, within))
+        return [
+            np.concatenate([rows + first for first, rows in zip(firsts, found, strict=True)])
+            for found in zip(*each, strict=True)
+        ]
+    answers: dict[int, npt.NDArray[np.int64]] = {}
     for places in _coded(matrix, requests):
-        found.update(zip(places, _find_by_codes(matrix, [requests[place] for place in places]), strict=False))
-    for places in _products(requests, [place for place in range(len(requests)) if place not in found]):
+        answers.update(zip(places, _find_by_codes(matrix, [requests[place] for place in places]), strict=False))
+    for places in _products(requests, [place for place in range(len(requests)) if place not in answers]):
         asked = [requests[place] for place in places]
         queries = make_query_matrix(matrix, asked, mixed=len(asked) > 1 or any(asked[0].unit))
-        found.update(zip(places, _find(matrix, queries), strict=True))
-    return [found[place] for place in range(len(requests))]
+        answers.update(zip(places, _find(matrix, queries), strict=True))
+    return [answers[place] for place in range(len(requests))]
 
 
 def _coded(matrix: ResidentMatrix, requests: Sequence[Request]) -> Iterator[list[int]]:

@@ -8,9 +8,10 @@ first matrix.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import accumulate, islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,8 @@ class ResidentMatrix:
     `addresses` (n,) are the store's, `codes` those of int8_scan where they are of use. `memory` (capacity, 2 · dim) and
     `code_memory` begin with the rows and their codes: rows that come are put behind them, where no matrix that was
     given before looks.
+
+    Where several devices share the rows, `rows` is None and `parts` are the matrices of each, one behind the other.
     """
 
     version: int
@@ -69,6 +72,7 @@ class ResidentMatrix:
     codes: Codes | None = field(default=None, repr=False)
     memory: Any = field(default=None, repr=False)
     code_memory: Any = field(default=None, repr=False)
+    parts: tuple[ResidentMatrix, ...] = ()
 
     def __len__(self) -> int:
         return len(self.image_ids) - len(self.dead)
@@ -76,7 +80,11 @@ class ResidentMatrix:
     @cached_property
     def unit_scales(self) -> FloatArray:
         """(n, columns) float32: what each vector is multiplied by where its column counts at unit length."""
-        return _unit_scales(self.rows)
+        return np.concatenate([part.unit_scales for part in self.parts]) if self.parts else _unit_scales(self.rows)
+
+    def firsts(self) -> Iterator[tuple[int, ResidentMatrix]]:
+        """Each part, and the position of its first row."""
+        return zip(accumulate(map(len, self.parts), initial=0), self.parts, strict=False)
 
     def named(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         """The image_ids of these rows, ascending, and the rows in their order."""
@@ -93,6 +101,12 @@ class ResidentMatrix:
         """(len(rows), dim) float32: these rows' columns mixed, each row by its own `shares` (len(rows), columns)."""
         import torch
 
+        if self.parts:
+            mixed = np.empty((len(rows), self.parts[0].rows.shape[1] // len(VECTORS)), np.float32)
+            for first, part in self.firsts():
+                of_it = (rows >= first) & (rows < first + len(part))
+                mixed[of_it] = part.mixed(rows[of_it] - first, shares[of_it])
+            return mixed
         width, weights = self.rows.shape[1], shares.astype(np.float32)[:, :, None]
         mixed = np.empty((len(rows), width // len(VECTORS)), np.float32)
         # In pieces that stay in the cache, and so small that torch converts them in this thread: over so few rows its
@@ -169,6 +183,8 @@ def load_matrix(store: Store, device: str) -> ResidentMatrix:
 
     kept = store.snapshot()
     version, count = kept.version, kept.count()
+    if count and len(devices := _devices(device)) > 1:
+        return _load_parts(kept, devices)
     shape = count + count // SPARE + 1024, len(VECTORS) * store.dim
     if device == "cpu":
         memory = torch.from_numpy(np.empty(shape, np.float16))  # in large pages, where the system has them
@@ -195,12 +211,45 @@ def load_matrix(store: Store, device: str) -> ResidentMatrix:
     )
 
 
+def _devices(device: str) -> list[str]:
+    """The devices that share the rows: all GPUs where there are several."""
+    import torch
+
+    count = torch.cuda.device_count() if device == "cuda" else 1
+    return [f"cuda:{number}" for number in range(count)] if count > 1 else [device]
+
+
+def _load_parts(kept: Store, devices: Sequence[str]) -> ResidentMatrix:
+    """The rows of a snapshot on several devices, as many on each."""
+    import torch
+
+    batches, left, parts = kept.batches(_COLUMNS, BATCH_ROWS), kept.count(), []
+    share = -(-left // (len(devices) * BATCH_ROWS))  # batches, which are whole but for the last
+    for device in devices[: -(-left // (share * BATCH_ROWS))]:
+        count = min(share * BATCH_ROWS, left)
+        rows = torch.empty((count, len(VECTORS) * kept.dim), dtype=torch.float32, device=device)
+        image_ids, addresses = _fill(rows, islice(batches, share))
+        ids = pa.chunked_array([image_ids])
+        parts.append(ResidentMatrix(kept.version, ids, rows, _longest(rows), addresses=addresses))
+        left -= count
+    return ResidentMatrix(
+        kept.version,
+        pa.chunked_array([pa.concat_arrays([part.image_ids.chunk(0) for part in parts])]),
+        None,
+        tuple(np.max([part.longest for part in parts], axis=0).tolist()),
+        addresses=np.concatenate([part.addresses for part in parts]),
+        parts=tuple(parts),
+    )
+
+
 def refreshed(matrix: ResidentMatrix, store: Store) -> ResidentMatrix | None:
     """The matrix of the table as it is now, for which only the rows that changed since are read.
 
     None where it would take as long as loading: when too much has changed, or when the table was compacted, which gives
-    every row another address.
+    every row another address. Rows that several devices share are always loaded anew.
     """
+    if matrix.parts:
+        return None
     kept = store.snapshot()
     addresses, row_ids = kept.addresses()
     order = np.argsort(matrix.addresses, kind="stable")

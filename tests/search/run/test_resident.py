@@ -20,7 +20,7 @@ from cvsi_db.search import SearchContext, search, search_many
 from cvsi_db.search.plan.build import build_plan
 from cvsi_db.search.plan.nodes import format_plan
 from cvsi_db.search.plan.strategies import BUDGET_MB, Facts, gather_facts, memory_budget
-from cvsi_db.search.run import exact_scan, int8_scan
+from cvsi_db.search.run import exact_scan, int8_scan, resident_matrix
 from cvsi_db.search.run.exact_scan import Request, find_rows
 from cvsi_db.search.run.executor import run_plan
 from cvsi_db.search.run.int8_scan import append, codes_are_faster, encode, find_by_codes
@@ -367,6 +367,30 @@ def test_passes_mixes_filters_and_sizes_keep_the_best(scores: int, coded: str, m
         assert len(set(found.tolist())) == len(found)
         assert request.allows is None or request.allows[found].all()
         assert not set(found.tolist()) & set(dead.tolist())
+
+
+@pytest.mark.parametrize(("devices", "shares"), [(2, [800, 700]), (5, [400, 400, 400, 300])])
+def test_rows_that_several_devices_share_give_what_those_of_one_give(
+    devices: int, shares: list[int], big_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resident_matrix, "BATCH_ROWS", 400)
+    one = load_matrix(big_store, "cpu")
+    monkeypatch.setattr(resident_matrix, "_devices", lambda _: ["cpu"] * devices)
+    resident = load_matrix(big_store, "cpu")
+    assert [len(part) for part in resident.parts] == shares  # whole batches, and none without rows
+    assert resident.image_ids.to_pylist() == one.image_ids.to_pylist()
+    assert resident.longest == pytest.approx(one.longest)
+    assert np.array_equal(resident.unit_scales, one.unit_scales)
+    assert refreshed(resident, big_store) is None
+    for gamma, where, unit_captions in ((0.0, None, False), (0.3, "width > 300", False), (0.3, None, True)):
+        logical = logical_query([0.4, 0, 0.3, 0.2, 0], gamma, 25, where, unit_captions=unit_captions)
+        plan = build_plan(logical, 1500, Facts(forced="resident"))
+        rankings = []
+        for each in (one, resident):
+            executed = run_plan(plan, big_store, "cpu", Resident(lambda *_, each=each: each))  # type: ignore[misc]
+            rankings.append(rerank(executed.plan, executed.candidates))
+        assert rankings[0].image_ids == rankings[1].image_ids
+        assert np.array_equal(rankings[0].scores, rankings[1].scores)
 
 
 # --- the codes ------------------------------------------------------------------------------------------------------
