@@ -20,6 +20,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvsi_db.errors import FilterError, GalleryError, ImageGoneError, QueryError
 from cvsi_db.records import CaptionRow, ColumnName, FloatArray, ImageRow
@@ -32,6 +33,18 @@ __all__ = ["Store", "TableName", "any_of", "matrix", "widened"]
 
 STREAMED = 2**16
 """Rows of a streamed batch: with LanceDB's 1,024 a million rows take twenty times as long."""
+
+SCANNED = 2**13
+"""Rows that are compared at a time where a condition names too many images for LanceDB: 16 MB at width 512."""
+
+NAMED = 1000
+"""The most images that a condition names: a search among 10,000 named ones takes a second, among 100,000 twenty."""
+
+MATCHES = 7
+"""How many more texts are remembered than the last one, with the images that they match."""
+
+_ID = ("image_id",)
+_BEST_FIRST = [("similarity", "descending"), ("image_id", "ascending")]
 
 _COPIED = 1000
 """Rows copied at a time: of thumbnails some 20 MB."""
@@ -72,6 +85,7 @@ class Store:
         self._counted: tuple[int, int] | None = None
         self._sampled: tuple[int, FloatArray] | None = None
         self._full_text: tuple[int, Any] | None = None
+        self._matching: dict[str, tuple[int, pa.Array]] = {}
 
     @classmethod
     def create(cls, folder: Location, dim: int) -> Store:
@@ -213,6 +227,9 @@ class Store:
         search = self._images.search(vector / length, vector_column_name=column, query_type="vector")
         search = search.distance_type("cosine" if unit else "dot").limit(limit)
         search = search.select(["image_id", *VECTORS, "_distance"])
+        meeting, ids = self._resolved(where)
+        if ids is not None:
+            return self._nearest(column, vector, limit, meeting, ids, unit)
         if effort is None:
             search = search.bypass_vector_index()
         elif column in {facts.column for facts in self.indexes()}:
@@ -220,10 +237,29 @@ class Store:
             search = search.minimum_nprobes(effort.partitions).maximum_nprobes(0).refine_factor(effort.refine)
         else:  # LanceDB would compare every row without saying so
             raise GalleryError(f"no index on {column!r} in {str(self._folder)!r}: run `cvsi-db optimize`")
-        found = self._read(search, where)
+        found = self._read(search, meeting)
         similarity = length * (1 - found["_distance"].to_numpy().astype(np.float32))  # _distance is 1 - dot or 1 - cos
         ranked = found.drop_columns("_distance").append_column("similarity", pa.array(similarity, pa.float32()))
-        return ranked.sort_by([("similarity", "descending"), ("image_id", "ascending")])
+        return ranked.sort_by(_BEST_FIRST)
+
+    def _nearest(
+        self, column: ColumnName, vector: FloatArray, limit: int, where: str | None, ids: pa.Array, unit: bool
+    ) -> pa.Table:
+        """What `search` gives, of those of the images `ids` that meet `where`, by reading all rows once."""
+        best = widened(self.scan(["image_id", *VECTORS], "false")).append_column("similarity", pa.array([], "f4"))
+        for batch in self.batches(["image_id", *VECTORS], SCANNED, where=where):
+            rows = _among(pa.Table.from_batches([batch]), ids)
+            vectors = matrix(rows, column)
+            similarity = vectors @ vector.astype(np.float32)
+            if unit:
+                lengths = np.linalg.norm(vectors, axis=1)
+                similarity = np.divide(similarity, lengths, out=np.zeros_like(similarity), where=lengths > 0)
+            if len(best) >= limit:  # equal ones too: the image_id decides
+                kept = similarity >= best["similarity"][-1].as_py()
+                rows, similarity = rows.filter(pa.array(kept)), similarity[kept]
+            found = widened(rows).append_column("similarity", pa.array(similarity, pa.float32()))
+            best = pa.concat_tables([best, found]).sort_by(_BEST_FIRST).slice(0, limit).combine_chunks()
+        return best
 
     def take(self, image_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
         """`columns` of the named images, in the order given, whether in `images` or in `removed`.
@@ -251,15 +287,21 @@ class Store:
 
     def scan(self, columns: Sequence[str], where: str | None = None, table: TableName = "images") -> pa.Table:
         """`columns` of every row of `table` that meets `where`, in no particular order."""
-        return self._read(self._tables[table].search().select(list(columns)), where)
+        meeting, ids = self._resolved(where)
+        if ids is None:
+            return self._read(self._tables[table].search().select(list(columns)), meeting)
+        named = list(dict.fromkeys([*columns, "image_id"]))
+        return _among(self._read(self._tables[table].search().select(named), meeting), ids).select(list(columns))
 
     def stream(
         self, columns: Sequence[str], where: str | None = None, table: TableName = "images"
     ) -> Iterator[pa.RecordBatch]:
         """`columns`, none of them a vector, of every row of `table` that meets `where`, as they are read."""
-        query = self._tables[table].search().select(list(columns))
+        meeting, ids = self._resolved(where)
+        query = self._tables[table].search().select(list(dict.fromkeys([*columns, *_ID[ids is None :]])))
         with _lance_errors(self._folder, where):
-            yield from (query.where(where) if where else query).to_batches(STREAMED)
+            for batch in (query.where(meeting) if meeting else query).to_batches(STREAMED):
+                yield batch if ids is None else _among(batch, ids).select(list(columns))
 
     def schema(self, columns: Sequence[str], table: TableName = "images") -> pa.Schema:
         """The schema of `columns` of `table`, as stored."""
@@ -281,13 +323,16 @@ class Store:
         self, columns: Sequence[str], size: int, table: TableName = "images", where: str | None = None
     ) -> Iterator[pa.RecordBatch]:
         """`columns` of every row of one version that meets `where`, as stored (vectors float16), `size` at a time."""
+        meeting, ids = self._resolved(where)
+        named = list(dict.fromkeys([*columns, *_ID[ids is None :]]))
         with _lance_errors(self._folder, where):
             rows = self._lance.open_table(table)  # a handle of its own, to stay at one version
             rows.checkout(self._tables[table].version)  # whatever is written in between
             # One query per batch: a single query reads ahead, into memory, when its reader is slow.
-            for start in range(0, rows.count_rows(where), size):
-                query = rows.search().select(list(columns)).offset(start).limit(size)
-                found = (query.where(where) if where else query).to_batches().read_all()
+            for start in range(0, rows.count_rows(meeting), size):
+                query = rows.search().select(named).offset(start).limit(size)
+                found = (query.where(meeting) if meeting else query).to_batches().read_all()
+                found = found if ids is None else _among(found, ids).select(list(columns))
                 yield from found.combine_chunks().to_batches()
 
     def addresses(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
@@ -332,8 +377,11 @@ class Store:
 
     def count(self, where: str | None = None, table: TableName = "images") -> int:
         """The number of rows of `table` that meet `where`."""
+        meeting, ids = self._resolved(where)
+        if ids is not None:
+            return sum(len(batch) for batch in self.stream(["image_id"], where, table))
         with _lance_errors(self._folder, where):
-            return int(self._tables[table].count_rows(where))
+            return int(self._tables[table].count_rows(meeting))
 
     def indexes(self, table: TableName = "images") -> tuple[IndexFacts, ...]:
         """The indexes on `table`, by column."""
@@ -365,29 +413,48 @@ class Store:
         rows = self.scan(["image_id", "paths"], _UNCAPTIONED).to_pylist()
         return sorted(row["image_id"] for row in rows if paths is None or not paths.isdisjoint(row["paths"]))
 
-    def matching(self, text: str) -> set[str]:
+    def matching(self, text: str) -> pa.Array:
         """The image_ids of the images with a caption that has the words of `text`: see store/full_text.py."""
         from cvsi_db.store.full_text import indexed, matching_images
 
         with _lance_errors(self._folder):
             table, version = self._captions, self._captions.version
+            if (kept := self._matching.get(text)) and kept[0] == version:
+                return kept[1]
             if not table.count_rows():
-                return set()
+                return pa.array([], pa.string())
             if not any(index.index_type == "FTS" for index in table.list_indices()):
                 if self._full_text is None or self._full_text[0] != version:
                     texts = table.search().select(["image_id", "text"]).to_batches().read_all()
                     self._full_text = (version, indexed(texts))
                 table = self._full_text[1]
-            return matching_images(table, text)
+            found = matching_images(table, text)
+        self._matching = dict([*self._matching.items()][-MATCHES:]) | {text: (version, found)}
+        return found
 
     def match_condition(self, text: str) -> str:
-        """The condition that the images meet which `matching` gives; plans show the comment in it in place of them."""
-        said = text.replace("*", " ")  # no end of a comment
-        return f"{any_of(sorted(self.matching(text)))} /* captions match {said!r} */"
+        """The condition that the images meet which `matching` gives, for this store alone to read."""
+        from cvsi_db.store.full_text import call_of
+
+        return call_of(text, len(self.matching(text)))
+
+    def _resolved(self, where: str | None) -> tuple[str | None, pa.Array | None]:
+        """A condition as LanceDB reads it, and image_ids that count besides, where they are too many to be named."""
+        if where is None or "captions_match" not in where:
+            return where, None
+        from cvsi_db.store.full_text import without_calls
+
+        rest, texts = without_calls(where)
+        if not texts:
+            return where, None
+        ids = self.matching(texts[0])
+        for text in texts[1:]:
+            ids = ids.filter(pc.is_in(ids, self.matching(text)))
+        return (rest, ids) if len(ids) > NAMED else (f"({rest}) AND {any_of(ids.to_pylist())}", None)
 
     def check_filter(self, where: str) -> None:
         """Dry-run a condition. Raises FilterError, with the reason in one line, when it cannot be used."""
-        self._read(self._images.search().select(["image_id"]).limit(1), where)
+        self._read(self._images.search().select(["image_id"]).limit(1), self._resolved(where)[0])
 
     def _named(self, image_ids: Collection[str], columns: Sequence[str], table: TableName = "images") -> pa.Table:
         return self._read(self._tables[table].search().select(list(columns)).where(any_of(image_ids)))
@@ -402,6 +469,11 @@ def any_of(values: Iterable[str], column: str = "image_id") -> str:
     """The condition that the rows with these values in `column` alone meet."""
     named = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
     return f"{column} IN ({named})" if named else "false"
+
+
+def _among(rows: Any, ids: pa.Array) -> Any:
+    """Those of the rows, a table or a batch with their image_id, that are in `ids`."""
+    return rows.filter(pc.is_in(rows["image_id"], ids))
 
 
 def widened(table: pa.Table) -> pa.Table:

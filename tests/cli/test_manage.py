@@ -252,6 +252,13 @@ def test_list_takes_the_filters(cli: Cli, made: Path, folder: Path) -> None:
     for nothing in (["--after", "1990"], ["--near", "0,0,9"], ["--rating", "1"], ["--tag", "x"]):
         assert listed(*nothing) == []
     assert len(listed("--where", "width > 0", "--folder", folder)) == 7
+    captioned = json.loads(cli("list", "--db", made, "--json").stdout)
+    word = captioned[0]["captions"][0].split()[-1]
+    having = [image["name"] for image in captioned if any(word in text.split() for text in image["captions"])]
+    assert listed("--match", word) == having
+    assert listed("--match", word, "--folder", "sub") == [name for name in having if name in (twin, "two\nlines.png")]
+    none = cli("list", "--db", made, "--match", "zebra crossing")
+    assert none.stderr == "note: no image has a caption with all words of 'zebra crossing' (--match)\n"
     for options in (["--near", "Paris"], ["--after", "soon"], ["--rating", "7"], ["--folder", ""]):
         one_line(cli("list", "--db", made, *options), 2, f"{options[0][2:]} is ", "give ")
     done = cli("list", "--db", made, "--failed", "--rating", "3")

@@ -16,6 +16,7 @@ from cvsi_db.manage.repair import repair
 from cvsi_db.manage.rewrite import rewrite
 from cvsi_db.store.catalog import Catalog
 from cvsi_db.store.images import Store
+from cvsi_db.store.location import table_folders
 from tests.fakes import FakeCaptioner, FakeEncoder, save_picture
 
 
@@ -94,3 +95,16 @@ def test_a_rewrite_that_is_cut_short_leaves_the_gallery_as_it_was(
     assert (catalog.gallery().tables, store.count()) == ("lance", 5)
     rewrite(gallery_folder, store, catalog)
     assert Store.open(gallery_folder / "lance-rewritten").count(table="thumbnails") == 5
+
+
+def test_a_rewrite_leaves_what_a_reembed_has_done(
+    photos: Path, store: Store, catalog: Catalog, gallery_folder: Path
+) -> None:
+    taken_in(photos, store, catalog)
+    Store.create(gallery_folder / "lance-abc123", 8)
+    Store.create(gallery_folder / "lance-rewritten", 8)
+    rewrite(gallery_folder, store, catalog)
+    assert [each.name for each in table_folders(gallery_folder)] == ["lance-abc123", "lance-rewritten"]
+    assert Store.open(gallery_folder / "lance-rewritten").ids() == Store.open(gallery_folder / "lance-rewritten").ids(
+        "thumbnails"
+    )

@@ -15,6 +15,7 @@ from cvsi_db.query.statement import parse_statement
 from cvsi_db.records import ComposedQuery
 from cvsi_db.search import SearchContext, SearchResult, search
 from cvsi_db.search.plan.nodes import format_plan
+from cvsi_db.store import images
 from tests.fakes import save_picture
 
 
@@ -32,8 +33,12 @@ def names(result: SearchResult) -> list[str]:
     return sorted(hit.metadata["name"] for hit in result)
 
 
+@pytest.mark.parametrize("named", [images.NAMED, 0])
 @pytest.mark.parametrize("strategy", ["resident", "fused", "branches"])
-def test_only_images_that_match_are_found(filled: SearchContext, photos: Path, strategy: str) -> None:
+def test_only_images_that_match_are_found(
+    filled: SearchContext, photos: Path, strategy: str, named: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "NAMED", named)
     context = replace(filled, strategy=strategy)  # type: ignore[arg-type]
     everything = search(ComposedQuery(photos / "blue.png", "in red", k=10), context)
     red = {hit.image_id for hit in everything if any("red" in text for text in hit.metadata["captions"])}

@@ -100,6 +100,8 @@ def calls(photos: Path, image_ids: dict[str, str]) -> Calls:
             {"sql": "SELECT path FROM compose(:ref, 'with a hat') LIMIT 3", "parameters": {"ref": image_ids[CAT]}},
         ),
         "facets": ("facets", {"folder": str(photos / "cats"), "limit": 2}),
+        "match": ("search", {"match": "red cat", "k": 50, "thumbnails": 0}),
+        "matching facets": ("facets", {"match": "red cat"}),
         "stats": ("stats", {}),
     }
 
@@ -192,6 +194,9 @@ def test_sql_facets_and_stats(told: Talk, gallery: Gallery, photos: Path) -> Non
     facets = told.document("facets")
     assert (facets["images"], facets["total"]) == (counts["cats"], sum(counts.values()))
     assert len(facets["tags"]) <= 2
+    matching = {row["image_id"] for row in gallery.images(match="red cat")}
+    assert {hit["image_id"] for hit in told.document("match")["hits"]} == matching
+    assert told.document("matching facets")["images"] == len(matching) > 0
     stats = told.document("stats")
     assert (stats["images"], stats["model"]) == (len(gallery), "starter")
     assert stats["folders"] == gallery.stats()["folders"]

@@ -73,6 +73,9 @@ def test_pages_cut_offs_and_filters_hold(photos: Path, search: Search, image_ids
     assert search(edit_text="a cat", k=3, min_score=10)["hits"] == []
     frogs = search(edit_text="a cat", k=100, folder=str(photos / "frogs"))
     assert {Path(hit["path"]).parent.name for hit in frogs["hits"]} == {"frogs"}
+    matching = search(match="red cat", k=100, where="width > 10")
+    assert matching["hits"]
+    assert all({"red", "cat"} <= set(Path(hit["path"]).stem.split("-")) for hit in matching["hits"])
     tagged = search(edit_text="a cat", tag=[HOSTILE], where="width > 10")
     assert [hit["path"] for hit in tagged["hits"]] == [str(photos / "cats" / f"{HOSTILE}.png")]
 
@@ -188,6 +191,11 @@ def test_facets_and_stats_are_the_gallerys(http: httpx.Client, gallery: Gallery,
     schemas.FacetsDocument.model_validate(answer)
     assert answer == gallery.facets(folder=photos / "frogs", limit=60)
     assert answer["folders"] == [{"value": str(photos / "frogs"), "count": answer["images"]}]
+    cats = http.get("/api/facets", params={"match": '"red cat"'}).json()
+    assert (cats["images"], cats) == (gallery.count(match='"red cat"'), gallery.facets(match='"red cat"', limit=60))
+    assert http.get("/api/images", params={"match": '"red cat"', "limit": 1}).json()["total"] == cats["images"] > 0
+    assert http.get("/api/images", params={"match": "?!"}).json()["kind"] == "QueryError"
+    assert http.get("/api/facets", params={"folder": "s3://bucket/photos"}).json()["images"] == 0
     assert http.get("/api/facets").json()["tags"] == [{"value": HOSTILE, "count": 1}]
     assert http.get("/api/facets", params={"folder": "./frogs"}).json()["kind"] == "QueryError"
     assert http.get("/api/stats").json()["images"] == len(gallery)

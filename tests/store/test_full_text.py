@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from cvsi_db.records import CaptionRow, ImageRow
+from cvsi_db.store import images
+from cvsi_db.store.full_text import call_of, without_calls
 from cvsi_db.store.images import Store
 from tests.fakes import DIM
 
@@ -51,10 +53,10 @@ def test_an_image_matches_when_one_of_its_captions_has_all_words(fill: Fill) -> 
         }
         for text in asked
     }
-    assert {text: store.matching(text) for text in asked} == expected
+    assert {text: set(store.matching(text).to_pylist()) for text in asked} == expected
     store.optimize()
     assert [facts.kind for facts in store.indexes("captions") if facts.column == "text"] == ["FTS"]
-    assert {text: store.matching(text) for text in asked} == expected
+    assert {text: set(store.matching(text).to_pylist()) for text in asked} == expected
 
 
 @pytest.mark.parametrize("index", [False, True])
@@ -63,7 +65,7 @@ def test_words_match_whatever_their_endings_and_quotes_keep_their_order(fill: Fi
     if index:
         store.optimize()
     found = {
-        text: sorted(store.matching(text))
+        text: sorted(store.matching(text).to_pylist())
         for text in ("FROG", "frogs red", '"red frog"', '"frog red"', 'cliff "red frogs"', "creme", "frog zebra", "the")
     }
     assert found == {
@@ -80,10 +82,43 @@ def test_words_match_whatever_their_endings_and_quotes_keep_their_order(fill: Fi
 
 def test_captions_written_later_match_too(fill: Fill) -> None:
     store = fill([["a frog"]])
-    assert store.matching("boat") == set()
+    assert store.matching("boat").to_pylist() == []
     fill([["a frog"], ["a boat"]])
-    assert store.matching("boat") == {"1"}
+    assert store.matching("boat").to_pylist() == ["1"]
 
 
 def test_a_gallery_without_captions_matches_nothing(fill: Fill) -> None:
-    assert fill([[], []]).matching("frog") == set()
+    assert fill([[], []]).matching("frog").to_pylist() == []
+
+
+@pytest.mark.parametrize("named", [images.NAMED, 0])
+def test_a_condition_with_a_match_is_read_by_all_that_reads(
+    fill: Fill, named: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "NAMED", named)
+    store = fill([[f"a frog {'boat' * (number % 3 == 0)}"] for number in range(20)] + [["a cliff"]])
+    for where, expected in (
+        (store.match_condition("frog"), set(range(20))),
+        (store.match_condition("zebra"), set()),
+        (f"(name < '15.png') AND {store.match_condition('frog')}", {0, 1, 10, 11, 12, 13, 14}),
+        (f"({store.match_condition('frog')}) AND {store.match_condition('boat')}", {0, 3, 6, 9, 12, 15, 18}),
+    ):
+        ids = {str(number) for number in expected}
+        assert store.count(where) == len(ids)
+        assert set(store.scan(["image_id"], where)["image_id"].to_pylist()) == ids
+        assert {name for batch in store.stream(["name"], where) for name in batch["name"].to_pylist()} == {
+            f"{each}.png" for each in ids
+        }
+        assert sum(len(batch) for batch in store.batches(["width"], 6, where=where)) == len(ids)
+        for unit in (False, True):
+            found = store.search("image_vector", np.ones(DIM, np.float32), 50, where, unit=unit)
+            assert found["image_id"].to_pylist() == sorted(ids)  # all are equally near
+            assert found["similarity"].to_numpy() == pytest.approx(1.0, abs=1e-3)
+
+
+def test_what_a_person_writes_is_no_match() -> None:
+    for text in ("it's", "a'b''c", "x */ y", "ä\\n"):
+        call = call_of(text, 1234)
+        assert without_calls(f"(width > 1) AND {call}") == ("(width > 1) AND true", [text])
+    for literal in ("captions_match(''a'') /* 1 */", "captions_match('''') /* 1 */", "captions_match('') /* 1 */"):
+        assert without_calls(f"name = '{literal}'") == (f"name = '{literal}'", [])

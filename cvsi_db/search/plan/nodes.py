@@ -241,12 +241,9 @@ def _where(where: str | None) -> str:
 
 
 def _shortened(where: str) -> str:
-    """The condition with image_ids cut, and the images that a text matches as that text and their number."""
-
-    def matched(found: re.Match[str]) -> str:
-        return f"{found[2]} ({(found[1] or '').count(',') + bool(found[1]):,} images)"
-
-    named = re.sub(r"(?:image_id IN \(([^)]*)\)|false) /\* (.*?) \*/", matched, where)
+    """The condition with image_ids cut, and with a text that captions match as people write it."""
+    said = r"captions_match\(('(?:[^']|'')*')\) /\* ([\d,]+) \*/"
+    named = re.sub(said, r"captions match \1 (\2 images)", where)
     return re.sub(r"'([0-9a-f]{12})[0-9a-f]{52}'", r"'\1…'", named)
 
 
