@@ -463,7 +463,7 @@ class Workers:
 
         while True:
             while not self._changed.wait_for(lambda: self._failure or free(), PATIENCE_S):
-                if not self._starting:
+                if not self._starting and not any(worker.facts for worker in self._hired):
                     raise EngineError(f"no worker could be started for {PATIENCE_S:.0f} seconds: is the cluster busy?")
             if self._failure:
                 raise self._failure
@@ -497,10 +497,12 @@ class Workers:
             self._fail(error.cause)
         except errors.RayError as error:
             self._stillborn += 1
-            if self._stillborn > 2 * self._count:
+            if self._stillborn > 2 * len(self._hired):
                 reason = str(error).strip().splitlines()[-1].strip()
                 self._fail(EngineError(f"workers die while they load the models: {reason}"))
             self._replace(worker)
+        except Exception as error:  # as when Ray has been shut down meanwhile
+            self._fail(error)
         finally:
             with self._changed:
                 self._starting -= started
@@ -549,6 +551,7 @@ def _start_ray(ray: Any, engine: RayEngine) -> None:
     try:
         with warnings.catch_warnings(action="ignore"):  # of lancedb's about forks: what Ray forks runs another program
             ray.init(address, include_dashboard=False, log_to_driver=engine.verbose, logging_level=level)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # Ray raises that very class, too
+        ray.shutdown()
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise EngineError(f"cannot start Ray at {address!r}: {reason}") from error

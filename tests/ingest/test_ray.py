@@ -236,7 +236,7 @@ def test_after_a_kill_of_the_process_that_writes_the_same_ingest_completes_the_g
     local = take_in(many, galleries[0])
     process = context.Process(target=ingest_and_die, args=(galleries[1], many, cluster, 5), daemon=True)
     process.start()
-    process.join(120)
+    process.join(300)
     assert process.exitcode == -signal.SIGKILL
     written = len(everything(galleries[1])["files"])
     assert 0 < written < len(everything(galleries[0])["files"])
