@@ -36,7 +36,7 @@ MIN_LIMIT = 200
 """A search of fewer rows costs the same, so no first round fetches fewer."""
 
 INDEX_OVERFETCH, INDEX_MIN_LIMIT = 4, 400
-"""The same for a search of an index, which compares several rows exactly for each that it gives."""
+"""The same for a search of an index, which ranks rows by a few bits of each number."""
 
 NEGLIGIBLE = 1e-12
 """A branch vector shorter than this cannot move a float32 score."""
