@@ -271,7 +271,9 @@ def trouble(place: Location, error: Exception, *, writes: bool = False) -> str |
 
 
 def _is_denied(text: str) -> bool:
-    return "lacked the necessary privileges" in text or "lacked valid authentication" in text
+    # In words where an object was asked for, by the status where a list was.
+    said = "lacked the necessary privileges", "lacked valid authentication", "status code: 401", "status code: 403"
+    return any(each in text for each in said)
 
 
 def _denied(place: str, what: str, permission: str) -> str:
@@ -283,6 +285,10 @@ def reason_in(text: str) -> str:
     """What object storage answered, in one line, out of the long text of an error."""
     if told := re.search(r"<Code>(.*?)</Code>(?:\s*<Message>(.*?)</Message>)?", text, re.DOTALL):
         return f"{told[1]}: {told[2]}" if told[2] else told[1]
+    if "Account must be specified" in text:
+        return "set AZURE_STORAGE_ACCOUNT_NAME"
+    if "169.254.169.254" in text:  # where a machine asks who it is
+        return "no credentials in the environment, and this machine has no role of its own: docs/storage.md names them"
     if _NO_ANSWER in text and (address := re.search(r"https?://[^/\s)]+", text)):
         return f"no answer from {address[0]}"
     return " ".join(text.split("Debug source:")[0].split())[:300]
