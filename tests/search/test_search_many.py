@@ -5,6 +5,7 @@ A batch gives to the last bit what its queries give one by one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,12 +22,12 @@ from cvsi_db.search import SearchContext, search
 from cvsi_db.search.plan.build import build_plan
 from cvsi_db.search.plan.nodes import ResidentScan, find_node
 from cvsi_db.search.plan.strategies import Facts
-from cvsi_db.search.run import exact_scan, executor
+from cvsi_db.search.run import exact_scan, executor, int8_scan
 from cvsi_db.search.run.executor import run_plan, run_plans
 from cvsi_db.search.run.rerank import rerank
-from cvsi_db.search.run.resident_matrix import Resident
+from cvsi_db.search.run.resident_matrix import Resident, ResidentMatrix, load_matrix
 from tests.fakes import picture_bytes
-from tests.search.conftest import fill, image_row, logical_query, new_store, random_vectors
+from tests.search.conftest import fill, image_row, load_coded, logical_query, new_store, random_vectors
 
 if TYPE_CHECKING:
     from cvsi_db.records import LogicalQuery
@@ -91,20 +92,28 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Store:
     queries=st.lists(LOGICAL, min_size=1, max_size=25),
     passes=st.sampled_from([2**6, 2**12, 2**23]),
     read_together=st.sampled_from([1, 300, 10**6]),
+    load=st.sampled_from([load_matrix, load_coded]),
 )
 def test_a_batch_gives_what_its_queries_give_alone(
-    copies: Store, queries: list[LogicalQuery], passes: int, read_together: int
+    copies: Store,
+    queries: list[LogicalQuery],
+    passes: int,
+    read_together: int,
+    load: Callable[[Store, str], ResidentMatrix],
 ) -> None:
-    resident = Resident()
+    resident, uncoded = Resident(load), Resident()
     plans = [build_plan(logical, copies.count(), Facts(forced="resident")) for logical in queries]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exact_scan, "PASS_SCORES", passes)
         patch.setattr(exact_scan, "BLOCK_ROWS", 64)
         patch.setattr(exact_scan, "BATCH_TO", 8)
+        patch.setattr(exact_scan, "CODES_TO", 8)
+        patch.setattr(int8_scan, "PASS_SCORES", passes)
+        patch.setattr(int8_scan, "MANY_BLOCK_ROWS", 64)
         patch.setattr(executor, "READ_TOGETHER", read_together)
         together = list(run_plans(plans, copies, "cpu", resident))
     for plan, many in zip(plans, together, strict=True):
-        alone = run_plan(plan, copies, "cpu", resident)
+        alone = run_plan(plan, copies, "cpu", uncoded)
         expected, found = rerank(alone.plan, alone.candidates), rerank(many.plan, many.candidates)
         assert found.image_ids == expected.image_ids
         assert np.array_equal(found.scores, expected.scores)
