@@ -49,9 +49,6 @@ MANY_BLOCK_ROWS = 1024
 PASS_SCORES = 2**22
 """Scores looked at together, 16 MiB of them: finding the best costs the less the more rows share it."""
 
-TILE = 16
-"""Vectors in a tile of the matrix units."""
-
 GROUP = 16
 """Scores under one peak, as in exact_scan."""
 
@@ -225,10 +222,7 @@ def _scored(
     size = GROUP if total >= 8 * GROUP * k else 1
     scores = np.empty((blocks, size, height // size, count), np.float32)
     peaks = np.empty((blocks, height // size, count), np.float32) if size > 1 else scores[:, 0]
-    # A width of whole tiles spares NumKong the masks with which it takes the others.
-    whole = np.zeros((-(-len(vectors) // TILE) * TILE, vectors.shape[1]), np.int8)
-    whole[: len(vectors)] = vectors
-    packed = numkong.dots_pack(whole, dtype="int8")
+    packed, weights = numkong.dots_pack(vectors, dtype="int8"), np.array([FINE, 1], np.float32)
 
     def work(first: int, numbers: Iterator[int], last: int) -> None:
         while (number := next(numbers)) < last:
@@ -236,8 +230,11 @@ def _scored(
             both = np.asarray(numkong.dots_packed(values[start : start + height], packed))  # int32
             block = scores[number].reshape(height, count)
             into = block[: len(both)]
-            np.multiply(both[:, :count], np.float32(FINE), out=into, dtype=np.float32, casting="unsafe")
-            np.add(into, both[:, count : 2 * count], out=into, dtype=np.float32, casting="unsafe")
+            if count == 1:
+                np.dot(both.astype(np.float32), weights, out=into[:, 0])
+            else:
+                np.multiply(both[:, :count], weights[0], out=into, dtype=np.float32, casting="unsafe")
+                np.add(into, both[:, count:], out=into, dtype=np.float32, casting="unsafe")
             block[len(both) :] = -np.inf
             for query, allowed in enumerate(allows):
                 if allowed is not None:
