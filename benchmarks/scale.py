@@ -59,8 +59,9 @@ class Measured:
 
 
 def run_scale(sizes: Sequence[int], dim: int, k: int, memory_gb: float, folder: Path) -> list[Measured]:
-    """Measure every size, print the table, the fit and the projection; each gallery is deleted once measured."""
+    """Measure every size and print its row, then the fit and the projection; a gallery is deleted once measured."""
     print(f"{os.cpu_count()} cores, rows of one column of width {dim}, k = {k}, {QUERIES} queries of each kind\n")
+    print("\n".join(_heading()), flush=True)
     found = []
     for rows in sizes:
         place = folder / f"scale-{rows}x{dim}"
@@ -68,7 +69,8 @@ def run_scale(sizes: Sequence[int], dim: int, k: int, memory_gb: float, folder: 
             found.append(measure(place, rows, dim, k, memory_gb))
         finally:
             shutil.rmtree(place, ignore_errors=True)
-    print("\n".join([*_table(found), "", *_projection(found, dim)]))
+        print(_row(found[-1]), flush=True)
+    print("\n".join([_exponents(found), "", *_projection(found, dim)]))
     return found
 
 
@@ -180,20 +182,27 @@ def fit(found: Sequence[Measured], name: str) -> tuple[float, float]:
     return float(np.exp(factor)), float(exponent)
 
 
-def _table(found: Sequence[Measured]) -> Iterator[str]:
-    names = [field.name for field in fields(Measured)]
+NAMES = [field.name for field in fields(Measured)]
+
+
+def _heading() -> Iterator[str]:
     heads = ("rows", "write, s", "on disk, MB", "index, s", "index, MB", "by index, ms", "recall@10", "flat, ms")
     yield "| " + " | ".join([*heads, "load, s", "resident, ms", "peak, MiB"]) + " |"
-    yield "|" + "---|" * len(names)
-    for each in found:
-        values = [f"{each.rows:,}"]
-        for name in names[1:]:
-            value = getattr(each, name) / (1e6 if name.endswith("bytes") else 1)
-            values.append("" if np.isnan(value) else f"{value:.3f}" if name == "recall" else _short(value))
-        yield "| " + " | ".join(values) + " |"
-    exponents = [f"{fit(found, name)[1]:.2f}" for name in names[1:]]
-    exponents[names.index("recall") - 1] = ""
-    yield "| grows as rows to the power of | " + " | ".join(exponents) + " |"
+    yield "|" + "---|" * len(NAMES)
+
+
+def _row(size: Measured) -> str:
+    values = [f"{size.rows:,}"]
+    for name in NAMES[1:]:
+        value = getattr(size, name) / (1e6 if name.endswith("bytes") else 1)
+        values.append("" if np.isnan(value) else f"{value:.3f}" if name == "recall" else _short(value))
+    return "| " + " | ".join(values) + " |"
+
+
+def _exponents(found: Sequence[Measured]) -> str:
+    exponents = [f"{fit(found, name)[1]:.2f}" for name in NAMES[1:]]
+    exponents[NAMES.index("recall") - 1] = ""
+    return "| grows as rows to the power of | " + " | ".join(exponents) + " |"
 
 
 def _projection(found: Sequence[Measured], dim: int) -> Iterator[str]:
