@@ -222,10 +222,14 @@ def test_a_batch_that_kills_every_worker_is_reported_file_by_file(
 
 @pytest.mark.slow
 def test_a_gallery_is_that_of_the_real_models_too(cluster: str, tmp_path: Path) -> None:
+    drawn = tmp_path / "drawn"
+    drawn.mkdir()
+    for path in sorted(SAMPLES.glob("*.png"))[:40]:
+        shutil.copy(path, drawn)
     for name, engine in (("local", None), ("remote", RayEngine(workers=2))):
         with Gallery.create(tmp_path / name, model="starter") as gallery:
-            summary = gallery.ingest(SAMPLES, engine=engine, tags=["drawn"])
-            assert (summary.new, summary.captioned) == (120, 120)
+            summary = gallery.ingest(drawn, engine=engine, tags=["drawn"])
+            assert (summary.new, summary.captioned) == (40, 40)
     assert everything(tmp_path / "remote") == everything(tmp_path / "local")
 
 
