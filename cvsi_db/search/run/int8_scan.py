@@ -218,7 +218,7 @@ def _scored(
     # As many blocks for each thread, of whole groups.
     most = threads * (BLOCK_ROWS if count == 1 else MANY_BLOCK_ROWS)
     height = -(-total // (-(-total // most) * threads * GROUP)) * GROUP
-    blocks = -(-min(total, max(PASS_SCORES // count, height)) // height)
+    blocks = -(-min(total, max(PASS_SCORES // count, threads * height)) // height)
     size = GROUP if total >= 8 * GROUP * k else 1
     scores = np.empty((blocks, size, height // size, count), np.float32)
     peaks = np.empty((blocks, height // size, count), np.float32) if size > 1 else scores[:, 0]
