@@ -16,6 +16,7 @@ from cvsi_db.settings import APP
 from .common import common_options, emit, format_options, model_options, settings_for, warn
 from .completion import methods
 from .eval_field import FIELD, field_command
+from .eval_reproduce import reproduce
 from .progress import stage_progress
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def command() -> None:
 
 for _name in FIELD:
     command.add_command(field_command(_name))
+command.add_command(reproduce)
 
 
 @command.command("photos")

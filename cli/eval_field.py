@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from platformdirs import user_data_path
 
+from cvsi_db.evaluation.paper_rows import PAPER_ROWS, SIZES, place_bundle
 from cvsi_db.settings import APP
 
 from .common import common_options, emit, format_options, model_options, settings_for, warn
@@ -21,13 +22,11 @@ from .query import REWRITER_HELP
 
 if TYPE_CHECKING:
     from cvsi_db.evaluation.field import FieldBenchmark
-    from cvsi_db.evaluation.field_ranking import FieldPrepared
     from cvsi_db.evaluation.field_report import Report
-    from cvsi_db.models.bundle import Bundle
     from cvsi_db.records import Rewrite
     from cvsi_db.store.location import Location
 
-FIELD: Mapping[str, tuple[str, ...]] = {"cirr": ("val", "test1"), "circo": ("val", "test"), "fashioniq": ("val",)}
+FIELD: Mapping[str, tuple[str, ...]] = {name: tuple(splits) for name, splits in SIZES.items()}
 """The benchmarks and their splits."""
 
 LAYOUT = {
@@ -72,6 +71,7 @@ class Asked:
     split: str
     images: Path | None
     names: tuple[str, ...]
+    row: str | None
     rewrites: tuple[Path, ...]
     limit: int | None
     allow_missing: bool
@@ -99,6 +99,13 @@ def field_command(name: str) -> click.Command:
             metavar="NAME",
             shell_complete=methods,
             help="Only this method; may be given again.",
+        ),
+        click.option(
+            "--bundle-of",
+            "row",
+            type=click.Choice(tuple(PAPER_ROWS)),
+            metavar="ROW",
+            help="The bundle, method, rewriter and verifier that stand for a published row: see docs/reproduction.md.",
         ),
         click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N queries."),
         click.option(
@@ -150,6 +157,7 @@ def _run(name: str, asked: Asked) -> None:
     benchmark = READERS[name](asked.data, asked.split, asked.images)
     if asked.predictions and (
         asked.names
+        or asked.row
         or asked.limit
         or asked.submit
         or asked.rewriter
@@ -158,9 +166,11 @@ def _run(name: str, asked: Asked) -> None:
         or asked.allow_missing
     ):
         raise click.UsageError(
-            "--predictions scores a file alone: leave --method, --limit, --submit, --rewriter, "
+            "--predictions scores a file alone: leave --method, --bundle-of, --limit, --submit, --rewriter, "
             "--rewrites, --model and --allow-missing out"
         )
+    if asked.row and (asked.names or asked.model):
+        raise click.UsageError("--bundle-of names model and method: leave --model, --no-phi and --method out")
     if asked.rewrites and asked.rewriter:
         raise click.UsageError("--rewrites asks no rewriter: leave --rewriter out")
     if asked.submit and (asked.limit or asked.allow_missing):
@@ -181,61 +191,32 @@ def _run(name: str, asked: Asked) -> None:
 def _evaluate(
     name: str, benchmark: FieldBenchmark, asked: Asked, imported: Mapping[str, Rewrite] | None, started: float
 ) -> tuple[FieldBenchmark, Report]:
-    """The report, and the benchmark without what was missing. Whatever can be wrong is found before the ingest."""
+    """The report, and the benchmark without what was missing."""
     from cvsi_db.evaluation.baselines import choose_methods, field_methods
-    from cvsi_db.evaluation.encoding import models_of
-    from cvsi_db.evaluation.field_gallery import bundle_for, take_in
-    from cvsi_db.evaluation.field_ranking import prepare_field, rank_field
-    from cvsi_db.evaluation.field_report import describe_origin, field_report
-    from cvsi_db.evaluation.submissions import submission_files, write_files
-    from cvsi_db.evaluation.terms import NEED_NO_REWRITER
+    from cvsi_db.evaluation.field_gallery import bundle_for
+    from cvsi_db.evaluation.field_run import FieldRun, run_field
     from cvsi_db.models.rewriters import make_rewriter
+    from cvsi_db.search.verify import make_verifier
 
-    settings = settings_for(asked.db, asked.model, asked.device)
     own = user_data_path(APP)
+    row = PAPER_ROWS[asked.row] if asked.row else None
+    model = place_bundle(row, own / "benchmarks" / "bundles") if row else asked.model
+    settings = settings_for(asked.db, model, asked.device)
     # The gallery that was asked for, but never by default the one that holds a person's own images.
-    folder = own / "benchmarks" / name if settings.db == own / "gallery" else settings.db
-    bundle = bundle_for(folder, asked.model, settings.model, settings.device)
+    home = own / "benchmarks" / (f"{name}-{row.gallery}" if row else name)
+    folder = home if settings.db == own / "gallery" else settings.db
+    bundle = bundle_for(folder, model, settings.model, settings.device)
     known = field_methods(benchmark.rules.preset)
-    methods = choose_methods(asked.names, has_phi=bundle.spec.phi is not None, among=known)
-    if not asked.names and len(methods) < len(known):
+    names = (row.paper.method,) if row else asked.names
+    methods = choose_methods(names, has_phi=bundle.spec.phi is not None, among=known)
+    if not names and len(methods) < len(known):
         warn(("this bundle has no phi: methods with a pseudo-token are left out",), asked.quiet)
-    rewriter = make_rewriter(asked.rewriter or settings.rewriter or bundle.spec.rewriter, settings.device)
-    rewrites = imported is None and any(method.weights.keys() - NEED_NO_REWRITER for method in methods.values())
-    benchmark = benchmark.without(benchmark.find_missing(), allowed=asked.allow_missing)
-    if asked.submit:
-        write_files(asked.submit, {})  # finds out now, not in hours, that it cannot be written to
+    theirs = (row and row.paper.rewriter) or settings.rewriter or bundle.spec.rewriter
+    rewriter = make_rewriter(asked.rewriter or theirs, settings.device)
+    first = row.paper.verify if row else 0
+    verifier = make_verifier("openai") if first else None
+    run = FieldRun(folder, bundle, methods, rewriter, imported, asked.allow_missing, asked.submit, first, verifier)
     with stage_progress(asked.quiet) as on_progress:
-        unreadable = take_in(benchmark, folder, bundle, rewriter if rewrites else None, on_progress)
-        benchmark = benchmark.without(unreadable, allowed=asked.allow_missing)
-        models = models_of(bundle, rewriter)
-        prepared = prepare_field(benchmark, methods.values(), models, folder, on_progress, imported)
-    rankings = {method: rank_field(prepared, methods[method]) for method in methods}
-    warn(_surprises(bundle, prepared), asked.quiet)
-    origin = describe_origin(models, prepared.captions, prepared.rewriters)
-    if imported is not None:
-        origin["rewriter"] = ", ".join(prepared.rewriters)
-    report = field_report(benchmark, rankings, origin, started)
-    if asked.submit is not None:
-        files = {method: submission_files(benchmark, method, ranked) for method, ranked in rankings.items()}
-        write_files(asked.submit, {file: text for texts in files.values() for file, text in texts.items()})
-        report["submissions"] = {
-            method: [str(asked.submit / file) for file in texts] for method, texts in files.items()
-        }
+        benchmark, report, surprises = run_field(benchmark, run, on_progress, started)
+    warn(surprises, asked.quiet)
     return benchmark, report
-
-
-def _surprises(bundle: Bundle, prepared: FieldPrepared) -> tuple[str, ...]:
-    """What the figures rest on that is not what the bundle and the command line name."""
-    found = []
-    captioners = prepared.captions.captioners
-    named = bundle.captioner and bundle.captioner.name
-    if captioners and captioners != (named,):
-        found.append(
-            f"the gallery's captions were written by {', '.join(captioners)}, not by {named or 'none'}, which "
-            "the bundle names: these figures are those of the gallery's captions; another --db takes the bundle's"
-        )
-    if len(prepared.rewriters) > 1:
-        counts = ", ".join(f"{count} by {name}" for name, count in prepared.rewriters.items())
-        found.append(f"several rewriters answered, one in another's place: {counts}")
-    return tuple(found)

@@ -1,4 +1,4 @@
-"""Writes the pages that are made from the code: `python docs/generate.py` writes commands.md and python.md."""
+"""Writes what is made from the code: `python docs/generate.py` writes commands.md, python.md, and tables elsewhere."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import click
 import cvsi_db.errors
 from cvsi_db import Gallery
 from cvsi_db.cli import cli
+from cvsi_db.evaluation.paper_rows import bundle_text, costs_table, figures_table, papers_table
 
 DOCS = Path(__file__).parent
 
@@ -177,12 +178,31 @@ def _quoted(code: str) -> str:
     return code.replace("'", '"')
 
 
+TABLES = {
+    "papers": papers_table,
+    "figures": figures_table,
+    "costs": costs_table,
+    "bundle": lambda: f"```toml\n{bundle_text('l14-paper')}```",
+}
+"""What stands in reproduction.md between `<!-- made: NAME -->` and `<!-- end -->`."""
+
+
+def reproduction_page() -> str:
+    """docs/reproduction.md as it is, with its tables made anew."""
+
+    def made(found: re.Match[str]) -> str:
+        return f"<!-- made: {found[1]} -->\n\n{TABLES[found[1]]()}\n\n<!-- end -->"
+
+    text = (DOCS / "reproduction.md").read_text("utf-8")
+    return re.sub(r"<!-- made: (\w+) -->.*?<!-- end -->", made, text, flags=re.DOTALL)
+
+
 def anchor(heading: str) -> str:
     """The name of a heading in a link, as GitHub has it."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-PAGES = {"commands.md": commands_page, "python.md": python_page}
+PAGES = {"commands.md": commands_page, "python.md": python_page, "reproduction.md": reproduction_page}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -131,7 +131,7 @@ def test_fashioniq_in_a_gallery_of_its_own(cli: Cli, tmp_path: Path) -> None:
         (("--method", "ceiling"), "unknown method 'ceiling': choose among image, text"),
         (("--rewriter", "parrot"), "unknown rewriter 'parrot'"),
         (("--limit", "2", "--submit", "out"), "a submission holds every query and image: leave --limit and --allow-m"),
-        (("--predictions", "val.json", "--limit", "2"), "--predictions scores a file alone: leave --method, --limit"),
+        (("--predictions", "val.json", "--limit", "2"), "--predictions scores a file alone: leave --method, --bundle-of, --limit"),
     ],
 )
 def test_wrong_usage_is_refused_before_the_ingest(

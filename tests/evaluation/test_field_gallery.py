@@ -55,6 +55,22 @@ def test_pictures_beside_the_wanted_ones_are_left_alone(starter: Bundle, tmp_pat
         assert [len(run.roots) for run in catalog.runs()] == [7]
 
 
+def test_captions_that_a_run_did_not_come_to_are_written_by_the_next(starter: Bundle, tmp_path: Path) -> None:
+    benchmark = read_circo(field_data.circo(tmp_path / "circo", images=7), "val")
+    (tmp_path / "bare.toml").write_text(f'arch = "{starter.spec.arch}"\n')
+    take_in(benchmark, tmp_path / "db", bundle_for(tmp_path, str(tmp_path / "bare.toml"), None, "cpu"), None, silent)
+    with opened(tmp_path / "db") as (store, _):
+        assert len(store.uncaptioned()) == 7
+    stages: list[tuple[str, int, int]] = []
+    model = tmp_path / "captions.toml"
+    model.write_text(f'arch = "{starter.spec.arch}"\ncaptioner = "{starter.spec.captioner}"\ncaptions = 1\n')
+    captioned = bundle_for(tmp_path, str(model), None, "cpu")
+    take_in(benchmark, tmp_path / "db", captioned, None, lambda *now: stages.append(now))
+    assert stages[-1] == ("captioning", 7, 7)
+    with opened(tmp_path / "db") as (store, _):
+        assert store.uncaptioned() == []
+
+
 def test_another_bundle_needs_another_gallery(starter: Bundle, tmp_path: Path) -> None:
     benchmark = read_circo(field_data.circo(tmp_path / "circo", images=7), "val")
     take_in(benchmark, tmp_path / "db", starter, None, silent)

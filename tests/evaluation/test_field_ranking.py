@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from cvsi_db.errors import GalleryError, RewriteError
+from cvsi_db.errors import GalleryError, RewriteError, VerifyError
 from cvsi_db.evaluation.annotations import READERS, read_circo, read_cirr
 from cvsi_db.evaluation.baselines import METHODS, Method, field_methods, weights_of
 from cvsi_db.evaluation.encoding import Models
 from cvsi_db.evaluation.field import FieldBenchmark, Rankings
 from cvsi_db.evaluation.field_gallery import UNKNOWN, CaptionOrigin, caption_origin, read_features
 from cvsi_db.evaluation.field_ranking import FieldPrepared, prepare_field, rank_field, rewrite_all
+from cvsi_db.evaluation.field_verify import verify_field
 from cvsi_db.ingest import ingest
 from cvsi_db.manage.caption_file import import_captions
 from cvsi_db.query.weights import PRESETS
@@ -26,6 +27,7 @@ from cvsi_db.store.folder import EVALUATION
 from tests.evaluation import field_data
 from tests.evaluation.conftest import silent
 from tests.fakes import FakeCaptioner, FakeEncoder, FakeModels, FakeRewriter
+from tests.search.verify.conftest import FakeVerifier
 
 if TYPE_CHECKING:
     from cvsi_db.store.catalog import Catalog
@@ -296,3 +298,50 @@ def test_prepared_counts_the_rewriters_that_answered(
     assert prepare(benchmark, method, gallery_folder, replace(models, rewriter=_Fallback())).rewriters == {"second": 2}
     assert prepare(benchmark, METHODS["image"], gallery_folder, models).rewriters == {}
     assert prepare(benchmark, method, gallery_folder, models).rewriters == {"fake-rewriter": 2}
+
+
+# --- a second look ----------------------------------------------------------------------------------------------
+
+
+def test_a_second_look_orders_as_a_verified_search_does_and_is_asked_once(
+    tmp_path: Path, gallery: SearchContext, models: Models
+) -> None:
+    benchmark, method = make("cirr", tmp_path, gallery), weights_of(PRESETS["cirr"])
+    prepared = prepare(benchmark, method, tmp_path / "gallery", models)
+    plain, verifier = rank_field(prepared, method), FakeVerifier(concurrency=2)
+    ranked, told = verify_field(prepared, plain, 4, verifier, tmp_path / "gallery", silent)
+    asked = len(verifier.shown)
+    assert 2 * 4 <= asked <= 2 * (4 + 3)  # of two queries' first, and of those of their subsets that are not among them
+    assert (told.asked, told.kept, told.failures) == (asked, 2 * (4 + 3) - asked, {})
+    assert ranked["recall"] != plain["recall"]
+    name_of = {str(path): image for image, path in benchmark.paths.items()}
+    context = replace(gallery, verifier=lambda: verifier)
+    for query in benchmark.queries[:2]:
+        reference = benchmark.paths[query.reference]
+        wanted = ComposedQuery(reference, query.edit_text, k=50, preset="cirr", exclude_reference=True, verify=4)
+        found = tuple(name_of[hit.path] for hit in search(wanted, context))
+        assert ranked["recall"][query.query_id] == found
+    assert len(verifier.shown) == asked  # a search finds what was said
+    last = benchmark.queries[2].query_id  # its edit text says nothing
+    assert ranked["recall"][last] == plain["recall"][last]
+    again, kept = verify_field(prepared, plain, 4, verifier, tmp_path / "gallery", silent)
+    assert (again, kept.asked, kept.kept) == (ranked, 0, told.asked + told.kept)
+
+
+def test_a_second_look_that_fails_keeps_ranks_and_is_counted(
+    tmp_path: Path, gallery: SearchContext, models: Models
+) -> None:
+    benchmark = make("circo", tmp_path, gallery)
+    prepared = prepare(benchmark, METHODS["image"], tmp_path / "gallery", models)
+    plain, verifier = rank_field(prepared, METHODS["image"]), FakeVerifier()
+    names = plain["recall"]["0"][:3]
+    ids = [prepared.features.image_ids[benchmark.names.index(name)] for name in names]
+    verifier.told = {ids[0]: 0.1, ids[1]: VerifyError("out of order"), ids[2]: 0.9}
+    only = replace(prepared, benchmark=replace(benchmark, queries=benchmark.queries[:1]))
+    ranked, told = verify_field(only, plain, 3, verifier, tmp_path / "gallery", silent)
+    assert ranked["recall"]["0"][:3] == (names[2], names[1], names[0])
+    assert (told.asked, dict(told.failures)) == (3, {"out of order": 1})
+    verifier.told = dict.fromkeys(prepared.features.image_ids, VerifyError("no quota"))
+    unseen = {"recall": {"0": plain["recall"]["0"][3:6]}}
+    with pytest.raises(VerifyError, match="no quota"):
+        verify_field(only, unseen, 3, verifier, tmp_path / "gallery", silent)

@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from io import BytesIO
@@ -20,7 +20,7 @@ from itertools import islice
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from time import monotonic, perf_counter
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cvsi_db.errors import CvsiError, ImageError, RewriteError, UsageError, VerifyError
 from cvsi_db.records import ComposedQuery, Question, ShownHit
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from cvsi_db.models.protocols import Verifier
     from cvsi_db.search import SearchContext
+    from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store
 
 VERIFIERS = ("captions", "openai", "openai-grid", "st:MODEL")
@@ -46,8 +47,8 @@ DEADLINE_S = 60.0
 LEAST_TRIES = 3
 """A verifier that fails so often, and never answers, is not asked on."""
 
-_Group: TypeAlias = "tuple[_Look, tuple[str, ...]]"
-_Answer: TypeAlias = "tuple[_Look, tuple[str, ...], Sequence[float] | Exception]"
+_Group: TypeAlias = "tuple[Look, tuple[str, ...]]"
+_Answer: TypeAlias = "tuple[Look, tuple[str, ...], Sequence[float] | Exception]"
 
 
 def make_verifier(name: str) -> Verifier:
@@ -80,34 +81,22 @@ def verify(
     """
     started = perf_counter()
     verifier = _verifier_of(context)
-    looks = [_Look.at(result, verifier) if result.compiled.query.verify else None for result in results]
+    looks = [_look_at(result, verifier) if result.compiled.query.verify else None for result in results]
     asked = [look for look in looks if look]
     if not asked:
         return list(results)
-    if sees := getattr(verifier, "sees", True):
-        known = context.catalog.verdicts([key for look in asked for key in look.keys.values()])
-        for look in asked:
-            look.confidences = {image_id: known[key] for image_id, key in look.keys.items() if key in known}
-            look.kept = len(look.confidences)
-    for look, image_ids, said in _answers(verifier, asked, context.store):
-        if isinstance(said, Exception):
-            look.failures |= dict.fromkeys(image_ids, str(said))
-            continue
-        found = dict(zip(image_ids, map(float, said), strict=True))
-        look.confidences |= found
-        if sees:
-            context.catalog.keep_verdicts(verifier.name, {look.keys[image_id]: found[image_id] for image_id in found})
+    ask(asked, verifier, context.catalog, context.store)
     milliseconds = (perf_counter() - started) * 1000 / len(asked)
     verified = []
     for result, each in zip(results, looks, strict=True):
         if each is None:
             verified.append(result)
             continue
-        seen = each.result(verifier.name, milliseconds)
+        seen = _seen(result, each, verifier.name, milliseconds)
         threshold = result.compiled.query.refine
         surest = max(each.confidences.values(), default=None)
         if threshold is not None and surest is not None and surest < threshold:
-            seen = _refined(seen, each, verifier, context, search)
+            seen = _refined(result, seen, each, verifier, context, search)
         verified.append(seen)
     return verified
 
@@ -121,75 +110,98 @@ def _verifier_of(context: SearchContext) -> Verifier:
 
 
 @dataclass
-class _Look:
-    """One result's first hits while they are verified: the `question`, the images with the keys of what is known of
-    them, and what was said so far."""
+class Look:
+    """Some images while they are verified: the `question`, of each image its `path` and `captions`, the keys of what is
+    known of them, and what was said so far. `kept` counts the confidences that were known before."""
 
-    found: SearchResult
     question: Question
-    keys: dict[str, str]
+    images: Mapping[str, Mapping[str, Any]]
+    keys: Mapping[str, str]
     confidences: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     kept: int = 0
 
     @classmethod
-    def at(cls, found: SearchResult, verifier: Verifier) -> _Look | None:
-        """A look at the first hits that the query names; None when it shows none of them."""
-        compiled, pool = found.compiled, found.pool
-        query = compiled.query
-        assert pool is not None
-        assert query.edit_text is not None
-        image_ids = pool.ranking.image_ids[: min(query.verify, pool.count(query))]
-        if query.offset >= len(image_ids):
-            return None
-        reference = None
-        if compiled.picture is not None and getattr(verifier, "sees", True):
-            reference = _small(compiled.picture().image)
-        edited = compiled.rewrite.edited_captions if compiled.rewrite else ()
-        edit = " ".join(query.edit_text.split())
-        of = [verifier.name, compiled.reference_id, edit]
-        keys = {each: hashlib.sha256(json.dumps([*of, each]).encode()).hexdigest() for each in image_ids}
-        return cls(found, Question(edit, reference, edited or (edit,)), keys)
+    def of(
+        cls, question: Question, reference_id: str | None, images: Mapping[str, Mapping[str, Any]], verifier: Verifier
+    ) -> Look:
+        """A look at `images`, by image_id; `reference_id` is the image_id of the question's reference."""
+        of = [verifier.name, reference_id, question.edit_text]
+        keys = {each: hashlib.sha256(json.dumps([*of, each]).encode()).hexdigest() for each in images}
+        return cls(question, images, keys)
 
     def shown(self, image_ids: Sequence[str], store: Store, *, sees: bool) -> list[ShownHit]:
-        """The hits as a verifier sees them. Raises ImageError for an image that cannot be read."""
-        assert self.found.pool is not None
-        pool = self.found.pool
-        metadata = dict(zip(pool.ranking.image_ids, pool.metadata, strict=True))
+        """The images as a verifier sees them. Raises ImageError for one that cannot be read."""
         return [
             ShownHit(
                 image_id,
-                _image(metadata[image_id]["path"], image_id, store) if sees else None,
-                tuple(metadata[image_id]["captions"] or ()),
+                _image(self.images[image_id]["path"], image_id, store) if sees else None,
+                tuple(self.images[image_id]["captions"] or ()),
             )
             for image_id in image_ids
         ]
 
-    def result(self, name: str, milliseconds: float) -> SearchResult:
-        """The result by what was said, with a warning for each reason why nothing was said of some hits."""
-        found, query = self.found, self.found.compiled.query
-        assert found.pool is not None
-        first = len(self.keys)
-        order = replace(found.pool, confidences=self.confidences).order(query)
-        verified = Verify(
-            found.plan,
-            first,
-            name,
-            query.verify_weight,
-            asked=first - self.kept,
-            kept=self.kept,
-            failed=len(self.failures),
-            moved=sum(place != at for place, at in enumerate(order)),
-            milliseconds=milliseconds,
-        )
-        warnings = [
-            f"{count:,} of the first {first:,} hits could not be verified and keep their rank: {reason}"
-            for reason, count in Counter(self.failures.values()).items()
-        ]
-        return found.with_confidences(self.confidences, verified, warnings, milliseconds)
+
+def ask(looks: Sequence[Look], verifier: Verifier, catalog: Catalog, store: Store) -> None:
+    """Asks of every image of which the catalog knows nothing; the looks then have the confidences, or why there are
+    none. The verifier's deadline and budget are for all of them together."""
+    if sees := getattr(verifier, "sees", True):
+        known = catalog.verdicts([key for look in looks for key in look.keys.values()])
+        for look in looks:
+            look.confidences = {image_id: known[key] for image_id, key in look.keys.items() if key in known}
+            look.kept = len(look.confidences)
+    for look, image_ids, said in _answers(verifier, looks, store):
+        if isinstance(said, Exception):
+            look.failures |= dict.fromkeys(image_ids, str(said))
+            continue
+        found = dict(zip(image_ids, map(float, said), strict=True))
+        look.confidences |= found
+        if sees:
+            catalog.keep_verdicts(verifier.name, {look.keys[image_id]: found[image_id] for image_id in found})
 
 
-def _answers(verifier: Verifier, looks: Sequence[_Look], store: Store) -> Iterator[_Answer]:
+def _look_at(found: SearchResult, verifier: Verifier) -> Look | None:
+    """A look at the first hits that the query names; None when it shows none of them."""
+    compiled, pool = found.compiled, found.pool
+    query = compiled.query
+    assert pool is not None
+    assert query.edit_text is not None
+    image_ids = pool.ranking.image_ids[: min(query.verify, pool.count(query))]
+    if query.offset >= len(image_ids):
+        return None
+    reference = None
+    if compiled.picture is not None and getattr(verifier, "sees", True):
+        reference = small(compiled.picture().image)
+    edited = compiled.rewrite.edited_captions if compiled.rewrite else ()
+    edit = " ".join(query.edit_text.split())
+    question = Question(edit, reference, edited or (edit,))
+    return Look.of(question, compiled.reference_id, dict(zip(image_ids, pool.metadata, strict=False)), verifier)
+
+
+def _seen(found: SearchResult, look: Look, name: str, milliseconds: float) -> SearchResult:
+    """The result by what was said, with a warning for each reason why nothing was said of some hits."""
+    query, pool, first = found.compiled.query, found.pool, len(look.keys)
+    assert pool is not None
+    order = replace(pool, confidences=look.confidences).order(query)
+    verified = Verify(
+        found.plan,
+        first,
+        name,
+        query.verify_weight,
+        asked=first - look.kept,
+        kept=look.kept,
+        failed=len(look.failures),
+        moved=sum(place != at for place, at in enumerate(order)),
+        milliseconds=milliseconds,
+    )
+    warnings = [
+        f"{count:,} of the first {first:,} hits could not be verified and keep their rank: {reason}"
+        for reason, count in Counter(look.failures.values()).items()
+    ]
+    return found.with_confidences(look.confidences, verified, warnings, milliseconds)
+
+
+def _answers(verifier: Verifier, looks: Sequence[Look], store: Store) -> Iterator[_Answer]:
     """What is said of the hits that nothing is known of, in groups as large as the verifier takes, as it comes.
 
     A group that failed comes with the error, and so does each that was not asked: after the deadline, beyond the
@@ -265,7 +277,7 @@ def _arrivals(
 
 
 def _confidences(
-    verifier: Verifier, look: _Look, image_ids: Sequence[str], store: Store, *, sees: bool
+    verifier: Verifier, look: Look, image_ids: Sequence[str], store: Store, *, sees: bool
 ) -> Sequence[float]:
     """The verifier's confidences. Raises VerifyError for an answer that is none."""
     said = verifier.verify(look.question, look.shown(image_ids, store, sees=sees))
@@ -280,7 +292,7 @@ def _image(path: str, image_id: str, store: Store) -> Image:
     from cvsi_db.ingest.read_bytes import read_image
 
     try:
-        return _small(decode_bytes(read_image(path, image_id).data, image_id, path, side=SIDE // 2).image)
+        return small(decode_bytes(read_image(path, image_id).data, image_id, path, side=SIDE // 2).image)
     except ImageError:
         kept = store.thumbnails([image_id]).get(image_id)
         if kept is None:
@@ -291,15 +303,17 @@ def _image(path: str, image_id: str, store: Store) -> Image:
             return thumbnail.convert("RGB")
 
 
-def _small(image: Image) -> Image:
-    small = image.copy()
-    small.thumbnail((SIDE, SIDE))
-    return small
+def small(image: Image) -> Image:
+    """A copy that is no larger than SIDE, as a verifier sees a reference."""
+    copy = image.copy()
+    copy.thumbnail((SIDE, SIDE))
+    return copy
 
 
 def _refined(
+    found: SearchResult,
     first: SearchResult,
-    look: _Look,
+    look: Look,
     verifier: Verifier,
     context: SearchContext,
     search: Callable[[ComposedQuery], SearchResult],
@@ -308,7 +322,7 @@ def _refined(
 
     A warning says which. The edit text stays, so that the verifier is asked the same.
     """
-    query, compiled = look.found.compiled.query, look.found.compiled
+    query, compiled = found.compiled.query, found.compiled
     surest = max(look.confidences, key=lambda image_id: look.confidences[image_id])
     before = look.confidences[surest]
     told = f"no hit is surely right (the surest {before:.2f}, below {query.refine:g})"
