@@ -133,6 +133,8 @@ def find_rows(matrix: ResidentMatrix, requests: Sequence[Request]) -> list[npt.N
             np.concatenate([rows + first for first, rows in zip(firsts, found, strict=True)])
             for found in zip(*each, strict=True)
         ]
+    if not len(matrix.image_ids):
+        return [np.empty(0, np.int64) for _ in requests]
     answers: dict[int, npt.NDArray[np.int64]] = {}
     for places in _coded(matrix, requests):
         answers.update(zip(places, _find_by_codes(matrix, [requests[place] for place in places]), strict=False))
