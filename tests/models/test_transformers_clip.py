@@ -13,14 +13,14 @@ from PIL import Image
 
 from cvsi_db.errors import ModelError
 from cvsi_db.models.bundle import load_bundle
-from cvsi_db.models.clip import OpenClipEncoder, encode_tokens, is_causal
+from cvsi_db.models.clip import OpenClipEncoder, encode_tokens, is_causal, text_ends
 from cvsi_db.models.inventory import inventory
 from cvsi_db.models.spec import BUNDLES
-from cvsi_db.models.transformers_clip import load_transformers_clip
+from cvsi_db.models.transformers_clip import TransformersClip, load_transformers_clip
 from cvsi_db.records import FloatArray, PseudoText
 from cvsi_db.training.phi import PhiRun, train_phi
 from tests.models.fake_hub import FakeHub, folder_files, serve_hub
-from tests.models.small_transformers_clip import DIM, SIDE, save_transformers_clip
+from tests.models.small_transformers_clip import DIM, SIDE, CLIPModel, save_transformers_clip, small_clip_model
 
 TEXTS = ["with a hat", "A  dog's $ tail, in 3 parks", "word " * 100]
 
@@ -74,6 +74,19 @@ def test_the_forward_of_training_is_that_of_the_text_tower(encoder: OpenClipEnco
     tokens = encoder.tokenizer(TEXTS)
     with torch.no_grad():
         assert encode_tokens(encoder.model, tokens) == pytest.approx(encoder.model.encode_text(tokens), abs=1e-5)
+
+
+def test_a_text_ends_at_the_end_token_also_where_other_tokens_have_higher_ids(encoder: OpenClipEncoder) -> None:
+    config = small_clip_model().config
+    config.text_config.vocab_size += 2
+    torch.manual_seed(3)
+    clip = TransformersClip(CLIPModel(config).eval())
+    tokens = encoder.tokenizer(TEXTS)
+    tokens[1, 1] = config.text_config.vocab_size - 1
+    assert (clip.text_pool_type, is_causal(clip)) == ("eos", True)
+    with torch.no_grad():
+        assert encode_tokens(clip, tokens) == pytest.approx(clip.encode_text(tokens), abs=1e-5)
+        assert text_ends(clip, tokens).tolist() == text_ends(encoder.model, encoder.tokenizer(TEXTS)).tolist()
 
 
 def test_a_pseudo_token_stands_where_the_dollar_would(encoder: OpenClipEncoder) -> None:
