@@ -80,14 +80,13 @@ CVSI = Paper(
     "trained for G/14",
     preset="the benchmark's own",
 )
-BGE_VL = Paper("BGE-VL", "Zhou et al., ACL 2025", "sum", None, "nothing that we know of", preset="sum")
+BGE_VL = Paper("BGE-VL", "Zhou et al., ACL 2025", "sum", None, "nothing that is known", preset="sum")
 WISER = Paper(
     "WISER",
     "CVPR 2026",
     "edited_captions",
     "openai",
-    "LDRE's row, its first 50 by the confidence of the `openai` verifier; no second search path, and an edit that no "
-    "image fits is not tried again",
+    "of WISER its verifier alone, on the first 50 of LDRE's row; an edit that no image fits is not tried again",
     verify=50,
 )
 
