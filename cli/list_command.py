@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -57,19 +59,20 @@ def command(
             reason = "every file that was seen is in the gallery" if not offset else None
         else:
             wanted = ("path",) if form == "paths" else ()
-            found = gallery.images(where, limit=limit, offset=offset, removed=removed, columns=wanted, **filters)
+            each = gallery.each_image(where, limit=limit, offset=offset, removed=removed, columns=wanted, **filters)
+            if form in ("paths", "jsonl") and (first := next(each, None)) is not None:
+                _emit_each(chain([first], each), form, "\0" if null else "\n")
+                return
+            found = list(each)
             reason = None if found else gallery.why_no_image(where, removed=removed, **filters)
     if not found and limit != 0 and not quiet:
         tell(f"note: {reason or '--offset leaves out all images'}")
-    if form == "paths":
-        end = "\0" if null else "\n"
-        emit("".join(f"{row['path']}{end}" for row in found), end=end)
+    if form in ("paths", "jsonl"):
+        _emit_each(iter(found), form, "\0" if null else "\n")
         return
     columns: tuple[str, ...]
     if form == "json":
         emit(as_json(found))
-    elif form == "jsonl":
-        emit(as_json_lines(found))
     elif form == "csv":
         columns = _FAILED if failed else tuple(found[0]) if found else ("path",)
         emit(as_csv(columns, [[row[name] for name in columns] for row in found]))
@@ -85,3 +88,12 @@ def command(
                 spare=() if failed else columns[:-1],
             )
         )
+
+
+def _emit_each(rows: Iterator[dict[str, Any]], form: str, end: str) -> None:
+    """Write rows as they come: there may be more than memory should hold."""
+    while some := list(islice(rows, 1000)):
+        if form == "jsonl":
+            emit(as_json_lines(some))
+        else:
+            emit("".join(f"{row['path']}{end}" for row in some), end=end)

@@ -570,9 +570,28 @@ class Gallery:
         `removed` those whose files are all gone: searches do not find them, and they come back with their files.
         Raises FilterError when `where` does not parse or names an unknown column, QueryError for a negative number.
         """
-        from cvsi_db.manage.listing import list_images
+        from cvsi_db.manage.listing import each_image
 
-        return list_images(self._store, where, limit, offset, removed, columns, filters)
+        return list(each_image(self._store, where, limit, offset, removed, columns, filters))
+
+    @_checked
+    def each_image(
+        self,
+        where: str | None = None,
+        *,
+        limit: int | None = None,
+        offset: int = 0,
+        removed: bool = False,
+        columns: Sequence[str] = (),
+        **filters: Unpack[Filters],
+    ) -> Iterator[dict[str, Any]]:
+        """The same one by one, as they are read: no more than some are in memory, however large the gallery is.
+
+        They are those of the moment at which the first one is asked for. Raises as `images` does.
+        """
+        from cvsi_db.manage.listing import each_image
+
+        return each_image(self._store, where, limit, offset, removed, columns, filters)
 
     @_checked
     def count(self, where: str | None = None, **filters: Unpack[Filters]) -> int:

@@ -26,7 +26,16 @@ from cvsi_db.errors import FilterError, GalleryError, ImageGoneError, QueryError
 from cvsi_db.records import CaptionRow, ColumnName, FloatArray, ImageRow
 from cvsi_db.store.arrow_rows import IMAGE_FIELDS, VECTORS, caption_batch, check_vector, image_batch
 from cvsi_db.store.indexes import KEEP, IndexEffort, IndexFacts, OptimizeSummary, indexes_of, optimize
-from cvsi_db.store.lance import REPAIR, TableName, connect, lance_write_errors, merge, one_line, open_table
+from cvsi_db.store.lance import (
+    REPAIR,
+    TableName,
+    connect,
+    lance_write_errors,
+    merge,
+    one_line,
+    open_table,
+    pages,
+)
 from cvsi_db.store.location import Location, trouble
 
 __all__ = ["Store", "TableName", "any_of", "matrix", "widened"]
@@ -303,6 +312,22 @@ class Store:
             for batch in (query.where(meeting) if meeting else query).to_batches(STREAMED):
                 yield batch if ids is None else _among(batch, ids).select(list(columns))
 
+    def pages(
+        self,
+        columns: Sequence[str],
+        keys: Sequence[str],
+        where: str | None = None,
+        table: TableName = "images",
+        size: int | None = None,
+    ) -> Iterator[pa.Table]:
+        """`columns` of every row of `table` that meets `where`, in the order of the `keys` among them, which tell all
+        rows apart: `size` at a time, by default PAGE; where a match leaves some out, fewer of every PAGE."""
+        meeting, ids = self._resolved(where)
+        named = list(dict.fromkeys([*columns, *_ID[ids is None :]]))
+        with _lance_errors(self._folder, where):
+            for page in pages(self._tables[table], named, keys, meeting, size if ids is None else None):
+                yield page if ids is None else _among(page, ids).select(list(columns))
+
     def schema(self, columns: Sequence[str], table: TableName = "images") -> pa.Schema:
         """The schema of `columns` of `table`, as stored."""
         return pa.schema([self._tables[table].schema.field(name) for name in columns])
@@ -345,10 +370,12 @@ class Store:
         table = pa.Table.from_batches(self.stream(schema.names), schema)
         return table["_rowaddr"].to_numpy(), table["_rowid"].to_numpy()
 
-    def take_rows(self, row_ids: npt.NDArray[np.uint64], columns: Sequence[str]) -> pa.Table:
-        """`columns` of the images' rows with these ids, as stored (vectors float16), in the order given."""
+    def take_rows(
+        self, row_ids: npt.NDArray[np.uint64], columns: Sequence[str], table: TableName = "images"
+    ) -> pa.Table:
+        """`columns` of the rows of `table` with these ids, as stored (vectors float16), in no particular order."""
         with _lance_errors(self._folder):
-            taken = self._images.take_row_ids(row_ids.tolist()).select(list(columns))
+            taken = self._tables[table].take_row_ids(row_ids.tolist()).select(list(columns))
             return taken.to_batches().read_all()
 
     def snapshot(self) -> Store:

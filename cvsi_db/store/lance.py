@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Literal
@@ -23,6 +23,8 @@ import lancedb
 
 REPAIR = "`cvsi-db check --repair` keeps what can be read"
 TableName = Literal["images", "captions", "removed", "thumbnails"]
+PAGE = 200_000
+"""The rows that are sorted at a time: a page of a million costs a second, most of it for reading the keys of all."""
 TABLE_NAMES: tuple[TableName, ...] = ("images", "captions", "removed", "thumbnails")
 _NEW_TABLES = {"new_table_enable_stable_row_ids": "true"}
 """A row of a table made with this keeps its id when the table is compacted; others get it by `optimize --rewrite`."""
@@ -63,6 +65,38 @@ def restoring(folder: Location) -> Iterator[None]:
             elif tables[name].version != versions[name]:
                 tables[name].restore(versions[name])
         raise
+
+
+def pages(
+    table: Any, columns: Sequence[str] | None, keys: Sequence[str], where: str | None = None, size: int | None = None
+) -> Iterator[pa.Table]:
+    """`columns`, by default all, of the rows that meet `where`, in the order of the `keys`, which tell all rows apart.
+
+    `size` at a time, by default PAGE, so that no more are in memory. The keys are among the columns, texts or numbers.
+    """
+    from lancedb.query import ColumnOrdering
+
+    size, after = size or PAGE, ""
+    while True:
+        query = table.search().order_by([ColumnOrdering(column_name=key) for key in keys]).limit(size)
+        query = query if columns is None else query.select(list(columns))
+        meeting = " AND ".join(f"({each})" for each in (where, after) if each)
+        page = (query.where(meeting) if meeting else query).to_batches().read_all()
+        yield page
+        if len(page) < size:
+            return
+        last = [_literal(page[key][-1].as_py()) for key in keys]
+        # Beyond the last one by its first key, or by the next where the first is the same, and so on.
+        ties = [
+            " AND ".join(f"{key} = {value}" for key, value in zip(keys[:n], last, strict=False))
+            for n in range(len(keys))
+        ]
+        beyond = [f"{key} > {value}" for key, value in zip(keys, last, strict=True)]
+        after = " OR ".join(f"({tie} AND {more})" if tie else more for tie, more in zip(ties, beyond, strict=True))
+
+
+def _literal(value: Any) -> str:
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(int(value))
 
 
 def merge(table: Any, batch: pa.Table, key: str, *, replacing: str | None = None) -> None:

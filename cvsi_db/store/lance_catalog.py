@@ -32,7 +32,7 @@ from cvsi_db.store.catalog import (
 from cvsi_db.store.catalog_tables import CaptionCacheTable, RewriteCacheTable, VerdictCacheTable
 from cvsi_db.store.images import any_of
 from cvsi_db.store.indexes import KEEP, SCALAR_INDEX_ROWS
-from cvsi_db.store.lance import connect, lance_read_errors, lance_write_errors, merge, open_table
+from cvsi_db.store.lance import connect, lance_read_errors, lance_write_errors, merge, open_table, pages
 from cvsi_db.store.lease import is_held
 from cvsi_db.store.location import NOTE, RemoteFolder
 
@@ -62,13 +62,20 @@ class LanceCatalog(Catalog):
         self._tables = {name: open_table(lance, name, tables) for name in KEYS}
 
     def rows(self, table: CatalogTable, where: str | None = None) -> Iterator[dict[str, Any]]:
-        """The rows of a table, by its key, without the key of caption_cache, which SQLite does without."""
-        query = self._tables[table].search()
-        with lance_read_errors(self._folder):
-            found = (query.where(where) if where else query).to_batches().read_all()
-        ordered = found.sort_by(KEYS[table])
-        for batch in (ordered.drop_columns("cache_id") if table == "caption_cache" else ordered).to_batches(_CHUNK):
-            yield from batch.to_pylist()
+        """The rows of a table, by its key, without the key of caption_cache, which SQLite does without.
+
+        A page of them is in memory at a time.
+        """
+        columns = [name for name in self._tables[table].schema.names if name != "cache_id"]
+        named = [*columns, "cache_id"] if table == "caption_cache" else columns
+        found = pages(self._tables[table], named, [KEYS[table]], where)
+        while True:
+            with lance_read_errors(self._folder):
+                page = next(found, None)
+            if page is None:
+                return
+            for batch in page.select(columns).to_batches(_CHUNK):
+                yield from batch.to_pylist()
 
     def add_rows(self, table: CatalogTable, rows: Iterable[Mapping[str, Any]]) -> None:
         """Insert or replace rows, by their key; the last one of a key counts."""

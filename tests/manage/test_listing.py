@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from cvsi_db.errors import FilterError, QueryError
 from cvsi_db.ingest import ingest
-from cvsi_db.manage.listing import list_failed, list_images
+from cvsi_db.manage.listing import each_image, list_failed
 from cvsi_db.manage.stats import bytes_on_disk, stats
 from cvsi_db.manage.tags import tag
+from cvsi_db.store import images, lance
 from cvsi_db.store.catalog import Catalog
 from cvsi_db.store.images import Store
 from tests.fakes import FakeCaptioner, FakeEncoder
@@ -28,6 +31,10 @@ def filled(photos: Path, store: Store, catalog: Catalog, encoder: FakeEncoder, c
     return store
 
 
+def list_images(*args: Any, **named: Any) -> list[dict[str, Any]]:
+    return list(each_image(*args, **named))
+
+
 def names(rows: list[dict[str, object]]) -> list[str]:
     return [Path(str(row["path"])).name for row in rows]
 
@@ -42,6 +49,27 @@ def test_images_come_in_the_order_of_their_paths(filled: Store) -> None:
     assert names(list_images(filled, limit=0)) == names(list_images(filled, limit=9, offset=9)) == []
     assert list_images(filled, "width = 50", columns=("name", "width")) == [{"name": "blue.png", "width": 50}]
     assert names(list_images(filled, "folder = 'trip'", limit=1)) == ["purple.png"]
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 200_000])
+def test_a_list_is_the_same_page_by_page(filled: Store, page: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lance, "PAGE", page)
+    whole = sorted(filled.scan([*filled.columns]).to_pylist(), key=lambda row: row["path"])
+    assert list_images(filled) == whole
+    assert list_images(filled, columns=["path"]) == [{"path": row["path"]} for row in whole]
+    assert list_images(filled, "width >= 50", limit=2000, offset=1) == [row for row in whole if row["width"] >= 50][1:]
+    assert list_images(filled, limit=2, filters={"match": "picture"}) == whole[:2]
+    assert names(list_images(filled, removed=True, columns=["name", "path"])) == ["green.png"]
+    monkeypatch.setattr(images, "NAMED", 0)
+    assert list_images(filled, filters={"match": "picture"}) == whole
+    assert list_images(filled, limit=2, offset=1, filters={"match": "picture"}) == whole[1:3]
+
+
+def test_rows_are_told_apart_by_all_keys(filled: Store) -> None:
+    keys = ["width", "height", "image_id"]
+    whole = filled.scan(keys).sort_by([(key, "ascending") for key in keys])
+    for size in (1, 2, 4, 9):
+        assert pa.concat_tables(filled.pages(keys, keys, size=size)).equals(whole)
 
 
 def test_removed_images_and_failed_files_are_listed_apart(filled: Store, catalog: Catalog) -> None:

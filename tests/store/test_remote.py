@@ -40,6 +40,7 @@ from cvsi_db.manage.watch import Listener, WatchOptions, watch
 from cvsi_db.migrations import CHAIN, REVISIONS, Chain
 from cvsi_db.records import Rewrite
 from cvsi_db.settings import Settings
+from cvsi_db.store import lance
 from cvsi_db.store import lease as leases
 from cvsi_db.store.catalog import Catalog
 from cvsi_db.store.folder import create_gallery_folder, is_gallery, open_gallery_folder, write_lock
@@ -220,6 +221,7 @@ def test_the_life_of_a_gallery_is_the_same_as_on_disk(
     root: RemoteFolder, tmp_path: Path, later: Callable[[str], Chain], monkeypatch: pytest.MonkeyPatch, whole: bool
 ) -> None:
     photos, chain = tmp_path / "photos", later(LATER) if whole else CHAIN
+    monkeypatch.setattr(lance, "PAGE", 2)
     on_disk, remote = (list(life(where, photos, chain, whole=whole)) for where in (tmp_path / "gallery", root))
     for number, (local, far) in enumerate(zip(on_disk, remote, strict=True)):
         assert far == local, f"step {number}"
