@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 _DIGITS = 32
 _FEW = 2**16
@@ -22,8 +24,8 @@ class ImageIds(Container[str]):
 
     def __init__(self, image_ids: Iterable[Any] = ()) -> None:
         """`image_ids` are Arrow arrays of them."""
-        parts = [np.asarray(part.to_numpy(zero_copy_only=False), f"S{_DIGITS}") for part in image_ids]
-        self._sorted: npt.NDArray[np.bytes_] = np.unique(np.concatenate([np.empty(0, f"S{_DIGITS}"), *parts]))
+        self._sorted: npt.NDArray[np.bytes_] = np.concatenate([np.empty(0, f"S{_DIGITS}"), *map(_keys, image_ids)])
+        self._sorted.sort()
         self._added, self._gone = set[bytes](), set[bytes]()
 
     def __contains__(self, image_id: object) -> bool:
@@ -56,6 +58,15 @@ class ImageIds(Container[str]):
         held = self._sorted
         place = int(np.searchsorted(held, np.bytes_(key)))
         return place < len(held) and bool(held[place] == key)
+
+
+def _keys(image_ids: Any) -> npt.NDArray[np.bytes_]:
+    """(n,) the first digits of each; without an object of Python's for each, whose memory would not be given back."""
+    first = pc.utf8_slice_codeunits(image_ids, 0, _DIGITS)
+    if not len(first) or not pc.all(pc.equal(pc.binary_length(first), _DIGITS)).as_py():  # no sha256
+        return np.asarray(first.to_numpy(zero_copy_only=False), f"S{_DIGITS}")
+    fixed = first.cast(pa.binary()).cast(pa.binary(_DIGITS))
+    return np.frombuffer(fixed.buffers()[1], f"S{_DIGITS}", len(fixed), fixed.offset * _DIGITS).copy()
 
 
 def _key(image_id: str) -> bytes:
