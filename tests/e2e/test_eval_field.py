@@ -131,7 +131,10 @@ def test_fashioniq_in_a_gallery_of_its_own(cli: Cli, tmp_path: Path) -> None:
         (("--method", "ceiling"), "unknown method 'ceiling': choose among image, text"),
         (("--rewriter", "parrot"), "unknown rewriter 'parrot'"),
         (("--limit", "2", "--submit", "out"), "a submission holds every query and image: leave --limit and --allow-m"),
-        (("--predictions", "val.json", "--limit", "2"), "--predictions scores a file alone: leave --method, --bundle-of, --limit"),
+        (
+            ("--predictions", "val.json", "--limit", "2"),
+            "--predictions scores a file alone: leave --method, --bundle-of, --limit",
+        ),
     ],
 )
 def test_wrong_usage_is_refused_before_the_ingest(
@@ -260,3 +263,51 @@ def test_allow_missing_leaves_images_out_and_says_how_many(cli: Cli, tmp_path: P
     assert (unreadable.returncode, unreadable.stdout) == (2, "")
     assert "1 of the images that FashionIQ val needs cannot be had: " in unreadable.stderr
     assert "/images/TOPTEE7.jpg' (not an image); " in unreadable.stderr
+
+
+# --- rows of papers ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_rows_of_papers_run_where_their_weights_are(cli: Cli, tmp_path: Path) -> None:
+    from tests.models.small_transformers_clip import save_transformers_clip
+
+    published, commit = tmp_path / "hub" / "models--BAAI--BGE-VL-base", "0123456789abcdef0123456789abcdef01234567"
+    save_transformers_clip(published / "snapshots" / commit)
+    (published / "refs").mkdir()
+    (published / "refs" / "main").write_text(commit)
+    env = {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    data, out = field_data.circo(tmp_path / "data" / "CIRCO", images=8), tmp_path / "out"
+    where = ("eval", "reproduce", "--data", data.parent, "--out", out, "--rows", "bge-vl-base", "--rows", "ldre-l14")
+    done = cli(*where, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "bge-vl-base on CIRCO val: done, " in done.stderr
+    report = json.loads((out / "bge-vl-base" / "circo-val.json").read_text())
+    measured = report["methods"]["sum"]["map@5"]
+    lines = [line.split() for line in done.stdout.splitlines()]
+    (line,) = [line for line in lines if line[:3] == ["bge-vl-base", "CIRCO", "val"]]
+    assert line[3:6] == ["mAP@5", "34.30", f"{measured['value']:.2f}"]
+    assert "ldre-l14: clip 'ViT-L-14/openai' (1.71 GB), captioner " in done.stdout
+    assert f"`cvsi-db models pull {out / 'bundles' / 'l14-captions.toml'}`" in done.stdout
+
+    again = cli(*where, "--json", env=env)
+    circo = next(each for each in json.loads(again.stdout) if each["state"] == "done")
+    assert (circo["row"], circo["benchmark"], circo["split"]) == ("bge-vl-base", "CIRCO", "val")
+    assert (circo["figures"][0]["published"], circo["figures"][0]["value"]) == (34.3, measured["value"])
+    assert circo["seconds"] == report["seconds"]  # what is finished is kept
+
+    one = (
+        "eval",
+        "circo",
+        "--data",
+        data,
+        "--db",
+        out / "galleries" / "circo-bge-vl-base",
+        "--bundle-of",
+        "bge-vl-base",
+    )
+    found = cli(*one, "--json", "--quiet", env=env)
+    assert json.loads(found.stdout)["methods"] == report["methods"]
+    both = cli(*one, "--method", "image", env=env)
+    assert (both.returncode, both.stdout, both.stderr.count("\n")) == (2, "", 1)
+    assert "--bundle-of names model and method: leave --model, --no-phi and --method out" in both.stderr
