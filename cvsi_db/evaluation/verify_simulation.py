@@ -125,7 +125,7 @@ _QUIET, _GRID = "#5f6368", "#e3e5e8"
 def draw(table: Mapping[float, Sequence[float]], plain: float) -> str:
     """mAP@10 as answers get better, a line for each N, above the line of `cvsi` alone; as an SVG document."""
     values = [value for reached in table.values() for value in reached]
-    low, high = 10 * np.floor(min(values) / 10), 10 * np.ceil(max(values) / 10)
+    low, high = 10 * float(np.floor(min(values) / 10)), 10 * float(np.ceil(max(values) / 10))
 
     def x(right: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT_EDGE) * (right - RIGHT[0]) / (RIGHT[-1] - RIGHT[0])

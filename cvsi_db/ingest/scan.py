@@ -87,12 +87,13 @@ def scan(paths: Sequence[Location], files: KnownFiles, known: Container[str]) ->
     for root in _roots(paths):
         walk = Walk(was_image)
         here = {each[0]: each for each in _named(root, walk)}
-        dangles = root in here and here[root].size_bytes < 0  # a link to a disk that is not there
-        if not here or (dangles and _known_below(root, files)):
+        # Gone by now, as a disk unplugged during the walk, or a link to one that is not there.
+        exists = isinstance(place_of(root), RemoteFolder) or os.path.exists(root)
+        if not here or (not exists and _known_below(root, files)):
             lost.append(IngestFailure(printable(root), _lost(root, _known_below(root, files), walk.skipped)))
             continue
         found |= here
-        if root not in here:  # it was walked
+        if root not in here and exists:  # it was walked
             skipped |= {printable(each.file.path): each for each in walk.skipped}
             folders.append(root)
     if not found:

@@ -103,6 +103,7 @@ USES: list[Callable[[Gallery], object]] = [
     lambda g: g.export("x.parquet"),
     lambda g: g.stats(),
     lambda g: g.images(),
+    lambda g: g.each_image(),
     lambda g: g.count(),
     lambda g: g.facets(),
     lambda g: g.through(g.search_many),

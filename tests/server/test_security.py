@@ -231,10 +231,10 @@ def test_connections_are_bounded(strict: str, monkeypatch: pytest.MonkeyPatch) -
 def test_too_many_searches_are_told_to_come_again(gallery: Gallery) -> None:
     began, let = Event(), Event()
 
-    def slowly(queries: Any) -> Any:
+    def slowly(queries: Any, *, verified: bool) -> Any:
         began.set()
         let.wait(30)
-        return gallery.search_many(queries)
+        return gallery.search_many(queries, verified=verified)
 
     with serving(gallery.through(slowly), ServeSettings(waiting=1)) as url, httpx.Client(base_url=url) as client:
         refused = client.post("/api/batch", json={"queries": [{"edit_text": "a"}, {"edit_text": "b"}]})
