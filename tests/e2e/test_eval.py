@@ -12,12 +12,13 @@ from tests.e2e.conftest import Cli
 pytest.importorskip("skia")
 
 TINY = ("eval", "scenes", "--queries", "5", "--gallery", "60", "--device", "cpu")
+PLAIN = (*TINY, "--no-paraphrases")
 
 
 @pytest.mark.slow
 def test_tuning_starts_from_the_preset(cli: Cli, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    report = json.loads(cli(*TINY, "--cache", cache, "--method", "cvsi", "--format", "json").stdout)
+    report = json.loads(cli(*PLAIN, "--cache", cache, "--method", "cvsi", "--format", "json").stdout)
     tuned = json.loads(cli(*TINY, "--cache", cache, "--tune").stdout)
     assert tuned["cvsi"]["map10"] >= report["methods"]["cvsi"]["map@10"]["value"] - 0.5  # its weights are rounded
 
@@ -30,7 +31,11 @@ def test_second_run_gives_the_same_numbers(cli: Cli, tmp_path: Path) -> None:
     report = json.loads(first.stdout)
     assert report["methods"]["cvsi"]["map@10"]["value"] > report["methods"]["text"]["map@10"]["value"]
     assert chart.read_text("utf-8").startswith("<svg ")
-    again = cli(*TINY, "--cache", cache, "--method", "cvsi")
+    spreads = report["paraphrases"]
+    assert list(spreads) == ["text", "cvsi"]
+    assert spreads["cvsi"]["worst"]["value"] <= spreads["cvsi"]["wordings"]["value"]
+    again = cli(*PLAIN, "--cache", cache, "--method", "cvsi")
+    assert "six wordings" not in again.stdout
     assert "warning" not in again.stderr
     assert f"{report['methods']['cvsi']['map@10']['value']:.2f}" in again.stdout
 

@@ -103,6 +103,7 @@ def test_a_folder_is_followed_until_ctrl_c(start: Callable[..., Watcher], tmp_pa
         assert gallery.check() == []
 
 
+@pytest.mark.slow
 def test_started_with_ctrl_c_ignored_it_ignores_ctrl_c_and_ends_at_sigterm(
     start: Callable[..., Watcher], tmp_path: Path
 ) -> None:
