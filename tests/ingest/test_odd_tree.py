@@ -12,7 +12,7 @@ import pytest
 from cvsi_db.ingest import ingest
 from cvsi_db.ingest.read_bytes import printable
 from cvsi_db.manage.check import find_problems
-from cvsi_db.manage.listing import list_failed, list_images
+from cvsi_db.manage.listing import each_image, list_failed
 from cvsi_db.manage.stats import stats
 from cvsi_db.records import IngestSummary
 from cvsi_db.store.catalog import Catalog
@@ -39,7 +39,7 @@ def test_every_file_is_an_image_or_named_with_the_reason(
     assert kinds.total() >= 300
     assert set(expected) == everything_in(root)
 
-    rows = list_images(store)
+    rows = list(each_image(store))
     held = {path: row for row in rows for path in row["paths"]}
     left = {file["path"]: file for file in list_failed(catalog)}
     wrong = []

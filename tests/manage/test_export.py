@@ -15,7 +15,7 @@ from cvsi_db.errors import FilterError, GalleryError, QueryError
 from cvsi_db.ingest import ingest
 from cvsi_db.manage import export as module
 from cvsi_db.manage.export import ExportSummary, export
-from cvsi_db.manage.listing import list_images
+from cvsi_db.manage.listing import each_image
 from cvsi_db.store.catalog import Catalog
 from cvsi_db.store.images import Store, any_of
 from tests.fakes import DIM, FakeCaptioner, FakeEncoder, save_picture
@@ -49,7 +49,7 @@ def test_all_columns_with_all_vectors_as_stored(
     assert pq.ParquetFile(file).num_row_groups == 2
 
     rows = table.sort_by("path")
-    assert rows.select(list(filled.columns)).to_pylist() == list_images(filled)
+    assert rows.select(list(filled.columns)).to_pylist() == list(each_image(filled))
     kept = filled.rows(filled.ids())
     captions = filled.scan(["image_id", "text", "vector"], table="captions").to_pylist()
     vectors = {(row["image_id"], row["text"]): row["vector"] for row in captions}

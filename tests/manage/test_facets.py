@@ -9,7 +9,7 @@ import pytest
 
 from cvsi_db.errors import FilterError, QueryError
 from cvsi_db.manage.facets import facets
-from cvsi_db.manage.listing import list_images
+from cvsi_db.manage.listing import each_image
 from cvsi_db.store.images import Store
 from tests.search.conftest import image_row, random_vectors
 
@@ -54,7 +54,7 @@ def test_every_value_is_counted_the_most_frequent_first(filled: Store) -> None:
 def test_a_folder_counts_what_is_in_it_or_below_as_its_filter_does(filled: Store) -> None:
     folders = counts(facets(filled, None, {}, 100)["folders"])
     assert folders == {"/p/photos": 6, "/p/photos/trip": 5, "/p/photos/home": 2, "/p/photos/trip/day 1": 2}
-    assert {folder: len(list_images(filled, filters={"folder": folder})) for folder in folders} == folders
+    assert {folder: len(list(each_image(filled, filters={"folder": folder}))) for folder in folders} == folders
 
 
 def test_filters_and_a_condition_hold_for_every_count(filled: Store) -> None:

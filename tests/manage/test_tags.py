@@ -9,7 +9,7 @@ import pytest
 
 from cvsi_db.errors import FilterError, UsageError
 from cvsi_db.ingest import ingest
-from cvsi_db.manage.listing import list_images
+from cvsi_db.manage.listing import each_image
 from cvsi_db.manage.selection import root_of, select
 from cvsi_db.manage.tags import TagSummary, count_tags, tag
 from cvsi_db.query.where import check_where
@@ -27,7 +27,7 @@ def filled(photos: Path, store: Store, catalog: Catalog, encoder: FakeEncoder, c
 
 def tags(store: Store) -> dict[str, list[str]]:
     """The tags of each image that has some, by its file's name."""
-    return {row["name"]: row["tags"] for row in list_images(store) if row["tags"]}
+    return {row["name"]: row["tags"] for row in list(each_image(store)) if row["tags"]}
 
 
 def test_tagging_a_folder_and_a_file(filled: Store, photos: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cvsi_db.errors import FilterError, QueryError
-from cvsi_db.manage.listing import list_images
+from cvsi_db.manage.listing import each_image
 from cvsi_db.query.options import FILTERS, check_query, condition
 from cvsi_db.records import ComposedQuery, ImageRow
 from cvsi_db.store.images import Store
@@ -48,7 +48,7 @@ def photos_of(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 def found(store: Store, **filters: Any) -> set[str]:
-    return {Path(row["path"]).name[0] for row in list_images(store, columns=("path",), filters=filters)}
+    return {Path(row["path"]).name[0] for row in list(each_image(store, columns=("path",), filters=filters))}
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_distances_are_those_of_the_sphere(photos_of: Store) -> None:
 
 def test_filters_and_a_condition_hold_together(photos_of: Store) -> None:
     where = "width = 1 OR height = 1"
-    rows = list_images(photos_of, where, columns=("name",), filters={"rating": 5})
+    rows = list(each_image(photos_of, where, columns=("name",), filters={"rating": 5}))
     assert rows == [{"name": "paris"}]
     query = check_query(ComposedQuery(edit_text="x", where=where, rating=5, tag=("sea",)), photos_of.columns)
     assert query.where == "(width = 1 OR height = 1) AND (array_has(tags, 'sea')) AND (rating >= 5)"
