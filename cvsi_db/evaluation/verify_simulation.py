@@ -153,7 +153,7 @@ def draw(table: Mapping[float, Sequence[float]], plain: float) -> str:
     parts += [
         f'<line x1="{LEFT}" y1="{y(plain):.1f}" x2="{WIDTH - RIGHT_EDGE}" y2="{y(plain):.1f}" stroke="{_QUIET}" '
         'stroke-dasharray="5 4"/>',
-        svg_text(LEFT + 6, y(plain) - 6, f"cvsi alone {plain:.1f}", size=12, colour=_QUIET),
+        svg_text(WIDTH - RIGHT_EDGE, y(plain) + 16, f"cvsi alone {plain:.1f}", size=12, colour=_QUIET, anchor="end"),
     ]
     lowest = float("-inf")
     for place in sorted(range(len(FIRST)), key=lambda place: -table[RIGHT[-1]][place]):

@@ -336,7 +336,9 @@ def test_the_keyboard_is_enough(visit: Callable[..., Page]) -> None:
     press("ArrowLeft")
     assert page.locator("#viewer h2").text_content() == names(page)[0]
     press("Escape")
-    assert page.evaluate("document.activeElement.querySelector('.name').textContent") == names(page)[0]
+    page.wait_for_function(  # the viewer gives its focus on when the browser has closed it
+        "name => document.activeElement.querySelector('.name')?.textContent === name", arg=names(page)[0]
+    )
     press("r")
     settle(page)
     assert page.locator("#trail [aria-current]").get_attribute("aria-label") == "this picture"

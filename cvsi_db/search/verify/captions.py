@@ -1,7 +1,7 @@
 """The verifier that looks at no image: it compares the words of captions. It needs no download and no endpoint.
 
 Takes a question and hits, returns for each the share of words that its best caption has in common with the edited
-captions. It stands in for a model where none is at hand, and shows what a verifier does.
+captions. It shows what a verifier does where no model is at hand; hits get worse by it, not better (docs/verify.md).
 """
 
 from __future__ import annotations
