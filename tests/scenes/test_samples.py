@@ -25,6 +25,7 @@ def distance(first: Scene, second: Scene) -> int:
     return sum(getattr(first, name) != getattr(second, name) for name in ATTRIBUTES)
 
 
+@pytest.mark.slow
 def test_the_gallery_is_the_same_every_time(gallery: list[Sample]) -> None:
     assert gallery == samples()
     assert len(gallery) == len({sample.file for sample in gallery}) == PICTURES
