@@ -152,6 +152,7 @@ def test_output_that_cannot_be_written_is_one_line(sample_db: Path) -> None:
         assert (done.returncode, done.stderr) == (1, f"error: cannot write to standard output: {reason}\n")
 
 
+@pytest.mark.slow
 def test_results_are_utf_8_whatever_the_locale(cli: Cli, sample_db: Path) -> None:
     page = cli("search", "--text", "a cat", "--format", "html", "--db", sample_db, env={"PYTHONIOENCODING": "latin-1"})
     assert page.returncode == 0

@@ -37,6 +37,7 @@ for split in ("val", "test"):
 """
 
 
+@pytest.mark.slow
 def test_every_process_makes_the_same_benchmark() -> None:
     """Not in the order of sets, which each process shuffles anew."""
     told = {

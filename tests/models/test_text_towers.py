@@ -114,6 +114,7 @@ def test_phi_is_trained_for_it_and_used_by_a_search(name: str, tmp_path: Path) -
         assert hit.terms["pseudo_token"].similarity == pytest.approx(cosine, abs=3e-3)  # float16 on disk
 
 
+@pytest.mark.slow
 def test_a_tokenizer_with_a_repository_of_its_own_is_pulled_with_the_model(
     tmp_path: Path, connect: Callable[[FakeHub], FakeHub], monkeypatch: pytest.MonkeyPatch
 ) -> None:
