@@ -65,13 +65,14 @@ def make(fate: Fate, device: str) -> Any:
 
 
 def ingest_and_die(gallery: Path, photos: Path, address: str, batches: int) -> None:
-    """Ingest by workers of the cluster there; the process dies after so many batches have been handed to the writer."""
+    """Ingest by workers of the cluster there; the process dies once so many batches have been handed to the writer, and
+    some are written."""
     commit_thread.COMMIT_S = 0
     left = [batches]
 
     def count(_now: IngestProgress) -> None:
         left[0] -= 1
-        if not left[0]:
+        if left[0] <= 0 and catalog.source_files():
             os.kill(os.getpid(), signal.SIGKILL)
 
     store, catalog = open_gallery_folder(gallery)
