@@ -570,9 +570,7 @@ class Gallery:
         `removed` those whose files are all gone: searches do not find them, and they come back with their files.
         Raises FilterError when `where` does not parse or names an unknown column, QueryError for a negative number.
         """
-        from cvsi_db.manage.listing import each_image
-
-        return list(each_image(self._store, where, limit, offset, removed, columns, filters))
+        return list(self.each_image(where, limit=limit, offset=offset, removed=removed, columns=columns, **filters))
 
     @_checked
     def each_image(

@@ -11,10 +11,12 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+import pytest
 
 
 @dataclass
@@ -84,6 +86,22 @@ def chat_server(*replies: Reply, reply: Callable[[dict[str, Any]], Reply] | None
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def environment(monkeypatch: pytest.MonkeyPatch, prefix: str) -> Iterator[Callable[..., ChatServer]]:
+    """Starts an endpoint with given replies, to which the environment then leads; settings of that prefix are unset."""
+    for name in ("MODEL", "TIMEOUT", "DEADLINE", "CONCURRENCY", "TOKENS"):
+        monkeypatch.delenv(f"{prefix}_{name}", raising=False)
+    with ExitStack() as servers:
+
+        def start(*replies: Reply, reply: Callable[[dict[str, Any]], Reply] | None = None) -> ChatServer:
+            endpoint = servers.enter_context(chat_server(*replies, reply=reply))
+            monkeypatch.setenv("OPENAI_BASE_URL", endpoint.url)
+            monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+            return endpoint
+
+        yield start
 
 
 class _Server(ThreadingHTTPServer):

@@ -12,6 +12,7 @@ import asyncio
 import json
 import math
 import os
+import re
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,9 @@ DEFAULT_ADDRESS = "https://api.openai.com/v1"
 
 MAX_BODY = 1 << 20
 """Bytes of one answer as sent: enough for a model that returns its reasoning too, but not for an endless answer."""
+
+_CANDIDATES = 20
+"""How many mentions of a key are tried, from the last one back: each may cost a pass over the text."""
 
 _COMPLAINTS = ("response_format", "json_schema", "json_object", "json mode", "structured output")
 """What an endpoint's refusal (HTTP 400 or 422) mentions when it does not know the form of answer asked for."""
@@ -53,6 +57,21 @@ def shortened(text: str) -> str:
     """`text` in one line of at most 120 characters, for a message."""
     line = " ".join(text[:1000].split())
     return line if len(line) <= 120 else line[:117] + "..."
+
+
+def last_object(text: str, key: str) -> Mapping[str, Any] | None:
+    """The last JSON object in `text` that has the key, whatever surrounds it; None where there is none.
+
+    A model that thinks aloud drafts first and answers last. The time is linear in the text, whatever it holds.
+    """
+    for mention in reversed(list(re.finditer(f'"{key}"', text))[-_CANDIDATES:]):
+        try:
+            value, _ = json.JSONDecoder().raw_decode(text, max(text.rfind("{", 0, mention.start()), 0))
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, Mapping) and key in value:
+            return value
+    return None
 
 
 @dataclass(frozen=True)

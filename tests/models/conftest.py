@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import pytest
 
-from tests.chat_server import ChatServer, Reply, chat_server
+from tests.chat_server import ChatServer, environment
 from tests.models.fake_hub import FakeHub
 
 Serve: TypeAlias = Callable[..., ChatServer]
@@ -18,16 +17,7 @@ Serve: TypeAlias = Callable[..., ChatServer]
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     """Starts an endpoint with those replies; the environment leads there."""
-    for name in ("CVSI_OPENAI_MODEL", "CVSI_OPENAI_TIMEOUT", "CVSI_OPENAI_CONCURRENCY"):
-        monkeypatch.delenv(name, raising=False)
-    with ExitStack() as servers:
-
-        def start(*replies: Reply, reply: Callable[[dict[str, Any]], Reply] | None = None) -> ChatServer:
-            endpoint = servers.enter_context(chat_server(*replies, reply=reply))
-            monkeypatch.setenv("OPENAI_BASE_URL", endpoint.url)
-            monkeypatch.setenv("OPENAI_API_KEY", "test-key")
-            return endpoint
-
+    with environment(monkeypatch, "CVSI_OPENAI") as start:
         yield start
 
 

@@ -5,21 +5,14 @@ Text in, a checked `Answer` out, or a RewriteError in one line. The time is line
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from cvsi_db.errors import RewriteError
-from cvsi_db.models.chat import shortened
+from cvsi_db.models.chat import last_object, shortened
 
 MAX_TEXT = 1000
 """Characters of an edited caption or of the added objects. A text tower reads some 300 of them; a longer one means that
 the model has lost the thread, and cutting it would keep something arbitrary."""
-
-_CANDIDATES = 20
-"""How many mentions of the key are tried, from the last one back: each may cost a pass over the text."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +31,7 @@ def parse_answer(text: str, count: int) -> Answer:
     weighs the captions as the reference's own mean does. Raises RewriteError when nothing is left, and for entries
     that are not strings or longer than MAX_TEXT characters.
     """
-    found = _last_object(text)
+    found = last_object(text, "edited_captions")
     if found is None:
         raise RewriteError(f"the model's answer holds no JSON object with edited_captions: {shortened(text)}")
     captions, objects = found["edited_captions"], found.get("added_objects")
@@ -57,15 +50,3 @@ def _line(text: str) -> str:
     if len(line) > MAX_TEXT:
         raise RewriteError(f"a text of the model's answer has {len(line)} characters, over {MAX_TEXT}: {line[:60]}...")
     return line
-
-
-def _last_object(text: str) -> Mapping[str, Any] | None:
-    """The last JSON object with edited_captions: a model that thinks aloud drafts first and answers last."""
-    for mention in reversed(list(re.finditer('"edited_captions"', text))[-_CANDIDATES:]):
-        try:
-            value, _ = json.JSONDecoder().raw_decode(text, max(text.rfind("{", 0, mention.start()), 0))
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, Mapping) and "edited_captions" in value:
-            return value
-    return None

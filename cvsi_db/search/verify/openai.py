@@ -13,13 +13,12 @@ import base64
 import json
 import math
 import os
-import re
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from cvsi_db.errors import VerifyError
-from cvsi_db.models.chat import Asker, Chat, Choice, number_setting, shortened
+from cvsi_db.models.chat import Asker, Chat, Choice, last_object, number_setting, shortened
 from cvsi_db.records import Question, ShownHit, Usage
 
 if TYPE_CHECKING:
@@ -180,16 +179,11 @@ def _probability(said: Choice) -> float | None:
 
 def _grades(text: str, count: int) -> list[float]:
     """The grades in the last JSON object of an answer that has some, over 10. Raises VerifyError for other answers."""
-    for mention in reversed(list(re.finditer('"grades"', text))[-20:]):
-        try:
-            value, _ = json.JSONDecoder().raw_decode(text, max(text.rfind("{", 0, mention.start()), 0))
-        except (ValueError, RecursionError):
-            continue
-        grades = value.get("grades") if isinstance(value, Mapping) else None
-        if not isinstance(grades, list):
-            continue
-        if len(grades) == count and all(
-            isinstance(grade, int | float) and not isinstance(grade, bool) and 0 <= grade <= 10 for grade in grades
-        ):
-            return [grade / 10 for grade in grades]
-    raise VerifyError(f"the model's answer holds no {count} grades from 0 to 10: {shortened(text)}")
+    grades = (last_object(text, "grades") or {}).get("grades")
+    if not isinstance(grades, list) or len(grades) != count or not all(map(_is_grade, grades)):
+        raise VerifyError(f"the model's answer holds no {count} grades from 0 to 10: {shortened(text)}")
+    return [grade / 10 for grade in grades]
+
+
+def _is_grade(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 10

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
 from types import SimpleNamespace
@@ -15,7 +14,7 @@ from cvsi_db import Gallery
 from cvsi_db.models.protocols import Verifier
 from cvsi_db.records import Question, ShownHit, Usage
 from cvsi_db.search import SearchContext
-from tests.chat_server import ChatServer, Reply, chat_server
+from tests.chat_server import ChatServer, environment
 from tests.fakes import COLOURS, picture_bytes, save_picture
 
 REFERENCE = picture_bytes("red", (90, 60))
@@ -81,14 +80,5 @@ def gallery(context: SearchContext, verifier: FakeVerifier, gallery_folder: Path
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ChatServer]]:
     """Starts an endpoint with those replies; the environment leads there."""
-    for name in ("MODEL", "TIMEOUT", "DEADLINE", "CONCURRENCY", "TOKENS"):
-        monkeypatch.delenv(f"CVSI_VERIFIER_{name}", raising=False)
-    with ExitStack() as servers:
-
-        def start(*replies: Reply, reply: Callable[[dict[str, Any]], Reply] | None = None) -> ChatServer:
-            endpoint = servers.enter_context(chat_server(*replies, reply=reply))
-            monkeypatch.setenv("OPENAI_BASE_URL", endpoint.url)
-            monkeypatch.setenv("OPENAI_API_KEY", "test-key")
-            return endpoint
-
+    with environment(monkeypatch, "CVSI_VERIFIER") as start:
         yield start
