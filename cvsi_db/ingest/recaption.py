@@ -25,7 +25,6 @@ from cvsi_db.ingest.read_bytes import read_image
 from cvsi_db.interrupt import stop_between_steps
 from cvsi_db.models.protocols import Captioner, Encoder
 from cvsi_db.records import CaptionRow, ImageRow, IngestFailure, Picture
-from cvsi_db.store.catalog import GIVEN
 
 if TYPE_CHECKING:
     from cvsi_db.ingest.ray_engine import Worker, Workers
@@ -98,6 +97,8 @@ def recaption(
     nothing usable, GalleryError when the gallery cannot be written; a run that raises leaves its finished batches. At
     Ctrl-C what is finished is written, then KeyboardInterrupt is raised.
     """
+    from cvsi_db.store.catalog import GIVEN  # late: workers import this module, and no database
+
     if batch_size is not None and batch_size < 1:
         raise IngestError(f"cannot caption {batch_size!r} images at a time: the batch size is at least 1")
     waiting = store.uncaptioned() if image_ids is None else image_ids

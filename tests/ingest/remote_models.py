@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,17 @@ from tests.fakes import DIM, FakeCaptioner, FakeEncoder, FakeModels, colour_name
 
 @dataclass(frozen=True)
 class Fate:
-    """What befalls workers: `colour` kills the one that sees it, with a `mark` only once; it `refuses` to load."""
+    """What befalls workers: `colour` kills the one that sees it, with a `mark` only once; it `refuses` to load.
+
+    They get `environ` in their environment.
+    """
 
     colour: str = ""
     mark: Path | None = None
     refuses: str = ""
     dies_loading: bool = False
     dim: int = DIM
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 class Mortal(FakeEncoder):
@@ -57,6 +61,7 @@ class Mortal(FakeEncoder):
 
 def make(fate: Fate, device: str) -> Any:
     """The models of a worker."""
+    os.environ.update(fate.environ)
     if fate.refuses:
         raise ModelError(fate.refuses)
     if fate.dies_loading:

@@ -1,6 +1,6 @@
 """An ingest by workers: the gallery is that of a local one, whatever becomes of a worker or of the process that writes.
 
-The tests with workers start Ray on this machine, once, and are slow.
+The tests with workers start Ray on this machine, once; all but one of them are slow.
 """
 
 from __future__ import annotations
@@ -59,16 +59,13 @@ def everything(folder: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
-    """The address of Ray on this machine, whose workers can read an object store."""
+    """The address of Ray on this machine, with room for two workers."""
     ray = pytest.importorskip("ray")
-    with serving() as environ:
-        before = dict(os.environ)
-        os.environ.update(environ, RAY_USAGE_STATS_ENABLED="0")
-        ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         yield ray.get_runtime_context().gcs_address
         ray.shutdown()
-        os.environ.clear()
-        os.environ.update(before)
 
 
 @pytest.fixture
@@ -177,7 +174,6 @@ def test_workers_start_only_when_there_is_something_to_do(
 # --- by workers -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_the_gallery_is_that_of_a_local_ingest(cluster: str, many: Path, galleries: tuple[Path, Path]) -> None:
     local = take_in(many, galleries[0], tags=["sea"])
     assert (local.new, local.duplicates, local.failed, local.captioned) == (24, 10, 2, 24)
@@ -311,15 +307,20 @@ def test_a_gallery_of_another_model_is_that_of_a_local_run(
 
 
 @pytest.mark.slow
-def test_workers_read_object_storage(cluster: str, many: Path, galleries: tuple[Path, Path]) -> None:
-    bucket = make_bucket(dict(os.environ), "pictures")
-    for path in many.iterdir():
-        locate(f"s3://{bucket}/many/{path.name}").write_bytes(path.read_bytes())
-    place: Any = locate(f"s3://{bucket}/many")
-    local = take_in(place, galleries[0])
-    assert (local.new, local.failed) == (24, 2)
-    assert take_in(place, galleries[1], Fate()) == local
-    assert everything(galleries[1]) == everything(galleries[0])
+def test_workers_read_object_storage(
+    cluster: str, many: Path, galleries: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as environ:
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        bucket = make_bucket(environ, "pictures")
+        for path in many.iterdir():
+            locate(f"s3://{bucket}/many/{path.name}").write_bytes(path.read_bytes())
+        place: Any = locate(f"s3://{bucket}/many")
+        local = take_in(place, galleries[0])
+        assert (local.new, local.failed) == (24, 2)
+        assert take_in(place, galleries[1], Fate(environ=environ)) == local
+        assert everything(galleries[1]) == everything(galleries[0])
 
 
 @pytest.mark.slow
