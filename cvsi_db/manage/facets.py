@@ -28,8 +28,8 @@ def facets(store: Store, where: str | None, filters: Mapping[str, Any], limit: i
 
     images: how many there are, total: how many the gallery holds; folders, cameras, years, tags, ratings and formats:
     at most `limit` of {value, count} each, the most frequent first, years the newest first; unknown: how many images
-    have no camera, year, rating or tag. A folder, an absolute path, counts what is in it or below; those that only lead
-    to one other are left out. A rating counts the images with that one. Raises FilterError and QueryError as a listing.
+    have no camera, year, rating or tag. A folder, an absolute path or an address from its bucket on, counts what is in
+    it or below; those that only lead to one other are left out. A rating counts the images with that one. Raises FilterError and QueryError as a listing.
     """
     if limit < 1:
         raise QueryError(f"cannot show {limit!r} values: ask for at least 1")
@@ -69,16 +69,22 @@ def _folders(direct: Counter[str], counts: Counter[str]) -> dict[str, int]:
     """`counts` with the images of `direct`, by their only folder, in it and all above it; without what leads to one."""
     for folder, count in direct.items():
         counts.update(dict.fromkeys(_upwards(folder or os.sep), count))
-    below = Counter(os.path.dirname(folder) for folder in counts if folder != os.path.dirname(folder))
+    below = Counter(_above(folder) for folder in counts if folder != _above(folder))
     return {folder: count for folder, count in counts.items() if folder in direct or below[folder] != 1}
 
 
 def _upwards(folder: str) -> Iterator[str]:
     """The folder and all above it."""
     yield folder
-    while (above := os.path.dirname(folder)) != folder:
+    while (above := _above(folder)) != folder:
         yield above
         folder = above
+
+
+def _above(folder: str) -> str:
+    """The folder that it is in; the same for a bucket and for the root."""
+    _, address, key = folder.partition("://")
+    return folder if address and "/" not in key else os.path.dirname(folder)
 
 
 def _counted(values: Any) -> dict[Any, int]:

@@ -57,6 +57,16 @@ def test_a_folder_counts_what_is_in_it_or_below_as_its_filter_does(filled: Store
     assert {folder: len(list(each_image(filled, filters={"folder": folder}))) for folder in folders} == folders
 
 
+def test_folders_on_object_storage_end_at_their_bucket(store: Store) -> None:
+    paths = ["s3://a/x/1.jpg", "s3://a/y/z/2.jpg", "s3://b/3.jpg", "gs://c/w/4.jpg", "gs://c/w/5.jpg", "/p/q/6.jpg"]
+    vectors = random_vectors(len(paths), seed=3)
+    rows = [replace(image_row(place, *vectors[place]), path=path, paths=(path,)) for place, path in enumerate(paths)]
+    store.upsert([replace(rows[0], paths=(paths[0], "s3://b/twin.jpg")), *rows[1:]], [])
+    folders = counts(facets(store, None, {}, 100)["folders"])
+    assert folders == {"s3://a": 2, "s3://a/x": 1, "s3://a/y/z": 1, "s3://b": 2, "gs://c/w": 2, "/p/q": 1}
+    assert {folder: len(list(each_image(store, filters={"folder": folder}))) for folder in folders} == folders
+
+
 def test_filters_and_a_condition_hold_for_every_count(filled: Store) -> None:
     found = facets(filled, "rating IS NULL", {"folder": "/p/photos/trip", "after": "2024"}, 1)
     assert (found["images"], found["total"]) == (1, 6)
