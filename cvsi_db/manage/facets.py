@@ -29,7 +29,8 @@ def facets(store: Store, where: str | None, filters: Mapping[str, Any], limit: i
     images: how many there are, total: how many the gallery holds; folders, cameras, years, tags, ratings and formats:
     at most `limit` of {value, count} each, the most frequent first, years the newest first; unknown: how many images
     have no camera, year, rating or tag. A folder, an absolute path or an address from its bucket on, counts what is in
-    it or below; those that only lead to one other are left out. A rating counts the images with that one. Raises FilterError and QueryError as a listing.
+    it or below; those that only lead to one other are left out. A rating counts the images with that one. Raises
+    FilterError and QueryError as a listing.
     """
     if limit < 1:
         raise QueryError(f"cannot show {limit!r} values: ask for at least 1")
