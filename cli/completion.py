@@ -40,11 +40,12 @@ def presets(_ctx: click.Context, _param: click.Parameter, word: str) -> list[Com
     return _beginning(word, PRESETS)
 
 
-def methods(_ctx: click.Context, _param: click.Parameter, word: str) -> list[CompletionItem]:
-    """The methods that `eval` compares."""
-    from cvsi_db.evaluation.baselines import METHODS
+def methods(ctx: click.Context, _param: click.Parameter, word: str) -> list[CompletionItem]:
+    """The methods that `eval` compares on the command's benchmark."""
+    from cvsi_db.evaluation.baselines import METHODS, field_methods
 
-    return _beginning(word, METHODS)
+    name = str(ctx.command.name)
+    return _beginning(word, METHODS if name == "scenes" else field_methods(name))
 
 
 def columns(_ctx: click.Context, _param: click.Parameter, word: str) -> list[CompletionItem]:

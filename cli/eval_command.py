@@ -156,7 +156,7 @@ def scenes(
     started = time.perf_counter()
     settings = settings_for(db, model, device)
     bundle = load_bundle(complete_name(settings.model, "starter"), settings.device)
-    methods = choose_methods(names, has_phi=bundle.spec.phi is not None)
+    methods = choose_methods(names, bundle.spec)
     if examples and EXAMPLES_OF not in methods:
         needs = "name it too" if names else "take a bundle with a phi"
         raise click.UsageError(f"--examples shows what {EXAMPLES_OF} finds: leave --examples out, or {needs}")

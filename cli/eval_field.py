@@ -206,10 +206,9 @@ def _evaluate(
     home = own / "benchmarks" / (f"{name}-{row.gallery}" if row else name)
     folder = home if settings.db == own / "gallery" else settings.db
     bundle = bundle_for(folder, model, settings.model, settings.device)
-    known = field_methods(benchmark.rules.preset)
     names = (row.paper.method,) if row else asked.names
-    methods = choose_methods(names, has_phi=bundle.spec.phi is not None, among=known)
-    if not names and len(methods) < len(known):
+    methods = choose_methods(names, bundle.spec, field_methods(benchmark.rules.preset))
+    if not names and bundle.spec.phi is None:
         warn(("this bundle has no phi: methods with a pseudo-token are left out",), asked.quiet)
     theirs = (row and row.paper.rewriter) or settings.rewriter or bundle.spec.rewriter
     rewriter = make_rewriter(asked.rewriter or theirs, settings.device)

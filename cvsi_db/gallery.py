@@ -242,7 +242,8 @@ class Gallery:
     @property
     def verifier_usage(self) -> Usage | None:
         """What the verifier has cost since the gallery was opened; None when it asked nobody."""
-        usage = getattr(self.__dict__.get("_verifier"), "usage", None)
+        made: Verifier | None = self.__dict__.get("_verifier")  # it need not be made for that
+        usage = made.usage if made else None
         return usage if usage and usage.requests else None
 
     def close(self) -> None:
@@ -836,7 +837,7 @@ class Gallery:
     def _verifier(self) -> Verifier:
         from cvsi_db.search.verify import make_verifier
 
-        return make_verifier("openai")
+        return make_verifier()
 
 
 def _several(given: Any) -> tuple[Any, ...]:

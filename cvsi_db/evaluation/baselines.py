@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from cvsi_db.errors import UsageError
 from cvsi_db.query.weights import PRESETS
 from cvsi_db.records import FloatArray, Preset
+
+if TYPE_CHECKING:
+    from cvsi_db.models.spec import BundleSpec
 
 TEXT_WEIGHT = 0.55
 """The share of the text in `image+text`, the rest being the image's; `cvsi-db eval scenes --tune` finds it."""
@@ -103,30 +106,35 @@ def field_methods(preset: str) -> dict[str, Method]:
     """The methods on a benchmark of the field: `cvsi_paper` with that benchmark's weights; a ceiling takes drawings.
 
     `pseudo_token_alone` is the sentence that SEARLE and LinCIR have: without the added objects, which a rewriter would
-    have to name.
+    have to name. `composed` is the one vector that a composer makes of reference and edit text.
     """
     methods = {name: method for name, method in METHODS.items() if name != "ceiling"}
     return methods | {
         "cvsi_paper": weights_of(PRESETS[preset]),
         "pseudo_token_alone": Method({"pseudo_token_alone": 1.0}),
+        "composed": weights_of(PRESETS["composed"]),
     }
 
 
-def choose_methods(names: Sequence[str], *, has_phi: bool, among: Mapping[str, Method] = METHODS) -> dict[str, Method]:
+def choose_methods(names: Sequence[str], spec: BundleSpec, among: Mapping[str, Method] = METHODS) -> dict[str, Method]:
     """The methods of these names, or all that the bundle can run when there are none.
 
-    Raises UsageError for an unknown name, and for one that takes phi where there is none.
+    Raises UsageError for an unknown name, and for one that takes a phi or a composer where there is none.
     """
-    possible = {
-        name: method
-        for name, method in among.items()
-        if has_phi or not any(term.startswith("pseudo_token") for term in method.weights)
-    }
+    lacking = {name: lack for name, method in among.items() if (lack := _lacks(method, spec))}
+    possible = {name: method for name, method in among.items() if name not in lacking}
     for name in names:
         if name not in among:
             raise UsageError(f"unknown method {name!r}: choose among {', '.join(among)}")
-        if name not in possible:
-            raise UsageError(
-                f"method {name!r} takes a phi, and this bundle has none: choose among {', '.join(possible)}"
-            )
+        if name in lacking:
+            raise UsageError(f"method {name!r} {lacking[name]}: choose among {', '.join(possible)}")
     return {name: method for name, method in possible.items() if not names or name in names}
+
+
+def _lacks(method: Method, spec: BundleSpec) -> str:
+    """What the method takes and the bundle does not have, if anything."""
+    if spec.phi is None and any(term.startswith("pseudo_token") for term in method.weights):
+        return "takes a phi, and this bundle has none"
+    if not spec.composes and "composed" in method.weights:
+        return "takes a model that embeds image and text together, and this bundle's does not"
+    return ""

@@ -22,18 +22,23 @@ EMBEDDED_AT_ONCE, TEXTS_AT_ONCE = 250, 500
 
 @dataclass(frozen=True)
 class Models:
-    """What an evaluation runs. `fingerprint` identifies the encoder's weights; captioner and phi may be missing."""
+    """What an evaluation runs. `fingerprint` identifies the encoder's weights; captioner and phi may be missing.
+
+    `instruction` is what a composer is told with image and text together: it is no part of the fingerprint.
+    """
 
     encoder: Encoder
     fingerprint: str
     captioner: Captioner | None
     rewriter: Rewriter
     phi: Phi | None = None
+    instruction: str | None = None
 
 
 def models_of(bundle: Bundle, rewriter: Rewriter) -> Models:
     """A bundle's models, encoder and phi loaded. Raises ModelError when the weights cannot be had or do not fit."""
-    return Models(bundle.encoder, bundle.fingerprint, bundle.captioner, rewriter, bundle.phi)
+    instruction = bundle.spec.instruction
+    return Models(bundle.encoder, bundle.fingerprint, bundle.captioner, rewriter, bundle.phi, instruction)
 
 
 def unit_text_vectors(

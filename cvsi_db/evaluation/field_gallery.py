@@ -26,7 +26,7 @@ from cvsi_db.ingest.scan import scan
 from cvsi_db.manage.caption_file import captioner_of
 from cvsi_db.models.bundle import Bundle, load_bundle
 from cvsi_db.models.choice import choose_model
-from cvsi_db.models.protocols import Rewriter
+from cvsi_db.models.protocols import Composer, Rewriter
 from cvsi_db.models.rewriters import check_rewriter
 from cvsi_db.models.spec import NO_PHI, complete_name
 from cvsi_db.records import FloatArray
@@ -196,26 +196,41 @@ def caption_origin(features: GalleryFeatures, catalog: Catalog) -> CaptionOrigin
 
 
 def embed_references(
-    image_ids: Sequence[str], files: Sequence[Path], models: Models, cache: Cache, on_progress: StageProgress
+    image_ids: Sequence[str],
+    files: Sequence[Path],
+    models: Models,
+    cache: Cache,
+    on_progress: StageProgress,
+    edit_texts: Sequence[str] | None = None,
 ) -> FloatArray:
     """(n, dim) the un-normalised embeddings of images, which phi reads and no gallery keeps.
 
-    Each content is embedded once; an interrupted run keeps the batches that it finished.
+    With `edit_texts`, one for each image, of both together: that takes a Composer. What is asked twice is embedded
+    once; an interrupted run keeps the batches that it finished.
     """
-    file_of = dict(zip(image_ids, files, strict=True))
+    encoder, what, key = models.encoder, "references", [models.fingerprint]
+    asked: list[tuple[str, ...]] = [(image_id,) for image_id in image_ids]
+    if edit_texts is not None:
+        what, key = "composed", [models.fingerprint, models.instruction or ""]
+        asked = list(zip(image_ids, edit_texts, strict=True))
+    file_of = dict(zip(asked, files, strict=True))
 
-    def embed(ids: Sequence[str]) -> FloatArray:
+    def embed(chunk: Sequence[tuple[str, ...]]) -> FloatArray:
         rows = []
-        for start in range(0, len(ids), PICTURES_AT_ONCE):
-            pictures = [read_picture(file_of[image_id]).image for image_id in ids[start : start + PICTURES_AT_ONCE]]
-            rows.append(models.encoder.encode_images(pictures))
+        for start in range(0, len(chunk), PICTURES_AT_ONCE):
+            some = chunk[start : start + PICTURES_AT_ONCE]
+            pictures = [read_picture(file_of[each]).image for each in some]
+            if edit_texts is None:
+                rows.append(encoder.encode_images(pictures))
+            else:
+                assert isinstance(encoder, Composer), "the term composed takes a composer"
+                rows.append(encoder.encode_composed(pictures, [text for _, text in some]))
         return np.concatenate(rows)
 
-    distinct = list(file_of)
-    parts = []
+    distinct, parts = list(file_of), []
     for start in range(0, len(distinct), EMBEDDED_AT_ONCE):
-        ids = distinct[start : start + EMBEDDED_AT_ONCE]
-        parts.append(cache.array("references", (models.fingerprint, *ids), partial(embed, ids)))
-        on_progress("embedding references", start + len(ids), len(distinct))
-    place = {image_id: row for row, image_id in enumerate(distinct)}
-    return np.concatenate(parts)[[place[image_id] for image_id in image_ids]]
+        chunk = distinct[start : start + EMBEDDED_AT_ONCE]
+        parts.append(cache.array(what, (*key, *(part for each in chunk for part in each)), partial(embed, chunk)))
+        on_progress(f"embedding {what}", start + len(chunk), len(distinct))
+    place = {each: row for row, each in enumerate(distinct)}
+    return np.concatenate(parts)[[place[each] for each in asked]]

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,9 +29,10 @@ from cvsi_db.evaluation.field_gallery import (
     read_features,
 )
 from cvsi_db.evaluation.metrics import IntArray, top
-from cvsi_db.evaluation.terms import NOBODY, TERMS, alone, make_terms
+from cvsi_db.evaluation.terms import NOBODY, TERMS, Makers, alone, make_terms
 from cvsi_db.models.protocols import Rewriter
 from cvsi_db.models.rewriters import cache_name, rewrite_many
+from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.records import FloatArray, Rewrite
 from cvsi_db.store.folder import EVALUATION
 from cvsi_db.store.location import Location, on_this_machine
@@ -83,12 +86,12 @@ def prepare_field(
         )
         place = _places(names)
         references = features.take(np.array([place[query.reference] for query in queries], dtype=np.int64))
-        files = [benchmark.paths[query.reference] for query in queries]
         nothing = alone("")  # an edit text that says nothing may have no rewrite
         source = FieldSource(
             edit_texts=[query.edit_text for query in queries],
+            image_ids=references.image_ids,
+            files=[benchmark.paths[query.reference] for query in queries],
             captions=references.captions,
-            references=embed_references(references.image_ids, files, models, cache, on_progress),
             caption_means=references.caption_means,
             models=models,
             catalog=catalog,
@@ -97,7 +100,7 @@ def prepare_field(
             imported=None if imported is None else [imported.get(query.query_id, nothing) for query in queries],
         )
         weighed = dict.fromkeys(name for method in methods for name in method.weights)
-        terms = make_terms(tuple(weighed), source, TERMS)
+        terms = make_terms(tuple(weighed), source, FIELD_TERMS)
         origin = caption_origin(features, catalog)
     return FieldPrepared(benchmark, features, terms, origin, source.count_rewriters())
 
@@ -106,16 +109,18 @@ def _places(names: Sequence[str]) -> dict[str, int]:
     return {name: row for row, name in enumerate(names)}
 
 
-# --- rewrites ---------------------------------------------------------------------------------------------------
+# --- terms ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class FieldSource:
-    """A TermSource. `captions` are those of each query's reference, `caption_means` (queries, dim) their means."""
+    """A TermSource. `image_ids` and `files` are those of each query's reference, `captions` its captions and
+    `caption_means` (queries, dim) their means."""
 
     edit_texts: Sequence[str]
+    image_ids: Sequence[str]
+    files: Sequence[Path]
     captions: Sequence[tuple[str, ...]]
-    references: FloatArray = field(repr=False)
     caption_means: FloatArray = field(repr=False)
     models: Models
     catalog: Catalog
@@ -123,6 +128,11 @@ class FieldSource:
     on_progress: StageProgress
     imported: Sequence[Rewrite] | None = None
     _asked: dict[int | None, list[Rewrite]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def references(self) -> FloatArray:
+        """(queries, dim) the un-normalised embeddings of the references."""
+        return embed_references(self.image_ids, self.files, self.models, self.cache, self.on_progress)
 
     def rewrites(self, captions: int | None = None) -> list[Rewrite]:
         """What the rewriter makes of the edit text and each reference's first `captions` captions (all when None).
@@ -142,6 +152,20 @@ class FieldSource:
         """How many of the rewrites each rewriter made, the most first; edit texts that say nothing do not count."""
         names = (rewrite.rewriter for answers in self._asked.values() for rewrite in answers)
         return dict(Counter(name for name in names if name != NOBODY).most_common())
+
+
+def _composed(source: FieldSource) -> FloatArray:
+    """What a composer makes of each reference with its edit text."""
+    texts = [" ".join(text.split()) for text in source.edit_texts]
+    found = embed_references(source.image_ids, source.files, source.models, source.cache, source.on_progress, texts)
+    return normalise(found, len(texts))
+
+
+FIELD_TERMS: Makers[FieldSource] = {**TERMS, "composed": _composed}
+"""All terms of a benchmark of the field."""
+
+
+# --- rewrites ---------------------------------------------------------------------------------------------------
 
 
 def rewrite_all(

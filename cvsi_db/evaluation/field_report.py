@@ -30,6 +30,7 @@ def describe_origin(models: Models, captions: CaptionOrigin, rewriters: Mapping[
         "captions_per_image": {"min": captions.least, "max": captions.most},
         "rewriter": models.rewriter.name,
         "rewrites": dict(rewriters),
+        **({"instruction": models.instruction} if models.instruction else {}),
     }
 
 

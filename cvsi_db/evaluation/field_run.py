@@ -61,8 +61,8 @@ def run_field(
     benchmark = benchmark.without(benchmark.find_missing(), allowed=run.allow_missing)
     if submit:
         write_files(submit, {})  # finds out now, not in hours, that it cannot be written to
-    if check := getattr(run.verifier, "check", None):
-        check()
+    if run.verifier:
+        run.verifier.check()
     unreadable = take_in(benchmark, run.folder, run.bundle, rewriter if rewrites else None, on_progress)
     benchmark = benchmark.without(unreadable, allowed=run.allow_missing)
     models = models_of(run.bundle, rewriter)

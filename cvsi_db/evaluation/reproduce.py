@@ -129,15 +129,13 @@ def _outcome(row: PaperRow, name: str, split: str, bundle: Bundle, kit: Kit, on_
         rewriter = make_rewriter(row.paper.rewriter or "rules", kit.device)
         check_rewriter(rewriter)
         verifier = make_verifier("openai") if row.paper.verify else None
-        if check := getattr(verifier, "check", None):
-            check()
+        if verifier:
+            verifier.check()
     except (UsageError, RewriteError, VerifyError, FileNotFoundError) as error:
         return Outcome(row, name, split, "absent", str(error))
     if kit.dry:
         return Outcome(row, name, split, "ready")
-    methods = choose_methods(
-        (row.paper.method,), has_phi=bundle.spec.phi is not None, among=field_methods(benchmark.rules.preset)
-    )
+    methods = choose_methods((row.paper.method,), bundle.spec, field_methods(benchmark.rules.preset))
     run = FieldRun(
         kit.out / "galleries" / f"{name}-{row.gallery}",
         bundle,

@@ -148,5 +148,5 @@ TERMS: Makers[TermSource] = {
 }
 """The terms that every benchmark has."""
 
-NEED_NO_REWRITER = frozenset({"image", "text", "sum", "pseudo_token_alone", "true_captions"})
+NEED_NO_REWRITER = frozenset({"image", "text", "sum", "pseudo_token_alone", "composed", "true_captions"})
 """The terms for which nothing is rewritten."""

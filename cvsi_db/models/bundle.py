@@ -51,7 +51,7 @@ class Bundle:
     def clip_digest(self) -> str:
         """Changes with the CLIP weights and the preprocessing, and with nothing else of the bundle."""
         spec, more = self.spec, list[str]()
-        if spec.arch.startswith(ST):  # what goes into the vectors of a gallery
+        if spec.composes:  # what goes into the vectors of a gallery
             more = [repr((spec.width, spec.text_instruction, spec.image_instruction))]
         return digest_weights(spec.arch, spec.weights, spec.preprocess, *more)
 
@@ -80,7 +80,7 @@ class Bundle:
             from cvsi_db.models.photos_lite.encoder import PhotosLiteEncoder
 
             return PhotosLiteEncoder(self.device)
-        if self.spec.arch.startswith(ST):
+        if self.spec.composes:
             pull(clip_parts(self.spec))
             from cvsi_db.models.composer import load_composer
 
@@ -100,7 +100,7 @@ class Bundle:
 
         Raises ModelError when it is of another kind, or as `encoder` does.
         """
-        if self.spec.arch == PHOTOS_LITE or self.spec.arch.startswith(ST):
+        if self.spec.arch == PHOTOS_LITE or self.spec.composes:
             raise ModelError(f"the model {self.spec.name} has no CLIP to train a phi for: name another")
         pull(clip_parts(self.spec))  # before torch and open_clip are imported: that takes seconds
         spec = self.spec

@@ -93,6 +93,7 @@ PUBLISHED: Mapping[str, Published] = MappingProxyType(
         },
         "BAAI/BGE-VL-base": Published("BAAI/BGE-VL-base", "MIT", 2 * 149_620_737),  # published in float16
         "BAAI/BGE-VL-large": Published("BAAI/BGE-VL-large", "MIT", 2 * 427_616_513),
+        "BAAI/BGE-VL-MLLM-S1": Published("BAAI/BGE-VL-MLLM-S1", "MIT", 2 * 7_570_000_000),
         SEARLE_B32: Published(
             "miccunifi/SEARLE", NON_COMMERCIAL, 4 * 6_296_064, file="SEARLE_ViT-B32.pt", tag="weights"
         ),

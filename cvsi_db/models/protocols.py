@@ -5,10 +5,12 @@ Tests put deterministic fakes here and nowhere else. Imports neither torch nor a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from cvsi_db.records import FloatArray, PseudoText, Question, Rewrite, ShownHit
+from cvsi_db.errors import VerifyError
+from cvsi_db.records import FloatArray, PseudoText, Question, Rewrite, ShownHit, Usage
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,8 +23,7 @@ class Encoder(Protocol):
     (phi reads un-normalised ones): callers normalise. It may also have a method `words_cut(texts)`: how many
     words at the end of each text are beyond what the text tower reads. One that reads word by word may have
     `word_warnings(text)`, a line for each word that is not taken as it stands, and `word_readings(text)`, a line for
-    what each was read as. One that embeds image and text together has `encode_composed(pictures, texts)`: (n, dim), one
-    embedding for each picture with its text.
+    what each was read as. One that embeds image and text together is a Composer.
     """
 
     @property
@@ -51,6 +52,14 @@ class Encoder(Protocol):
 
     def encode_texts(self, texts: Sequence[str | PseudoText]) -> FloatArray:
         """(n, dim) un-normalised embeddings, in order, in one batch; pseudo-tokens replace the first `$` of theirs."""
+
+
+@runtime_checkable
+class Composer(Encoder, Protocol):
+    """An Encoder that embeds an image and a text together, too."""
+
+    def encode_composed(self, pictures: Sequence[Image], texts: Sequence[str]) -> FloatArray:
+        """(n, dim) one embedding, un-normalised, for each upright RGB picture with its text, in order."""
 
 
 class Phi(Protocol):
@@ -117,19 +126,30 @@ class Rewriter(Protocol):
 class Verifier(Protocol):
     """Says how surely an image is the reference, changed as the edit text says. `name` keys the cache of its answers.
 
-    It may also have: `concurrency` (int; how many threads may ask it at once, else 1), `usage` (a `Usage`), `check()`
-    (raises VerifyError when it cannot answer at all), `deadline` (seconds for all answers of a search), `budget` (the
-    tokens that a search may cost), `what_lacks(question, hit)` (in a few words, what the hit lacks to be what is asked
-    for), and `sees` (False for one that reads captions alone: it is shown no image, and its answers are not kept).
+    One that inherits from this says only what differs of `at_once` (how many hits one call takes at most),
+    `concurrency` (how many threads may ask it at once), `deadline` (seconds for all answers of a search), `budget` (the
+    tokens that a search may cost), `usage` (what it has cost so far) and `sees` (False for one that reads captions
+    alone: it is shown no image, and its answers are not kept).
     """
+
+    at_once: int = 1
+    concurrency: int = 1
+    deadline: float = 60.0
+    budget: float = math.inf
+    usage: Usage | None = None
+    sees: bool = True
 
     @property
     def name(self) -> str:
         """Identifies verifier, model and prompt version."""
 
-    @property
-    def at_once(self) -> int:
-        """How many hits one call takes at most."""
-
     def verify(self, question: Question, hits: Sequence[ShownHit]) -> Sequence[float]:
         """(n,) the confidence for each hit, from 0 to 1. Raises VerifyError when there is no usable answer."""
+
+    def check(self) -> None:
+        """Raises VerifyError when it cannot answer at all."""
+        return
+
+    def what_lacks(self, question: Question, hit: ShownHit) -> str:  # noqa: ARG002
+        """In a few words, what the hit lacks to be what is asked for. Raises VerifyError when it cannot say."""
+        raise VerifyError(f"the verifier {self.name} cannot say what a hit lacks")

@@ -92,6 +92,11 @@ class BundleSpec:
     text_instruction: str | None = None
     image_instruction: str | None = None
 
+    @property
+    def composes(self) -> bool:
+        """Whether its encoder embeds image and text together."""
+        return self.arch.startswith(ST)
+
 
 def _real(
     name: str, summary: str, arch: str, weights: str, phi: str | None = None, captioner: str = BLIP_LARGE

@@ -41,6 +41,8 @@ def beginning(word: str, *names: str) -> list[str]:
         (("search", "--preset", ""), list(PRESETS), set()),
         (("eval", "scenes", "--method", "ima"), ["image", "image+text"], set()),
         (("eval", "cirr", "--method", "cvsi"), beginning("cvsi", *METHODS), set()),
+        (("eval", "circo", "--method", "compo"), ["composed"], set()),
+        (("eval", "scenes", "--method", "c"), beginning("c", *METHODS), set()),
         (("export", "x.parquet", "--columns", "path,ta"), ["path,taken_at", "path,tags"], set()),
         (("search", "be"), [], {"file"}),
         (("search", "--like", "be"), [], {"file"}),

@@ -129,6 +129,7 @@ def test_fashioniq_in_a_gallery_of_its_own(cli: Cli, tmp_path: Path) -> None:
         ),
         (("--split", "test"), "there is no "),
         (("--method", "ceiling"), "unknown method 'ceiling': choose among image, text"),
+        (("--method", "composed"), "method 'composed' takes a model that embeds image and text together, and this b"),
         (("--rewriter", "parrot"), "unknown rewriter 'parrot'"),
         (("--limit", "2", "--submit", "out"), "a submission holds every query and image: leave --limit and --allow-m"),
         (

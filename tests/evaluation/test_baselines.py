@@ -9,6 +9,7 @@ from cvsi_db.errors import UsageError
 from cvsi_db.evaluation.baselines import METHODS, TEXT_WEIGHT, Method, choose_methods
 from cvsi_db.evaluation.scene_features import Features
 from cvsi_db.evaluation.scene_report import Prepared
+from cvsi_db.models.spec import BUNDLES
 from cvsi_db.models.unit_vectors import normalise
 from cvsi_db.query.weights import PRESETS
 from cvsi_db.records import FloatArray
@@ -63,12 +64,12 @@ def test_image_and_text_share_one() -> None:
 
 
 def test_choose_methods_by_name() -> None:
-    assert list(choose_methods((), has_phi=True)) == list(METHODS)
-    assert list(choose_methods(("cvsi", "image"), has_phi=True)) == ["image", "cvsi"]
-    assert list(choose_methods((), has_phi=False)) == [
+    assert list(choose_methods((), BUNDLES["starter"])) == list(METHODS)
+    assert list(choose_methods(("cvsi", "image"), BUNDLES["starter"])) == ["image", "cvsi"]
+    assert list(choose_methods((), BUNDLES["bge-vl-base"])) == [
         "image", "text", "image+text", "sum", "edited_caption", "edited_captions", "cvsi-pseudo_token", "ceiling",
     ]  # fmt: skip
     with pytest.raises(UsageError, match="unknown method 'clip': choose among image, text"):
-        choose_methods(("clip",), has_phi=True)
+        choose_methods(("clip",), BUNDLES["starter"])
     with pytest.raises(UsageError, match="method 'cvsi' takes a phi, and this bundle has none"):
-        choose_methods(("cvsi",), has_phi=False)
+        choose_methods(("cvsi",), BUNDLES["bge-vl-base"])

@@ -12,7 +12,7 @@ import pytest
 
 from cvsi_db.errors import GalleryError, RewriteError, VerifyError
 from cvsi_db.evaluation.annotations import READERS, read_circo, read_cirr
-from cvsi_db.evaluation.baselines import METHODS, Method, field_methods, weights_of
+from cvsi_db.evaluation.baselines import METHODS, Method, choose_methods, field_methods, weights_of
 from cvsi_db.evaluation.encoding import Models
 from cvsi_db.evaluation.field import FieldBenchmark, Rankings
 from cvsi_db.evaluation.field_gallery import UNKNOWN, CaptionOrigin, caption_origin, read_features
@@ -20,6 +20,7 @@ from cvsi_db.evaluation.field_ranking import FieldPrepared, prepare_field, rank_
 from cvsi_db.evaluation.field_verify import verify_field
 from cvsi_db.ingest import ingest
 from cvsi_db.manage.caption_file import import_captions
+from cvsi_db.models.spec import BUNDLES
 from cvsi_db.query.weights import PRESETS
 from cvsi_db.records import ComposedQuery, Rewrite
 from cvsi_db.search import SearchContext, search
@@ -163,7 +164,7 @@ def test_images_without_captions_are_refused(tmp_path: Path, gallery: SearchCont
 def test_a_second_run_asks_no_model_again(
     tmp_path: Path, gallery_folder: Path, gallery: SearchContext, models: Models
 ) -> None:
-    benchmark, methods = make("cirr", tmp_path, gallery), field_methods("cirr")
+    benchmark, methods = make("cirr", tmp_path, gallery), choose_methods((), BUNDLES["starter"], field_methods("cirr"))
     encoder, rewriter = models.encoder, models.rewriter
     assert isinstance(encoder, FakeEncoder)
     assert isinstance(rewriter, FakeRewriter)

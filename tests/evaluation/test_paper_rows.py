@@ -31,7 +31,7 @@ def test_a_row_has_a_bundle_that_loads_a_method_that_it_can_run_and_weights_that
     assert placed == row.bundle or placed == str(tmp_path / "bundles" / f"{row.bundle}.toml")
     assert replace(spec, name="") == replace(row.spec, name="")
     for preset in ("cirr", "circo", "fashioniq"):
-        assert choose_methods([row.paper.method], has_phi=spec.phi is not None, among=field_methods(preset))
+        assert choose_methods([row.paper.method], spec, field_methods(preset))
     assert spec.captioner is None or (spec.captioner in PUBLISHED and row.gallery.endswith("-captions"))
     assert bool(spec.captioner) == bool(row.paper.rewriter)
     cost = estimate_cost(row)
@@ -41,13 +41,16 @@ def test_a_row_has_a_bundle_that_loads_a_method_that_it_can_run_and_weights_that
 
 
 def test_rows_are_those_of_the_papers() -> None:
-    assert list(PAPER_ROWS)[:4] == ["bge-vl-base", "bge-vl-large", "searle-b32", "searle-l14"]
+    assert list(PAPER_ROWS)[:4] == ["bge-vl-base", "bge-vl-large", "bge-vl-mllm-s1", "searle-b32"]
     assert PAPER_ROWS["ldre-l14"].published == {
         "circo": {"map@5": 23.35},
         "cirr": {"recall@1": 26.53},
         "fashioniq": {"recall@10": 28.51, "recall@50": 50.54},
     }
     assert PAPER_ROWS["bge-vl-large"].published["fashioniq"] == {"recall@10": 34.6}
+    one_tower = PAPER_ROWS["bge-vl-mllm-s1"]
+    assert (one_tower.paper.method, one_tower.gallery, one_tower.spec.composes) == ("composed", "bge-vl-mllm-s1", True)
+    assert one_tower.published == {"circo": {"map@5": 42.2}, "cirr": {"recall@1": 46.7}, "fashioniq": {}}
     assert PAPER_ROWS["cvsi-g14"].published == {"circo": {}, "cirr": {}, "fashioniq": {}}
     assert {name for name, row in PAPER_ROWS.items() if row.paper.verify} == {"wiser-b32", "wiser-l14", "wiser-g14"}
     assert {row.bundle for row in PAPER_ROWS.values()} - BUNDLES.keys() == PAPER_BUNDLES.keys()
@@ -68,6 +71,9 @@ def test_an_estimate_is_counts_times_what_one_takes() -> None:
     quick = estimate_cost(PAPER_ROWS["searle-b32"], "circo")
     assert quick.gpu_hours == pytest.approx(123_403 / 200 / 3600)  # files are not read faster
     assert (quick.requests, quick.tokens) == (0, 0)
+    composed = estimate_cost(PAPER_ROWS["bge-vl-mllm-s1"], "circo")
+    assert composed.gpu_hours == pytest.approx((123_403 + 1_020) * 44 / 30 / 3600)  # each query is seen as an image is
+    assert (composed.download_bytes, composed.requests) == (2 * 7_570_000_000, 0)
     looked = estimate_cost(PAPER_ROWS["wiser-l14"], "cirr")
     assert (looked.requests, looked.tokens) == (8_329 * 51, 8_329 * (1_500 + 50 * 700))
 

@@ -14,6 +14,7 @@ from cvsi_db.evaluation.cache import Cache
 from cvsi_db.evaluation.encoding import Models
 from cvsi_db.evaluation.scene_report import Prepared, Report, evaluate, prepare, scene_tables
 from cvsi_db.evaluation.scenes import SceneBenchmark
+from cvsi_db.models.spec import BUNDLES
 from cvsi_db.scenes.aspects import ASPECTS
 from tests.evaluation.conftest import silent
 
@@ -46,7 +47,7 @@ def test_rankings_leave_out_the_own_reference(prepared: Prepared) -> None:
 
 def test_report_and_tables(tmp_path: Path, small: SceneBenchmark, models: Models) -> None:
     pytest.importorskip("cvsi_db.scenes.renderer", exc_type=Exception)
-    methods = choose_methods(("image", "cvsi", "ceiling"), has_phi=True)
+    methods = choose_methods(("image", "cvsi", "ceiling"), BUNDLES["starter"])
     report = run(small, methods, models, Cache(tmp_path))
     assert list(report) == [
         "benchmark", "split", "seed", "queries", "gallery", "model", "captioner", "rewriter", "methods", "paraphrases",

@@ -247,6 +247,7 @@ def test_a_qwen2_vl_of_the_real_package_runs(tmp_path: Path, pictures: Path) -> 
     np.testing.assert_allclose(bundle.encoder.encode_composed([red], ["in blue"]), expected, atol=1e-5)  # type: ignore[attr-defined]
     np.testing.assert_allclose(bundle.encoder.encode_images([red]), theirs.encode([red])[:, :16], atol=1e-5)
     np.testing.assert_allclose(bundle.encoder.encode_texts(["a cat"]), theirs.encode(["a cat"])[:, :16], atol=1e-5)
+    assert np.isfinite(bundle.encoder.encode_composed([red], [""])).all()  # type: ignore[attr-defined]  # one of CIRR's edits says nothing
     text = bundle.encoder.encode_texts([path])  # a text that is the path of an image is a text
     assert not np.allclose(text, bundle.encoder.encode_images([Image.open(path)]), atol=1e-2)
     with Gallery.create(tmp_path / "db", model=str(tmp_path / "mine.toml"), device="cpu") as gallery:

@@ -41,9 +41,6 @@ VERIFIERS = ("captions", "openai", "openai-grid", "st:MODEL")
 SIDE = 512
 """The longest side, in pixels, at which a verifier sees an image."""
 
-DEADLINE_S = 60.0
-"""For all answers about the hits of one call, where the verifier does not say."""
-
 LEAST_TRIES = 3
 """A verifier that fails so often, and never answers, is not asked on."""
 
@@ -51,7 +48,7 @@ _Group: TypeAlias = "tuple[Look, tuple[str, ...]]"
 _Answer: TypeAlias = "tuple[Look, tuple[str, ...], Sequence[float] | Exception]"
 
 
-def make_verifier(name: str) -> Verifier:
+def make_verifier(name: str = "openai") -> Verifier:
     """The verifier called `name`; each is imported when it is asked for, and loads or connects at the first question.
 
     Raises UsageError for an unknown name.
@@ -80,7 +77,8 @@ def verify(
     as without a key.
     """
     started = perf_counter()
-    verifier = _verifier_of(context)
+    verifier = context.verifier() if context.verifier else make_verifier()
+    verifier.check()
     looks = [_look_at(result, verifier) if result.compiled.query.verify else None for result in results]
     asked = [look for look in looks if look]
     if not asked:
@@ -99,14 +97,6 @@ def verify(
             seen = _refined(result, seen, each, verifier, context, search)
         verified.append(seen)
     return verified
-
-
-def _verifier_of(context: SearchContext) -> Verifier:
-    """The context's verifier, ready to answer."""
-    verifier = context.verifier() if context.verifier else make_verifier("openai")
-    if check := getattr(verifier, "check", None):
-        check()
-    return verifier
 
 
 @dataclass
@@ -145,7 +135,7 @@ class Look:
 def ask(looks: Sequence[Look], verifier: Verifier, catalog: Catalog, store: Store) -> None:
     """Asks of every image of which the catalog knows nothing; the looks then have the confidences, or why there are
     none. The verifier's deadline and budget are for all of them together."""
-    if sees := getattr(verifier, "sees", True):
+    if verifier.sees:
         known = catalog.verdicts([key for look in looks for key in look.keys.values()])
         for look in looks:
             look.confidences = {image_id: known[key] for image_id, key in look.keys.items() if key in known}
@@ -156,7 +146,7 @@ def ask(looks: Sequence[Look], verifier: Verifier, catalog: Catalog, store: Stor
             continue
         found = dict(zip(image_ids, map(float, said), strict=True))
         look.confidences |= found
-        if sees:
+        if verifier.sees:
             catalog.keep_verdicts(verifier.name, {look.keys[image_id]: found[image_id] for image_id in found})
 
 
@@ -170,7 +160,7 @@ def _look_at(found: SearchResult, verifier: Verifier) -> Look | None:
     if query.offset >= len(image_ids):
         return None
     reference = None
-    if compiled.picture is not None and getattr(verifier, "sees", True):
+    if compiled.picture is not None and verifier.sees:
         reference = small(compiled.picture().image)
     edited = compiled.rewrite.edited_captions if compiled.rewrite else ()
     edit = " ".join(query.edit_text.split())
@@ -212,9 +202,8 @@ def _answers(verifier: Verifier, looks: Sequence[Look], store: Store) -> Iterato
         unknown = iter([image_id for image_id in look.keys if image_id not in look.confidences])
         while group := tuple(islice(unknown, verifier.at_once)):
             groups.append((look, group))
-    at_once = min(max(1, int(getattr(verifier, "concurrency", 1))), len(groups))
-    budget, before = getattr(verifier, "budget", math.inf), _tokens(verifier)
-    seconds = float(getattr(verifier, "deadline", DEADLINE_S))
+    at_once = min(max(1, verifier.concurrency), len(groups))
+    budget, seconds, before = verifier.budget, verifier.deadline, _tokens(verifier)
     succeeded, failed, reason = False, 0, f"no answer within {seconds:g} s"
     with closing(_arrivals(verifier, groups, at_once, store, monotonic() + seconds)) as arrivals:
         for look, image_ids, said in arrivals:
@@ -234,7 +223,7 @@ def _answers(verifier: Verifier, looks: Sequence[Look], store: Store) -> Iterato
 
 def _tokens(verifier: Verifier) -> int:
     """How many tokens the verifier's answers have cost so far."""
-    usage = getattr(verifier, "usage", None)
+    usage = verifier.usage
     return usage.prompt_tokens + usage.completion_tokens if usage else 0
 
 
@@ -245,7 +234,6 @@ def _arrivals(
 
     The threads are daemons: none that still waits delays the end of the program.
     """
-    sees = getattr(verifier, "sees", True)
     waiting: SimpleQueue[_Group] = SimpleQueue()
     arrived: SimpleQueue[_Answer] = SimpleQueue()
     stopped = Event()
@@ -257,7 +245,7 @@ def _arrivals(
             while not stopped.is_set():
                 look, image_ids = waiting.get_nowait()
                 try:
-                    arrived.put((look, image_ids, _confidences(verifier, look, image_ids, store, sees=sees)))
+                    arrived.put((look, image_ids, _confidences(verifier, look, image_ids, store)))
                 except Exception as error:
                     arrived.put((look, image_ids, error))
 
@@ -276,11 +264,9 @@ def _arrivals(
         stopped.set()
 
 
-def _confidences(
-    verifier: Verifier, look: Look, image_ids: Sequence[str], store: Store, *, sees: bool
-) -> Sequence[float]:
+def _confidences(verifier: Verifier, look: Look, image_ids: Sequence[str], store: Store) -> Sequence[float]:
     """The verifier's confidences. Raises VerifyError for an answer that is none."""
-    said = verifier.verify(look.question, look.shown(image_ids, store, sees=sees))
+    said = verifier.verify(look.question, look.shown(image_ids, store, sees=verifier.sees))
     if len(said) != len(image_ids) or not all(math.isfinite(value) and 0 <= value <= 1 for value in said):
         raise VerifyError(f"the verifier {verifier.name} said {list(said)!r:.80} of {len(image_ids)} hits")
     return said
@@ -327,11 +313,8 @@ def _refined(
     before = look.confidences[surest]
     told = f"no hit is surely right (the surest {before:.2f}, below {query.refine:g})"
     try:
-        what_lacks = getattr(verifier, "what_lacks", None)
-        if what_lacks is None:
-            raise VerifyError(f"the verifier {verifier.name} cannot say what a hit lacks")
-        (hit,) = look.shown([surest], context.store, sees=getattr(verifier, "sees", True))
-        lacks = " ".join(what_lacks(look.question, hit).split())
+        (hit,) = look.shown([surest], context.store, sees=verifier.sees)
+        lacks = " ".join(verifier.what_lacks(look.question, hit).split())
         rewrite = context.rewriter.rewrite(compiled.captions, f"{look.question.edit_text}, {lacks}")
     except (VerifyError, RewriteError, ImageError) as error:
         first.warnings = (*first.warnings, f"{told}, and it could not be refined: {error}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from cvsi_db.models.protocols import Verifier
 from cvsi_db.records import Question, ShownHit
 
 _STOP = frozenset(
@@ -50,7 +51,7 @@ _STOP = frozenset(
 """Words that say nothing of what an image shows."""
 
 
-class CaptionVerifier:
+class CaptionVerifier(Verifier):
     """Confidence: the largest F1 of the words of one of the hit's captions and of one edited caption."""
 
     name = "captions-1"

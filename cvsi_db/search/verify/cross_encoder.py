@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from cvsi_db.errors import VerifyError
+from cvsi_db.models.protocols import Verifier
 from cvsi_db.records import Question, ShownHit
 
 INSTRUCTION = "Find the image that is the given one with this change: "
@@ -21,7 +22,7 @@ INSTRUCTION = "Find the image that is the given one with this change: "
 BATCH = 8
 
 
-class CrossEncoderVerifier:
+class CrossEncoderVerifier(Verifier):
     """A cross-encoder by its folder, or its name on the hub: of the class of Qwen3-VL-Reranker."""
 
     at_once = 1000

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvsi_db.errors import VerifyError
 from cvsi_db.models.chat import Asker, Chat, Choice, last_object, number_setting, shortened
+from cvsi_db.models.protocols import Verifier
 from cvsi_db.records import Question, ShownHit, Usage
 
 if TYPE_CHECKING:
@@ -64,11 +65,13 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-class OpenAIVerifier:
+class OpenAIVerifier(Verifier):
     """A verifier over the official client; needs neither key nor network until the first question.
 
-    `usage` is what it has cost. Raises UsageError for a setting that is out of range.
+    Raises UsageError for a setting that is out of range.
     """
+
+    usage: Usage
 
     def __init__(self, *, grid: bool = False, retries: int = 2) -> None:
         self._model = os.environ.get("CVSI_VERIFIER_MODEL", "").strip() or DEFAULT_MODEL

@@ -21,10 +21,11 @@ REFERENCE = picture_bytes("red", (90, 60))
 EDIT = "with green"
 
 
-class FakeVerifier:
+class FakeVerifier(Verifier):
     """Says what it is told of each image_id, or else a confidence that its id makes; keeps what it was shown."""
 
     name = "fake-1"
+    usage: Usage
 
     def __init__(self, at_once: int = 1, **attributes: Any) -> None:
         self.at_once = at_once
@@ -72,7 +73,7 @@ def gallery(context: SearchContext, verifier: FakeVerifier, gallery_folder: Path
     spec = SimpleNamespace(preset="default", name="fake")
     bundle = SimpleNamespace(**models, spec=spec, device="cpu", source="fake")
     made = Gallery(cast(Any, gallery_folder), context.store, context.catalog, cast(Any, bundle), context.rewriter)
-    made._verifier = cast(Verifier, verifier)
+    made._verifier = verifier
     assert made.ingest(tmp_path / "photos").new == 24
     return made
 
