@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 COMMAND = str(Path(sys.executable).with_name("cvsi-db"))
 
@@ -39,9 +41,58 @@ def run_forked(
         return subprocess.CompletedProcess([COMMAND, *arguments], process.exitcode, out, err)
 
 
-def _command(arguments: list[str], environ: dict[str, str], cwd: str | Path, streams: list[Path]) -> None:
-    for number, path in enumerate(streams):
-        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
+class Forked:
+    """A running `cvsi-db`, forked like those of `run_forked`, that is read and signalled as a Popen is."""
+
+    def __init__(self, arguments: Sequence[str | Path], environ: Mapping[str, str]) -> None:
+        self.args = [COMMAND, *map(str, arguments)]
+        pipes = [context.Pipe(duplex=False) for _ in range(2)]
+        given = (self.args[1:], dict(environ), os.getcwd(), [os.devnull, *(write for _, write in pipes)])
+        self._process = context.Process(target=_command, args=given, daemon=True)
+        self._process.start()
+        for _, write in pipes:
+            write.close()
+        self.stdout, self.stderr = (os.fdopen(os.dup(read.fileno()), encoding="utf-8") for read, _ in pipes)
+        self.pid = self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        if self._process.exitcode is None and self.pid:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code. Raises TimeoutExpired."""
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        return self._process.exitcode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """All it writes until it ends. Raises TimeoutExpired."""
+        with ThreadPoolExecutor(2) as readers:
+            told = [readers.submit(stream.read) for stream in (self.stdout, self.stderr)]
+            try:
+                self.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+            return told[0].result(), told[1].result()
+
+
+def _command(arguments: list[str], environ: dict[str, str], cwd: str | Path, streams: Sequence[Any]) -> None:
+    """`streams`: stdin, stdout and stderr, files by their paths or ends of pipes."""
+    for number, stream in enumerate(streams):
+        to = os.open(stream, os.O_RDWR | os.O_CREAT) if isinstance(stream, (str, Path)) else stream.fileno()
+        os.dup2(to, number)
     sys.stdin, sys.stdout, sys.stderr = (
         io.TextIOWrapper(os.fdopen(number, mode, closefd=False), encoding="utf-8", line_buffering=number == 2)
         for number, mode in ((0, "rb"), (1, "wb"), (2, "wb"))

@@ -8,14 +8,14 @@ import re
 import shutil
 import signal
 import sqlite3
-import subprocess
 import time
 from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import COMMAND, SAMPLES, Cli
+from tests.e2e.conftest import SAMPLES, Cli
+from tests.processes import Forked
 
 NAMES = ("red-cat-beach.png", "red-cat-beach-top-hat.png", "white-owl-room-book.png", "red-rabbit-meadow-gift.png")
 
@@ -93,8 +93,7 @@ def test_ctrl_c_while_captioning_leaves_a_gallery_that_searches(cli: Cli, tmp_pa
     (tmp_path / "photos").mkdir()
     for image in sorted(SAMPLES.glob("*.png"))[:50]:
         shutil.copy(image, tmp_path / "photos")
-    command = [COMMAND, "ingest", str(tmp_path / "photos"), "--model", "starter", "--db", str(db)]
-    running = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = Forked(["ingest", tmp_path / "photos", "--model", "starter", "--db", db], environ)
     deadline = time.monotonic() + 240
     while not kept_captions(db) and running.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)

@@ -8,12 +8,12 @@ import shutil
 import signal
 import time
 from pathlib import Path
-from subprocess import PIPE, Popen
 
 import pytest
 
 from cvsi_db.models.starter import FOLDER
-from tests.e2e.conftest import COMMAND, SAMPLES, Cli
+from tests.e2e.conftest import SAMPLES, Cli
+from tests.processes import Forked
 
 REFERENCE = SAMPLES / "red-cat-beach.png"
 NO_PHI = "this bundle has no phi"
@@ -86,7 +86,7 @@ def test_ctrl_c_leaves_a_run_that_resumes(cli: Cli, tmp_path: Path) -> None:
     command = ["train", "phi", "--captions", tmp_path / "captions.txt", "--out", out, "--steps", "60", *TINY]
     kept = tmp_path / "phi.checkpoint.safetensors"
     env = os.environ | {"CVSI_CONFIG": os.devnull, "CVSI_MODEL": "starter"}
-    running = Popen([COMMAND, *map(str, command)], env=env, stdout=PIPE, stderr=PIPE, text=True)
+    running = Forked(command, env)
     wait_for(tmp_path / "phi.jsonl")
     running.send_signal(signal.SIGINT)
     said = running.communicate(timeout=60)

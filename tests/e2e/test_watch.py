@@ -17,8 +17,9 @@ import pytest
 from filelock import FileLock
 
 from cvsi_db.gallery import Gallery
-from tests.e2e.conftest import COMMAND, SAMPLES, Cli
+from tests.e2e.conftest import SAMPLES, Cli
 from tests.e2e.test_bad_input import REFERENCE, one_line
+from tests.processes import COMMAND, Forked
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to send")
 
@@ -28,8 +29,12 @@ class Watcher:
 
     def __init__(self, *arguments: str | Path, before_start: Callable[[], None] | None = None) -> None:
         env = os.environ | {"HF_HUB_OFFLINE": "1", "CVSI_CONFIG": os.devnull, "CVSI_MODEL": "starter"}
-        command = [COMMAND, "watch", *map(str, arguments), "--format", "json"]
-        self.process = Popen(command, env=env, stdout=PIPE, stderr=PIPE, text=True, preexec_fn=before_start)
+        command = ["watch", *map(str, arguments), "--format", "json"]
+        self.process: Forked | Popen[str] = (
+            Popen([COMMAND, *command], env=env, stdout=PIPE, stderr=PIPE, text=True, preexec_fn=before_start)
+            if before_start
+            else Forked(command, env)
+        )
         self.ingests: list[dict[str, object]] = []
         self.lines: list[str] = []
         assert self.process.stdout

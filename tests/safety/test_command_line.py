@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import cycle, islice
 from pathlib import Path
-from subprocess import PIPE, Popen
 
 import pytest
 
 from cvsi_db.gallery import Gallery
-from tests.e2e.conftest import COMMAND, SAMPLES, Cli, run_cli
+from tests.e2e.conftest import SAMPLES, Cli, run_cli
 from tests.fakes import picture_bytes, save_picture
+from tests.processes import Forked
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to send")
 
@@ -43,13 +43,13 @@ def photos(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Popen[str]]]:
+def start(tmp_path: Path) -> Iterator[Callable[..., Forked]]:
     """Starts `cvsi-db`, and kills at the end what still runs."""
-    started: list[Popen[str]] = []
+    started: list[Forked] = []
 
-    def run(*arguments: str | Path) -> Popen[str]:
+    def run(*arguments: str | Path) -> Forked:
         env = os.environ | {"HF_HUB_OFFLINE": "1", "CVSI_CONFIG": os.devnull}
-        started.append(Popen([COMMAND, *map(str, arguments)], env=env, stdout=PIPE, stderr=PIPE, text=True))
+        started.append(Forked(arguments, env))
         return started[-1]
 
     yield run
@@ -85,7 +85,7 @@ def told(cli: Cli, *arguments: str | Path) -> dict[str, object]:
 @pytest.mark.slow
 def test_a_second_ingest_is_refused_and_ctrl_c_keeps_what_is_written(
     cli: Cli,
-    start: Callable[..., Popen[str]],
+    start: Callable[..., Forked],
     photos: Path,
     tmp_path: Path,
 ) -> None:
@@ -109,7 +109,7 @@ def test_a_second_ingest_is_refused_and_ctrl_c_keeps_what_is_written(
     assert told(cli, "check", "--db", db) == {"sound": True, "mended": {}, "problems": []}
 
 
-def test_the_second_ctrl_c_ends_at_once(start: Callable[..., Popen[str]], photos: Path, tmp_path: Path) -> None:
+def test_the_second_ctrl_c_ends_at_once(start: Callable[..., Forked], photos: Path, tmp_path: Path) -> None:
     db, some = tmp_path / "gallery", sorted(photos.iterdir())[:80]
     process = start("ingest", *some, "--db", db, "--model", "starter", "--batch-size", "80")
     wait_for(lambda: (db / "catalog.sqlite").is_file() and runs(db))
@@ -139,7 +139,7 @@ def runs(db: Path) -> int:
 @pytest.mark.slow
 def test_after_a_kill_of_the_command_the_next_ingest_completes_the_gallery(
     cli: Cli,
-    start: Callable[..., Popen[str]],
+    start: Callable[..., Forked],
     photos: Path,
     tmp_path: Path,
 ) -> None:

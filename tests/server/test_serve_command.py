@@ -7,8 +7,6 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,29 +18,26 @@ from cvsi_db import Gallery
 from cvsi_db.cli import run
 from cvsi_db.server.client import SOCKET
 from cvsi_db.server.listen import bind, is_loopback, url_of
+from tests.processes import Forked
 
 
 @contextmanager
-def started(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+def started(folder: Path, *options: str) -> Iterator[tuple[Forked, str, str]]:
     """The process, its URL, and what it told until it was ready."""
     serve = ["serve", "--db", str(folder), "--port", "0", "--device", "cpu", *options]
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("CVSI_", "OPENAI_"))}
     environ |= {"CVSI_CONFIG": os.devnull, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "cvsi_db", *serve], env=environ, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None
-        told = ""
+    process, told = Forked(serve, environ), ""
+    try:
         for line in process.stderr:
             told += line
             if found := re.search(r" at (http://\S+) \(Ctrl-C ends it\)\n", line):
                 break
         else:
             raise AssertionError(told)
-        try:
-            yield process, found[1], told
-        finally:
-            process.kill()
+        yield process, found[1], told
+    finally:
+        process.kill()
 
 
 @pytest.fixture
