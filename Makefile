@@ -15,8 +15,9 @@ demo: $(READY)
 	@echo "$(BIN)/cvsi-db serve --db demo-gallery   opens the gallery itself"
 
 # Three processes for two cores (tests/conftest.py), one thread each: those that take every core stall one another.
+# Python keeps what it compiles, whatever the environment says: every process of the tests would compile it again.
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q -m slow

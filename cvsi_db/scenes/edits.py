@@ -121,6 +121,7 @@ def _draw(scene: Scene, rng: random.Random, book: Book) -> Edit:
 
 # --- compound edits ---------------------------------------------------------------------------------------------
 
+_WORD = re.compile(r"\w+")
 _GATES = ("subject", "setting", "weather", "count", "companion", "other")
 """The attributes on which it depends whether others may have a value."""
 _DETAILS = ("season", *DEPENDENTS)
@@ -188,7 +189,7 @@ def _second_half(table: Mapping[str, Edit], words: list[str], at: int, book: Boo
 
 def _normal(text: str) -> str:
     """Lower case, words only: hyphens separate, apostrophes vanish."""
-    return " ".join(re.sub(r"[^\w\s]", " ", re.sub(r"['’]", "", text.lower())).split())
+    return " ".join(_WORD.findall(text.lower().replace("'", "").replace("’", "")))
 
 
 @lru_cache(maxsize=16)

@@ -38,14 +38,16 @@ def _teach_heif() -> None:
 
 def photograph(width: int, height: int, seed: int = 0) -> Image.Image:
     """Colours at eight scales, as 1/f as those of photographs, with a little of a sensor's noise."""
-    random = np.random.default_rng(seed)
-    values = np.zeros((height, width, 3), np.float32)
-    for octave in range(1, 9):
+    random, quarter = np.random.default_rng(seed), (max(width // 4, 1), max(height // 4, 1))
+    values = np.zeros((*quarter[::-1], 3), np.float32)
+    for octave in range(1, 9):  # no scale is finer than a quarter of the size shows
         grid = random.integers(0, 256, (3 * 2**octave // 4 + 1, 2**octave, 3), dtype=np.uint8)
-        layer = Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC)
+        layer = Image.fromarray(grid).resize(quarter, Image.Resampling.BICUBIC)
         values += np.asarray(layer, np.float32) / 1.5**octave
-    values = (values - values.min()) / np.ptp(values) * 255 + random.normal(0, 4, values.shape).astype(np.float32)
-    return Image.fromarray(values.clip(0, 255).astype(np.uint8))
+    values = (values - values.min()) / np.ptp(values) * 215 + 20  # room for the noise
+    smooth = Image.fromarray(values.astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
+    noise = np.resize(random.normal(0, 4, 1_000_003).clip(-12, 12).astype(np.int8), (height, width, 3))
+    return Image.fromarray(np.asarray(smooth) + noise.astype(np.uint8))  # modulo 256, so that it subtracts as well
 
 
 def png_chunk(name: bytes, data: bytes) -> bytes:

@@ -45,7 +45,7 @@ def test_every_aspect_gives_varied_edits_that_apply(aspect: str, book: Book) -> 
 @pytest.mark.parametrize("book", BOOKS)
 @pytest.mark.parametrize("aspect", ASPECTS)
 def test_texts_of_aspects_read_back(aspect: str, book: Book) -> None:
-    for scene, edit in drawn(aspect, book)[:8]:
+    for scene, edit in drawn(aspect, book)[:4]:
         assert find_edit(scene, edit.text, book) == edit
 
 
