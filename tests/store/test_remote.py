@@ -48,6 +48,7 @@ from cvsi_db.store.lance import connect, lance_write_errors
 from cvsi_db.store.lance_catalog import LanceCatalog
 from cvsi_db.store.location import Location, RemoteFolder, files_in, locate, move, remove_tree
 from tests.fakes import FakeCaptioner, FakeEncoder, picture_bytes, save_picture
+from tests.ingest.test_tar_member import pack
 from tests.object_store import make_bucket, serving, within
 from tests.processes import context, run_forked
 from tests.safety.photos import Photos
@@ -429,6 +430,44 @@ def test_images_on_object_storage_are_taken_in_and_followed(root: RemoteFolder, 
         assert gallery.remove(photos).images == 3
         with pytest.raises(IngestError, match=rf"'{photos}/none' does not exist: name a folder or an object"):
             gallery.ingest(f"{photos}/none")
+
+
+@pytest.mark.parametrize("rounds", [1, pytest.param(2, marks=pytest.mark.slow)], ids=["new", "changed"])
+def test_a_shard_on_object_storage_is_taken_in_as_one_on_disk(
+    root: RemoteFolder, empty_gallery: Path, tmp_path: Path, rounds: int
+) -> None:
+    files = {
+        "0.png": picture_bytes("red"), "0.json": b'{"rating": 4, "tags": ["sea"]}', "0.txt": b"a red\nsquare",
+        "1.bin": bytes(3 * 2**20), "1.png": picture_bytes("blue"), "1.json": b'{"rating": "four"}',
+        "trip/\u00fc.png": picture_bytes("green"), "trip/copy.png": picture_bytes("red"), "trip/bad.png": b"bad",
+    }  # fmt: skip
+    here, there = tmp_path / "shards" / "00000.tar", root.with_name("shards") / "00000.tar"
+    here.parent.mkdir()
+    for shard in (here, there):
+        shutil.copytree(empty_gallery, tmp_path / type(shard).__name__)
+
+    def taken_in(shard: Location) -> dict[str, str]:
+        """All that is in the gallery of the shard after an ingest, without where the shard is."""
+        with gallery_in(tmp_path / type(shard).__name__) as gallery:
+            done = replace(gallery.ingest(str(shard)), seconds=0)
+            hits = [(hit.path, hit.score) for hit in gallery.search(f"{shard}/1.png", "in green", k=5)]
+            rows = {
+                name: sorted(gallery._store.scan(["*"], table=name).to_pylist(), key=repr)  # type: ignore[arg-type]
+                for name in ("images", "captions", "thumbnails")
+            }
+            seen = {"files": gallery._catalog.source_files(), "problems": gallery.check()}
+            told = {"done": done, "hits": hits} | rows | seen
+        return {name: repr(value).replace(str(shard.parent), "…") for name, value in told.items()}
+
+    counts = ["new=3, unchanged=0, moved=0, duplicates=1, failed=1", "new=1, unchanged=1, moved=0, duplicates=0"]
+    for round in range(rounds):
+        there.write_bytes(pack(here, files))
+        os.utime(here, ns=(there.status()[1],) * 2)
+        local = taken_in(here)
+        assert taken_in(there) == local
+        assert counts[round] in local["done"]
+        files = {"0.png": files["0.png"], "1.png": picture_bytes("orange")}
+        time.sleep(0.01)
 
 
 def test_a_parquet_file_names_files_and_says_more_of_them(tmp_path: Path) -> None:
