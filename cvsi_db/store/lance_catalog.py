@@ -60,13 +60,14 @@ class LanceCatalog(Catalog):
         self._folder, self._root = tables, tables.parent
         lance = connect(tables)
         self._tables = {name: open_table(lance, name, tables) for name in KEYS}
+        self._schemas: dict[CatalogTable, pa.Schema] = {}
 
     def rows(self, table: CatalogTable, where: str | None = None) -> Iterator[dict[str, Any]]:
         """The rows of a table, by its key, without the key of caption_cache, which SQLite does without.
 
         A page of them is in memory at a time.
         """
-        columns = [name for name in self._tables[table].schema.names if name != "cache_id"]
+        columns = [name for name in self._schema(table).names if name != "cache_id"]
         named = [*columns, "cache_id"] if table == "caption_cache" else columns
         found = pages(self._tables[table], named, [KEYS[table]], where)
         while True:
@@ -79,7 +80,7 @@ class LanceCatalog(Catalog):
 
     def add_rows(self, table: CatalogTable, rows: Iterable[Mapping[str, Any]]) -> None:
         """Insert or replace rows, by their key; the last one of a key counts."""
-        name, schema = KEYS[table], self._tables[table].schema
+        name, schema = KEYS[table], self._schema(table)
         if table == "caption_cache":
             rows = [{**row, "cache_id": f"{row['image_id']}/{row['captioner']}"} for row in rows]
         by_key = {row[name]: row for row in rows}
@@ -194,6 +195,12 @@ class LanceCatalog(Catalog):
         if row is None:
             raise GalleryError(f"{str(self._root)!r} holds no gallery: ingest images first")
         return row
+
+    def _schema(self, table: CatalogTable) -> pa.Schema:
+        """The columns of a table, asked for once: a handle asks the store for its newest version each time."""
+        if table not in self._schemas:
+            self._schemas[table] = self._tables[table].schema
+        return self._schemas[table]
 
     def _forget(self, table: CatalogTable, column: str, values: Collection[str]) -> None:
         wanted = list(values)
