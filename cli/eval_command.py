@@ -15,11 +15,13 @@ from cvsi_db.settings import APP
 
 from .common import common_options, emit, format_options, model_options, settings_for, warn
 from .completion import methods
+from .engine import engine_options
 from .eval_field import FIELD, field_command
 from .eval_reproduce import reproduce
 from .progress import stage_progress
 
 if TYPE_CHECKING:
+    from cvsi_db.ingest.ray_engine import RayEngine
     from cvsi_db.store.location import Location
 
 
@@ -41,10 +43,19 @@ command.add_command(reproduce)
     metavar="DIR",
     help="Images and captions.json.",
 )
+@engine_options
 @format_options("table", "json")
 @model_options
 @common_options
-def photos(data: Path, form: str, model: str | None, device: str | None, db: Location | None, quiet: bool) -> None:
+def photos(
+    data: Path,
+    engine: RayEngine | None,
+    form: str,
+    model: str | None,
+    device: str | None,
+    db: Location | None,
+    quiet: bool,
+) -> None:
     """Measure a model on photographs of your own that have captions.
 
     DIR holds images and captions.json: {FILE NAME: [CAPTION, ...], ...}. Every caption is a query for its photo, and
@@ -64,7 +75,7 @@ def photos(data: Path, form: str, model: str | None, device: str | None, db: Loc
         stage_progress(quiet) as on_progress,
         Gallery.open_or_create(folder, model=chosen, device=settings.device, rewriter=settings.rewriter) as gallery,
     ):
-        take_in(captioned, gallery, on_progress)
+        take_in(captioned, gallery, on_progress, engine)
         report = evaluate_photos(captioned, gallery, on_progress)
     emit(json.dumps(report, indent=2) if form == "json" else photo_tables(report))
 

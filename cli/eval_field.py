@@ -17,12 +17,14 @@ from cvsi_db.settings import APP
 
 from .common import common_options, emit, format_options, model_options, settings_for, warn
 from .completion import methods
+from .engine import engine_options
 from .progress import stage_progress
 from .query import REWRITER_HELP
 
 if TYPE_CHECKING:
     from cvsi_db.evaluation.field import FieldBenchmark
     from cvsi_db.evaluation.field_report import Report
+    from cvsi_db.ingest.ray_engine import RayEngine
     from cvsi_db.records import Rewrite
     from cvsi_db.store.location import Location
 
@@ -79,6 +81,7 @@ class Asked:
     submit: Path | None
     predictions: tuple[Path, ...]
     rewriter: str | None
+    engine: RayEngine | None
     model: str | None
     device: str | None
     db: Location | None
@@ -132,6 +135,7 @@ def field_command(name: str) -> click.Command:
             metavar="FILE",
             help="Score such a file instead: takes no images and no models.",
         ),
+        engine_options,
         format_options("table", "json"),
         model_options,
         common_options,
@@ -164,10 +168,11 @@ def _run(name: str, asked: Asked) -> None:
         or asked.rewrites
         or asked.model
         or asked.allow_missing
+        or asked.engine
     ):
         raise click.UsageError(
             "--predictions scores a file alone: leave --method, --bundle-of, --limit, --submit, --rewriter, "
-            "--rewrites, --model and --allow-missing out"
+            "--rewrites, --model, --allow-missing and --engine out"
         )
     if asked.row and (asked.names or asked.model):
         raise click.UsageError("--bundle-of names model and method: leave --model, --no-phi and --method out")
@@ -214,7 +219,9 @@ def _evaluate(
     rewriter = make_rewriter(asked.rewriter or theirs, settings.device)
     first = row.paper.verify if row else 0
     verifier = make_verifier("openai") if first else None
-    run = FieldRun(folder, bundle, methods, rewriter, imported, asked.allow_missing, asked.submit, first, verifier)
+    run = FieldRun(
+        folder, bundle, methods, rewriter, imported, asked.allow_missing, asked.submit, first, verifier, asked.engine
+    )
     with stage_progress(asked.quiet) as on_progress:
         benchmark, report, surprises = run_field(benchmark, run, on_progress, started)
     warn(surprises, asked.quiet)

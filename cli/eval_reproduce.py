@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +12,11 @@ from cvsi_db.evaluation.paper_rows import PAPER_ROWS, TITLES
 from cvsi_db.models.device import DEVICES
 
 from .common import common_options, emit, format_options, settings_for, tell
+from .engine import engine_options
 from .progress import stage_progress
+
+if TYPE_CHECKING:
+    from cvsi_db.ingest.ray_engine import RayEngine
 
 
 @click.command("reproduce")
@@ -42,6 +47,7 @@ from .progress import stage_progress
     "--dry-run", "dry", is_flag=True, help="Tell what is ready, what is missing and what it costs; run nothing."
 )
 @click.option("--device", type=click.Choice(DEVICES), help="Where the models run.")
+@engine_options
 @format_options("table", "json")
 @common_options
 def reproduce(
@@ -52,6 +58,7 @@ def reproduce(
     allow_missing: bool,
     dry: bool,
     device: str | None,
+    engine: RayEngine | None,
     form: str,
     quiet: bool,
     **_: object,
@@ -71,7 +78,7 @@ def reproduce(
     from cvsi_db.evaluation.reproduce import reproduce as run
 
     chosen = [row for name, row in PAPER_ROWS.items() if name in rows or (not rows and not row.paper.verify)]
-    kit = Kit(data, out, settings_for(None, None, device).device, limit, allow_missing, dry)
+    kit = Kit(data, out, settings_for(None, None, device).device, limit, allow_missing, dry, engine)
     outcomes = []
     with stage_progress(quiet) as on_progress:
         for each in run(chosen, kit, on_progress):

@@ -39,6 +39,7 @@ from cvsi_db.store.location import Location
 if TYPE_CHECKING:
     from cvsi_db.evaluation.cache import Cache
     from cvsi_db.evaluation.field import FieldBenchmark
+    from cvsi_db.ingest.ray_engine import RayEngine
     from cvsi_db.store.catalog import Catalog
     from cvsi_db.store.images import Store
 
@@ -103,13 +104,19 @@ def opened(folder: Location) -> Iterator[tuple[Store, Catalog]]:
 
 
 def take_in(
-    benchmark: FieldBenchmark, folder: Location, bundle: Bundle, rewriter: Rewriter | None, on_progress: StageProgress
+    benchmark: FieldBenchmark,
+    folder: Location,
+    bundle: Bundle,
+    rewriter: Rewriter | None,
+    on_progress: StageProgress,
+    engine: RayEngine | None = None,
 ) -> dict[str, str]:
     """Ingests the benchmark's images into the gallery in `folder`, which is made if there is none.
 
     Returns the images that cannot be read, each with the reason. Before the first image is taken in, the bundle's
-    models and the rewriter (None where none will be asked) are checked. Raises ModelError and RewriteError when those
-    cannot be used, BundleError when the gallery was made with another bundle, and what an ingest raises.
+    models and the rewriter (None where none will be asked) are checked. With an `engine` its workers embed and caption.
+    Raises ModelError and RewriteError when those cannot be used, BundleError when the gallery was made with another
+    bundle, and what an ingest raises.
     """
     files = {name: os.path.abspath(benchmark.paths[name]) for name in benchmark.names}
     wanted = set(map(Path, files.values()))
@@ -127,7 +134,7 @@ def take_in(
             check_rewriter(rewriter)
     with Gallery.open_or_create(folder, model=bundle.source, device=bundle.device) as gallery:
         if not is_complete:
-            gallery.ingest(*roots, on_progress=lambda now: on_progress(now.phase, now.done, now.total))
+            gallery.ingest(*roots, on_progress=lambda now: on_progress(now.phase, now.done, now.total), engine=engine)
     with opened(folder) as (_, catalog):
         seen = catalog.source_files()
     failed = {path: file.error or "unreadable" for path, file in seen.items() if file.state == "failed"}

@@ -22,6 +22,7 @@ from cvsi_db.evaluation.submissions import submission_files, write_files
 from cvsi_db.evaluation.terms import NEED_NO_REWRITER
 
 if TYPE_CHECKING:
+    from cvsi_db.ingest.ray_engine import RayEngine
     from cvsi_db.models.bundle import Bundle
     from cvsi_db.models.protocols import Rewriter, Verifier
     from cvsi_db.records import Rewrite
@@ -34,7 +35,8 @@ class FieldRun:
 
     The images go into the gallery in `folder`. `imported` are rewrites by query id, for which nobody is asked. With
     `allow_missing`, images that cannot be had are left out. `submit` is a folder for the files of the benchmark's
-    server. The `verifier` looks at the first `verify` images of every ranking again.
+    server. The `verifier` looks at the first `verify` images of every ranking again. With an `engine` its workers embed
+    and caption what the gallery lacks.
     """
 
     folder: Location
@@ -46,6 +48,7 @@ class FieldRun:
     submit: Path | None = None
     verify: int = 0
     verifier: Verifier | None = None
+    engine: RayEngine | None = None
 
 
 def run_field(
@@ -63,7 +66,8 @@ def run_field(
         write_files(submit, {})  # finds out now, not in hours, that it cannot be written to
     if run.verifier:
         run.verifier.check()
-    unreadable = take_in(benchmark, run.folder, run.bundle, rewriter if rewrites else None, on_progress)
+    asked = rewriter if rewrites else None
+    unreadable = take_in(benchmark, run.folder, run.bundle, asked, on_progress, run.engine)
     benchmark = benchmark.without(unreadable, allowed=run.allow_missing)
     models = models_of(run.bundle, rewriter)
     prepared = prepare_field(benchmark, methods.values(), models, run.folder, on_progress, run.imported)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from cvsi_db.evaluation.report_tables import aligned, groups_table, metrics_tabl
 from cvsi_db.gallery import Gallery
 from cvsi_db.models.rewriters.offline.captions import article
 from cvsi_db.records import ComposedQuery
+
+if TYPE_CHECKING:
+    from cvsi_db.ingest.ray_engine import RayEngine
 
 DEPTH = 10
 AT_ONCE = 64
@@ -247,10 +250,10 @@ def _named(captions: Sequence[str], least: int) -> set[str]:
 # --- running ----------------------------------------------------------------------------------------------------
 
 
-def take_in(photos: PhotoSet, gallery: Gallery, on_progress: StageProgress) -> None:
-    """Ingests the photographs that the gallery lacks. Raises what an ingest raises."""
+def take_in(photos: PhotoSet, gallery: Gallery, on_progress: StageProgress, engine: RayEngine | None = None) -> None:
+    """Ingests the photographs that the gallery lacks, by workers of an `engine`. Raises what an ingest raises."""
     paths = [photos.folder / name for name in photos.names]
-    gallery.ingest(*paths, on_progress=lambda now: on_progress(now.phase, now.done, now.total))
+    gallery.ingest(*paths, on_progress=lambda now: on_progress(now.phase, now.done, now.total), engine=engine)
 
 
 def evaluate_photos(photos: PhotoSet, gallery: Gallery, on_progress: StageProgress) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cvsi_db.atomic_file import replace_file
 from cvsi_db.errors import CvsiError, RewriteError, UsageError, VerifyError
@@ -31,6 +31,9 @@ from cvsi_db.models.inventory import inventory, readable
 from cvsi_db.models.rewriters import check_rewriter, make_rewriter
 from cvsi_db.search.verify import make_verifier
 
+if TYPE_CHECKING:
+    from cvsi_db.ingest.ray_engine import RayEngine
+
 _log = logging.getLogger(__name__)
 
 LEAD: Mapping[str, str] = {"cirr": "recall@1", "circo": "map@5", "fashioniq": "recall@10"}
@@ -40,7 +43,7 @@ LEAD: Mapping[str, str] = {"cirr": "recall@1", "circo": "map@5", "fashioniq": "r
 @dataclass(frozen=True)
 class Kit:
     """Where the benchmarks are, each in a folder of its name, and where everything goes; `limit` takes the first
-    queries alone. With `dry` nothing is run: what is here is ready."""
+    queries alone. With `dry` nothing is run: what is here is ready. With an `engine` its workers embed and caption."""
 
     data: Path
     out: Path
@@ -48,6 +51,7 @@ class Kit:
     limit: int | None = None
     allow_missing: bool = False
     dry: bool = False
+    engine: RayEngine | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,7 @@ def _outcome(row: PaperRow, name: str, split: str, bundle: Bundle, kit: Kit, on_
         submit=None if benchmark.has_truth else file.parent,
         verify=row.paper.verify,
         verifier=verifier,
+        engine=kit.engine,
     )
     try:
         file.parent.mkdir(parents=True, exist_ok=True)  # finds out now, not in hours, that it cannot be written to

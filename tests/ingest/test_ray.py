@@ -33,6 +33,8 @@ from cvsi_db.store.folder import open_gallery_folder
 from cvsi_db.store.lance import connect
 from cvsi_db.store.location import locate
 from tests.e2e.conftest import SAMPLES, run_cli
+from tests.evaluation import field_data
+from tests.evaluation.test_photos import CAPTIONS, write_photos
 from tests.fakes import FakeCaptioner, save_picture
 from tests.ingest.remote_models import Fate, Mortal, ingest_and_die, make
 from tests.manage.test_reembed import bundle_of
@@ -152,6 +154,20 @@ def test_options_of_ray_need_its_engine(photos: Path, capfd: pytest.CaptureFixtu
     assert "--engine ray" in capfd.readouterr().err
 
 
+def test_an_evaluation_without_images_to_embed_takes_no_engine(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["eval", "circo", "--data", str(field_data.circo(tmp_path)), "--db", str(tmp_path / "db")]
+    assert cli([*asked, "--workers", "2"]) == 2
+    assert "are for --engine ray: give that too" in capfd.readouterr().err
+    (tmp_path / "found.json").write_text("{}")
+    assert cli([*asked, "--predictions", str(tmp_path / "found.json"), "--engine", "ray"]) == 2
+    assert "--allow-missing and --engine out" in capfd.readouterr().err
+    assert cli(["eval", "scenes", "--engine", "ray"]) == 2
+    assert "No such option '--engine'" in capfd.readouterr().err
+    assert not (tmp_path / "db").exists()
+
+
 def test_a_file_that_only_this_machine_has_is_an_error(tmp_path: Path) -> None:
     workers = Workers(RayEngine(), partial(make, Fate()))
     workers.check_seen([IngestFailure(str(tmp_path / "gone.png"), "no such file")])
@@ -227,6 +243,25 @@ def test_a_gallery_is_that_of_the_real_models_too(cluster: str, tmp_path: Path) 
             summary = gallery.ingest(drawn, engine=engine, tags=["drawn"])
             assert (summary.new, summary.captioned) == (40, 40)
     assert everything(tmp_path / "remote") == everything(tmp_path / "local")
+
+
+@pytest.mark.slow
+def test_evaluations_are_those_of_a_local_run(
+    cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CVSI_CONFIG", os.devnull)
+    data, photos = field_data.circo(tmp_path / "circo"), write_photos(tmp_path, CAPTIONS)
+
+    def measured(*options: str) -> Any:
+        """The reports of two evaluations with the galleries that they made."""
+        told = []
+        for name, folder in (("circo", data), ("photos", photos)):
+            db = tmp_path / f"{name}{len(options)}"
+            assert cli(["eval", name, "--data", str(folder), "--db", str(db), "--model", "starter", *options]) == 0
+            told.append((json.loads(capfd.readouterr().out) | {"seconds": 0}, everything(db)))
+        return told
+
+    assert measured("--json", "--engine", "ray", "--workers", "2") == measured("--json")
 
 
 @pytest.mark.slow
