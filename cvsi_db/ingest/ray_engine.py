@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -548,6 +549,7 @@ def _start_ray(ray: Any, engine: RayEngine) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     address = engine.address or os.environ.get("RAY_ADDRESS") or "local"
     level = logging.INFO if engine.verbose else logging.CRITICAL
+    on_sigterm = signal.getsignal(signal.SIGTERM)  # Ray's own would end the process by an exception, anywhere
     try:
         with warnings.catch_warnings(action="ignore"):  # of lancedb's about forks: what Ray forks runs another program
             ray.init(address, include_dashboard=False, log_to_driver=engine.verbose, logging_level=level)
@@ -555,3 +557,6 @@ def _start_ray(ray: Any, engine: RayEngine) -> None:
         ray.shutdown()
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise EngineError(f"cannot start Ray at {address!r}: {reason}") from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_sigterm)

@@ -65,7 +65,9 @@ def cluster() -> Iterator[str]:
     ray = pytest.importorskip("ray")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        on_sigterm = signal.getsignal(signal.SIGTERM)
         ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own would end these tests by an exception
         yield ray.get_runtime_context().gcs_address
         ray.shutdown()
 
