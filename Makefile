@@ -15,9 +15,11 @@ demo: $(READY)
 	@echo "$(BIN)/cvsi-db serve --db demo-gallery   opens the gallery itself"
 
 # Three processes for two cores (tests/conftest.py), one thread each: those that take every core stall one another.
-# Python keeps what it compiles, whatever the environment says: every process of the tests would compile it again.
+# Python keeps what it compiles, whatever the environment says, or every process would compile it again; glibc keeps the
+# memory of pictures and tables, or the system would clear it for each anew (a seventh of the time).
 test: $(READY)
-	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= MALLOC_MMAP_THRESHOLD_=268435456 MALLOC_TRIM_THRESHOLD_=536870912 \
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q -m slow

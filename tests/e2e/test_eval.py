@@ -1,4 +1,4 @@
-"""`cvsi-db eval scenes` on a benchmark of five queries, with the real starter models."""
+"""`cvsi-db eval scenes` on a benchmark of three queries, with the real starter models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.e2e.conftest import Cli
 
 pytest.importorskip("skia")
 
-TINY = ("eval", "scenes", "--queries", "5", "--gallery", "60", "--device", "cpu")
+TINY = ("eval", "scenes", "--queries", "3", "--gallery", "36", "--device", "cpu")
 PLAIN = (*TINY, "--no-paraphrases")
 
 

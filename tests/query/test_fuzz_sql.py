@@ -242,7 +242,7 @@ def test_nasty_statements_do_no_harm(asked: Asked, text: str) -> None:
 def test_statements_are_answered_or_refused_and_change_nothing(asked: Asked) -> None:
     before = fingerprint(asked.folder)
 
-    @budget(100)
+    @budget(60)
     @given(statements())
     def ask(text: str) -> None:
         outcome(text, asked)
@@ -254,7 +254,7 @@ def test_statements_are_answered_or_refused_and_change_nothing(asked: Asked) -> 
 def test_conditions_are_answered_or_refused(asked: Asked) -> None:
     before = fingerprint(asked.folder)
 
-    @budget(100)
+    @budget(60)
     @given(conditions)
     def ask(text: str) -> None:
         outcome(f"SELECT count(*) FROM images WHERE {text}", asked)

@@ -47,7 +47,7 @@ def test_a_second_ingest_is_refused_or_waits(photos: Photos, tmp_path: Path) -> 
         assert gallery.check() == []
 
 
-@pytest.mark.parametrize("seconds", [5, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.slow)])
 def test_searches_during_ingests_see_whole_commits(photos: Photos, tmp_path: Path, seconds: int) -> None:
     folder, references = tmp_path / "gallery", Photos(tmp_path / "references", 9)
     references.add(10)

@@ -70,7 +70,7 @@ class Killer:
         self._spread *= 1.1 if process.exitcode else 0.75
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(200, marks=pytest.mark.slow)])
 def test_after_any_kill_the_next_ingest_completes_the_gallery(tmp_path: Path, kills: int) -> None:
     folder, photos, chance, killer = tmp_path / "gallery", Photos(tmp_path / "photos", 1), random.Random(2), Killer(3)
     photos.add(60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -21,6 +22,11 @@ def gallery() -> list[Sample]:
     return samples()
 
 
+@pytest.fixture(scope="module")
+def asked(gallery: list[Sample]) -> list[dict[str, Any]]:
+    return queries(gallery)
+
+
 def distance(first: Scene, second: Scene) -> int:
     return sum(getattr(first, name) != getattr(second, name) for name in ATTRIBUTES)
 
@@ -31,16 +37,16 @@ def test_the_gallery_is_the_same_every_time(gallery: list[Sample]) -> None:
     assert len(gallery) == len({sample.file for sample in gallery}) == PICTURES
 
 
-def test_only_right_answers_show_the_same_twice(gallery: list[Sample]) -> None:
-    right = {file for query in queries(gallery) for file in query["right"]}
+def test_only_right_answers_show_the_same_twice(gallery: list[Sample], asked: list[dict[str, Any]]) -> None:
+    right = {file for query in asked for file in query["right"]}
     seen: dict[tuple[str, ...], str] = {}
     for sample in gallery:
         twin = seen.setdefault(tuple(sample.scene.attributes().values()), sample.file)
         assert twin == sample.file or {twin, sample.file} <= right
 
 
-def test_each_query_has_right_answers_and_near_misses(gallery: list[Sample]) -> None:
-    for (reference, text), query in zip(QUERIES, queries(gallery), strict=True):
+def test_each_query_has_right_answers_and_near_misses(gallery: list[Sample], asked: list[dict[str, Any]]) -> None:
+    for (reference, text), query in zip(QUERIES, asked, strict=True):
         edit = find_edit(reference, text)
         right = [sample.scene for sample in gallery if sample.file in query["right"]]
         wrong = [sample.scene for sample in gallery if not is_match(reference, edit, sample.scene)]
@@ -51,16 +57,16 @@ def test_each_query_has_right_answers_and_near_misses(gallery: list[Sample]) -> 
         assert query["reference"] not in query["right"]
 
 
-def test_the_queries_cover_different_kinds(gallery: list[Sample]) -> None:
-    changed = [name for query in queries(gallery) for name in query["changes"]]
+def test_the_queries_cover_different_kinds(asked: list[dict[str, Any]]) -> None:
+    changed = [name for query in asked for name in query["changes"]]
     assert len(changed) == len(set(changed)) == 10
-    assert queries(gallery)[0]["edit_text"] == "with a hat"
+    assert asked[0]["edit_text"] == "with a hat"
 
 
-def test_the_written_lists_are_those_of_the_code(gallery: list[Sample]) -> None:
+def test_the_written_lists_are_those_of_the_code(gallery: list[Sample], asked: list[dict[str, Any]]) -> None:
     listed = json.loads((FOLDER / "scenes.json").read_text(encoding="utf-8"))
     assert [(item.pop("file"), Scene(**item)) for item in listed] == [(one.file, one.scene) for one in gallery]
-    assert json.loads((FOLDER / "queries.json").read_text(encoding="utf-8")) == queries(gallery)
+    assert json.loads((FOLDER / "queries.json").read_text(encoding="utf-8")) == asked
 
 
 def test_every_picture_is_there_and_opens_within_the_budget(gallery: list[Sample]) -> None:
@@ -74,7 +80,7 @@ def test_every_picture_is_there_and_opens_within_the_budget(gallery: list[Sample
     assert {"png", "jpg"} == {name.rsplit(".")[-1] for name in pictures}
 
 
-def test_the_readme_names_every_query(gallery: list[Sample]) -> None:
+def test_the_readme_names_every_query(asked: list[dict[str, Any]]) -> None:
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
-    for query in queries(gallery):
+    for query in asked:
         assert f"| `{query['reference']}` | {query['edit_text']} |" in readme

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,22 +105,32 @@ def calls(photos: Path, image_ids: dict[str, str]) -> Calls:
     }
 
 
-@pytest.fixture(scope="session", params=["stdio", "http"])
-def told(
-    request: pytest.FixtureRequest, gallery: Gallery, url: str, calls: Calls, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Talk]:
-    """All calls by one client of each transport; over stdio of an older one, which shakes hands first."""
-    if request.param == "http":
-        yield asyncio.run(talk(f"{url}mcp", calls))
-        return
+def over_stdio(gallery: Gallery, calls: Calls, errors: Path) -> Talk:
+    """The calls by a client of an older version, which shakes hands first, to a process of its own."""
     started = StdioServerParameters(
         command=COMMAND, args=["mcp", "--db", str(gallery.folder), "--device", "cpu"], env={"OMP_NUM_THREADS": "1"}
     )
-    errors = tmp_path_factory.mktemp("mcp") / "stderr"
     with errors.open("w") as stderr:
         found = asyncio.run(talk(stdio_client(started, stderr), calls, "legacy"))
     found.stderr = errors.read_text()
-    yield found
+    return found
+
+
+@pytest.fixture(scope="session", params=["http", pytest.param("stdio", marks=pytest.mark.slow)])
+def told(
+    request: pytest.FixtureRequest, gallery: Gallery, url: str, calls: Calls, tmp_path_factory: pytest.TempPathFactory
+) -> Talk:
+    """All calls by one client of each transport."""
+    if request.param == "http":
+        return asyncio.run(talk(f"{url}mcp", calls))
+    return over_stdio(gallery, calls, tmp_path_factory.mktemp("mcp") / "stderr")
+
+
+def test_a_process_answers_over_stdio(gallery: Gallery, tmp_path: Path) -> None:
+    told = over_stdio(gallery, {"facets": ("facets", {"limit": 1})}, tmp_path / "stderr")
+    assert list(told.tools) == list(DOCUMENTS)
+    assert told.document("facets")["images"] == gallery.stats()["images"]
+    assert told.stderr == ""
 
 
 def test_every_tool_is_declared_as_one_that_reads(told: Talk) -> None:

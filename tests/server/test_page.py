@@ -238,6 +238,7 @@ def enlarged(page: Page, size: int = 2000) -> None:
     page.route("**/thumbnail*", lambda route: route.fulfill(path=str(REFERENCE)))
 
 
+@pytest.mark.slow  # a busy machine takes longer
 def test_sliders_reorder_two_thousand_images_within_50_ms(visit: Callable[..., Page], gallery: Gallery) -> None:
     page = visit(f"image={id_of(gallery, REFERENCE.name)}&words=with+a+hat", prepare=enlarged)
     page.locator("#show-bars").click()

@@ -111,7 +111,7 @@ def test_no_gallery_is_made_where_nothing_can_be_written(tmp_path: Path) -> None
 # --- full -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("left", [0, 60_000, 240_000])
+@pytest.mark.parametrize("left", [pytest.param(0, marks=pytest.mark.slow), 60_000, 240_000])
 def test_a_full_disk_is_reported_and_loses_nothing(tmp_path: Path, photos: Path, left: int) -> None:
     disk, folder = tmp_path / "disk", tmp_path / "disk" / "gallery"
     with small_disk(disk, 3000):
@@ -152,7 +152,7 @@ except GalleryError as error:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="no limit of file sizes")
-@pytest.mark.parametrize("limit", [0, 40_000])
+@pytest.mark.parametrize("limit", [pytest.param(0, marks=pytest.mark.slow), 40_000])
 def test_an_exceeded_quota_is_reported_and_loses_nothing(gallery_folder: Path, photos: Path, limit: int) -> None:
     make(gallery_folder, photos)
     more_photos(photos, 20)
