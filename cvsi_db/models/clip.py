@@ -342,17 +342,24 @@ def _before_tensors(transform: Any) -> list[Callable[[Image.Image], Image.Image]
     return steps[: ends[0]] if ends else []
 
 
+_loading = threading.RLock()
+
+
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Keeps the libraries' warnings and log lines to themselves while they load a model; errors still raise."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
+    """Keeps the libraries' warnings and log lines to themselves while they load a model; errors still raise.
+
+    One thread at a time: what it changes is the whole process's, and put back in another order it would stay.
+    """
+    with _loading:
+        before = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            logging.disable(before)
 
 
 def _as_numpy(embeddings: torch.Tensor) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +14,7 @@ from PIL import Image
 
 from cvsi_db.errors import ModelError
 from cvsi_db.models import clip
-from cvsi_db.models.clip import OpenClipEncoder, pad_to_ratio
+from cvsi_db.models.clip import OpenClipEncoder, pad_to_ratio, quiet_libraries
 from cvsi_db.models.device import cores_shared
 from cvsi_db.models.starter import FOLDER
 from cvsi_db.models.torchvision_shim import ensure_torchvision
@@ -223,6 +224,22 @@ def test_lanes_give_the_same_bits(encoder: OpenClipEncoder) -> None:
 @pytest.fixture(scope="module")
 def starter() -> OpenClipEncoder:
     return OpenClipEncoder.load(f"local-dir:{FOLDER / 'clip'}", None, device="cpu")
+
+
+def test_two_threads_that_load_leave_the_logs_as_they_were() -> None:
+    def load() -> None:
+        with quiet_libraries():
+            begun.set()
+            over.wait(60)
+
+    begun, over = threading.Event(), threading.Event()
+    other = threading.Thread(target=load)
+    with quiet_libraries():
+        other.start()
+        begun.wait(0.2)  # it must not begin before this one has ended
+    over.set()
+    other.join()
+    assert logging.root.manager.disable == 0
 
 
 def test_starter_loads_quietly(capfd: pytest.CaptureFixture[str]) -> None:

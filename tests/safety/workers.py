@@ -97,11 +97,11 @@ def take_in_though_one_hangs(folder: Path, photos: Path, answers: Queue[Any]) ->
 
 
 def keep_changing(folder: Path, photos: Path, seconds: float, answers: Queue[Any]) -> None:
-    """Change the photos, ingest and optimize, over and over; answers with the number of ingests."""
+    """Change the photos, ingest and optimize, three times and over and over; answers with the number of ingests."""
     commit_thread.COMMIT_S = 0
     end, changing, rounds = time.monotonic() + seconds, Photos(photos, seed=2), 0
     with gallery_in(folder) as gallery:
-        while time.monotonic() < end:
+        while time.monotonic() < end or rounds < 3:
             changing.change(20)
             gallery.ingest(photos, batch_size=4, prune=rounds % 4 == 3)
             if rounds % 3 == 2:
