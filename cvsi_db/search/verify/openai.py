@@ -99,7 +99,7 @@ class OpenAIVerifier(Verifier):
 
     def check(self) -> None:
         """Raises VerifyError without a usable key or address; does not ask the endpoint."""
-        self._plain.check()
+        (self._yes_or_no if self._tells_logprobs else self._graded).check()  # the client that is asked first
 
     def verify(self, question: Question, hits: Sequence[ShownHit]) -> list[float]:
         """(n,) the confidence for each hit. Raises VerifyError when there is no usable answer."""
