@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, overload
 
 from cvsi_db.errors import GalleryError, IngestError
 from cvsi_db.ingest.formats import SUFFIXES
@@ -35,9 +35,36 @@ class KnownFiles(Protocol):
         """All files."""
 
 
+class Pending(Sequence[FoundFile]):
+    """Files to load, each made when it is asked for: what was seen of them takes a third of the memory."""
+
+    def __init__(self, files: Sequence[Seen]) -> None:
+        self._files = files
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    @overload
+    def __getitem__(self, at: int) -> FoundFile: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Pending: ...
+
+    def __getitem__(self, at: int | slice) -> FoundFile | Pending:
+        if isinstance(at, slice):
+            return Pending(self._files[at])
+        path, size, changed, sidecars = self._files[at]
+        beside = tuple(FoundFile(place_of(each.path), *each[1:3]) for each in sidecars)
+        return FoundFile(place_of(path), size, changed, beside)
+
+    def paths(self) -> Iterator[str]:
+        """Their paths."""
+        return (file.path for file in self._files)
+
+
 @dataclass(frozen=True)
 class Scan:
-    """The files under the named paths, sorted by path: `pending` ones must be loaded, `unchanged` ones need not.
+    """The files under the named paths, sorted by path: `pending` ones must be loaded, those at `unchanged` need not.
 
     `gone` are the known files under the named folders that no longer exist; `skipped` the files and folders that are
     not taken, with the reason as their error, `forgotten` the paths that were so and no longer are. `folders` are the
@@ -45,8 +72,8 @@ class Scan:
     reason: a disk may not be mounted, so nothing below them counts as gone.
     """
 
-    pending: tuple[FoundFile, ...]
-    unchanged: tuple[SourceFile, ...]
+    pending: Pending
+    unchanged: tuple[str, ...]
     gone: tuple[SourceFile, ...]
     skipped: tuple[SourceFile, ...] = ()
     forgotten: tuple[str, ...] = ()
@@ -61,7 +88,7 @@ class Scan:
     @property
     def paths(self) -> set[str]:
         """The paths of all files."""
-        return {str(file.path) for file in self.pending} | {file.path for file in self.unchanged}
+        return {*self.pending.paths(), *self.unchanged}
 
     def covers(self, path: str) -> bool:
         """Whether this scan can tell that `path` does not exist: it is in a folder that was walked."""
@@ -92,14 +119,15 @@ def scan(paths: Sequence[Location], files: KnownFiles, known: Container[str]) ->
         if not here or (not exists and _known_below(root, files)):
             lost.append(IngestFailure(printable(root), _lost(root, _known_below(root, files), walk.skipped)))
             continue
-        found |= here
+        found = found | here if found else here
         if root not in here and exists:  # it was walked
             skipped |= {printable(each.file.path): each for each in walk.skipped}
             folders.append(root)
     if not found:
         raise IngestError("; ".join(each.reason for each in lost))
     left_out = [each for each in skipped.values() if each.file.path not in found]
-    return _compared(found, files, known, Scan((), (), (), _records(left_out), (), tuple(folders), tuple(lost)))
+    none = Scan(Pending(()), (), (), _records(left_out), (), tuple(folders), tuple(lost))
+    return _compared(found, files, known, none)
 
 
 def check_paths(paths: Sequence[Location]) -> None:
@@ -183,10 +211,11 @@ def _inside(folders: Iterable[str]) -> tuple[str, ...]:
     return tuple(os.path.join(folder, "") for folder in folders)
 
 
-def _compared(found: Mapping[str, Seen], files: KnownFiles, known: Container[str], scan: Scan) -> Scan:
+def _compared(found: dict[str, Seen], files: KnownFiles, known: Container[str], scan: Scan) -> Scan:
+    """The scan with what its files are beside those of the catalog; takes the unchanged ones out of `found`."""
     now = {file.path for file in scan.skipped}
     odd = {printable(path) for path in found if not path.isascii()}  # as their paths are recorded
-    unchanged: dict[str, SourceFile] = {}
+    unchanged: list[str] = []
     gone: list[SourceFile] = []
     left: list[SourceFile] = []
     for before in files.values():
@@ -198,16 +227,12 @@ def _compared(found: Mapping[str, Seen], files: KnownFiles, known: Container[str
                 and before.state == "ok"
                 and before.image_id in known
             ):
-                unchanged[path] = before
+                unchanged.append(found.pop(path).path)
         elif before.state == "skipped":
             if path not in now and scan.covers(path):
                 left.append(before)
         elif not is_settled(before) and path not in odd and scan.covers(path) and is_gone(path):
             gone.append(before)
-    pending = []
-    for path in sorted(found.keys() - unchanged.keys()):
-        beside = tuple(FoundFile(place_of(each.path), *each[1:3]) for each in found[path].sidecars)
-        pending.append(FoundFile(place_of(path), *found[path][1:3], beside))
     broken = [
         file
         for file in left
@@ -215,8 +240,8 @@ def _compared(found: Mapping[str, Seen], files: KnownFiles, known: Container[str
     ]
     return replace(
         scan,
-        pending=tuple(pending),
-        unchanged=tuple(unchanged[path] for path in sorted(unchanged)),
+        pending=Pending(sorted(found.values())),
+        unchanged=tuple(sorted(unchanged)),
         gone=tuple(gone),
         skipped=(*scan.skipped, *broken),
         forgotten=tuple(file.path for file in left if file not in broken),

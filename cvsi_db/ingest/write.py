@@ -123,9 +123,9 @@ class Writer:
         scanned folders are deleted.
         """
         if self._tags:
-            for chunk in _chunks(sorted({file.image_id for file in found.unchanged if file.image_id is not None})):
-                self._about = {}
-                rows = self._rows(chunk)
+            for paths in _chunks(found.unchanged):
+                self._about = self.files.at(paths)
+                rows = self._rows({file.image_id for file in self._about.values() if file.image_id is not None})
                 self._write_rows(rows, {image_id: row.paths for image_id, row in rows.items()}, tagged=rows)
         for skipped in _chunks(found.skipped):
             self._about = self.files.at([file.path for file in skipped])

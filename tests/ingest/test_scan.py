@@ -205,8 +205,7 @@ def test_same_size_and_time_is_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     touch(path)
     found = scan([tmp_path], recorded(path), {"id"})
-    assert found.unchanged == tuple(recorded(path).values())
-    assert (found.pending, found.total) == ((), 1)
+    assert (found.unchanged, len(found.pending), found.total, found.paths) == ((str(path),), 0, 1, {str(path)})
 
 
 @pytest.mark.parametrize("why", ["time", "size", "failed", "missing", "no row"])
@@ -408,7 +407,9 @@ def test_sidecars_belong_to_their_images(tmp_path: Path) -> None:
     beside = {file.path.name: [sidecar.path.name for sidecar in file.sidecars] for file in by_walk.pending}
     assert beside == {"a.jpg": ["a.jpg.xmp", "a.XMP"], "b.png": []}
     assert left_out(tmp_path) == dict.fromkeys(("b.jpg.xmp", "c.xmp"), "an XMP sidecar of no image here")
-    assert scan([tmp_path / "a.jpg"], {}, ()).pending == by_walk.pending[:1]  # as when it is named by itself
+    assert list(scan([tmp_path / "a.jpg"], {}, ()).pending) == list(
+        by_walk.pending[:1]
+    )  # as when it is named by itself
 
 
 def test_a_changed_sidecar_makes_its_image_pending(tmp_path: Path) -> None:
@@ -420,7 +421,7 @@ def test_a_changed_sidecar_makes_its_image_pending(tmp_path: Path) -> None:
         )
         for file in pending
     }
-    assert scan([tmp_path], files, ["id"]).pending == ()
+    assert not scan([tmp_path], files, ["id"]).pending
     touch(tmp_path / "a.xmp", content=b"longer")
     assert [file.path.name for file in scan([tmp_path], files, ["id"]).pending] == ["a.jpg"]
     older = {path: replace(file, sidecars=None) for path, file in files.items()}  # of a gallery that was migrated
