@@ -87,7 +87,7 @@ def measure(place: Path, rows: int, dim: int, k: int, memory_gb: float) -> Measu
     flat_ms, truth = _answers(store, asked, "fused", None)
     indexed_ms, found = _answers(store, asked, "indexed", None)
     load, resident_ms = float("nan"), float("nan")
-    if rows * row_bytes(dim, "cpu") < memory_gb * 1e9:
+    if rows * row_bytes(dim, "cpu", rows) < memory_gb * 1e9:
         resident = Resident()
         load = _seconds(lambda: resident.matrix(store, "cpu"))
         resident_ms, same = _answers(store, asked, "resident", resident)
@@ -221,7 +221,7 @@ def _projection(found: Sequence[Measured], dim: int) -> Iterator[str]:
         "building both, hours on this machine": lambda rows: _short(both * at("index_s", rows) / 3600),
         "a search by index, both columns, ms": lambda rows: _short(both * at("indexed_ms", rows)),
         "a flat search, both columns, s": lambda rows: _short(both * at("flat_ms", rows) / 1000),
-        "all rows in memory, GB": lambda rows: _short(rows * row_bytes(WIDTH, "cpu") / 1e9),
+        "all rows in memory, GB": lambda rows: _short(rows * row_bytes(WIDTH, "cpu", int(rows)) / 1e9),
     }
     yield (
         f"| two columns of width {WIDTH}, from the fit | " + " | ".join(f"{rows:.0e} rows" for rows in PROJECTED) + " |"

@@ -162,8 +162,7 @@ def brute_force(store: Store, logical: LogicalQuery) -> dict[str, float]:
 def load_coded(store: Store, device: str) -> ResidentMatrix:
     """The resident rows with their codes, however few they are and whatever this machine would choose."""
     loaded = load_matrix(store, device)
-    code_memory = np.empty(loaded.memory.shape, np.int8)
-    return replace(loaded, codes=encode(loaded.rows, code_memory, 2), code_memory=code_memory)
+    return replace(loaded, codes=encode(loaded.rows, np.empty(loaded.memory.shape, np.int8), 2))
 
 
 def assert_exact(found: Sequence[tuple[str, float]], truth: dict[str, float], k: int) -> None:

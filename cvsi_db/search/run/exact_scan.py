@@ -13,15 +13,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from cvsi_db.records import Column, Term
-from cvsi_db.search.run.int8_scan import find_by_codes
+from cvsi_db.search.run.int8_scan import Codes, code_memory, encode, find_by_codes, scan_pool
 from cvsi_db.search.run.rerank import score_error
-from cvsi_db.search.run.resident_matrix import NORM_SLACK, ResidentMatrix
+from cvsi_db.search.run.resident_matrix import MIXED_TO, NORM_SLACK, ResidentMatrix
 from cvsi_db.store.arrow_rows import VECTORS
 
 BATCH_FROM = 6
@@ -32,6 +33,10 @@ BATCH_TO = 512
 
 CODES_TO = 256
 """How many share a reading of the codes: each is two vectors there."""
+
+APART_FROM = 16
+"""From this many queries for each thread on, threads read the codes for queries of their own: all is then done by all,
+where passes that they share leave finding the best to one."""
 
 BLOCK_ROWS = 2048
 """Rows mixed and multiplied at once on a CPU: a block and its scores stay in the cache."""
@@ -135,9 +140,7 @@ def find_rows(matrix: ResidentMatrix, requests: Sequence[Request]) -> list[npt.N
         ]
     if not len(matrix.image_ids):
         return [np.empty(0, np.int64) for _ in requests]
-    answers: dict[int, npt.NDArray[np.int64]] = {}
-    for places in _coded(matrix, requests):
-        answers.update(zip(places, _find_by_codes(matrix, [requests[place] for place in places]), strict=False))
+    answers = _by_codes(matrix, requests)
     for places in _products(requests, [place for place in range(len(requests)) if place not in answers]):
         asked = [requests[place] for place in places]
         queries = make_query_matrix(matrix, asked, mixed=len(asked) > 1 or any(asked[0].unit))
@@ -145,25 +148,52 @@ def find_rows(matrix: ResidentMatrix, requests: Sequence[Request]) -> list[npt.N
     return [answers[place] for place in range(len(requests))]
 
 
-def _coded(matrix: ResidentMatrix, requests: Sequence[Request]) -> Iterator[list[int]]:
-    """The places of the requests that the rows' codes may serve, those that share a reading of them together."""
-    if matrix.codes is not None and (matrix.codes.serve_many or len(requests) < BATCH_FROM):
-        places = [place for place, request in enumerate(requests) if not any(request.unit)]
-        together = CODES_TO if matrix.codes.serve_many else 1
-        yield from (places[start : start + together] for start in range(0, len(places), together))
+def _by_codes(matrix: ResidentMatrix, requests: Sequence[Request]) -> dict[int, npt.NDArray[np.int64]]:
+    """The same by the rows' codes, by the request's place, for those that they may serve and tell enough rows apart."""
+    found: dict[int, npt.NDArray[np.int64]] = {}
+    if matrix.codes is None or not (matrix.codes.serve_many or len(requests) < BATCH_FROM):
+        return found
+    threads, places = torch.get_num_threads(), [place for place, of in enumerate(requests) if not any(of.unit)]
+    mixed = _mixed_codes(matrix, [requests[place].mix for place in places])
+    of_mix = [place for place in places if mixed and requests[place].mix == mixed.mix]
+    for codes, served in ((mixed or matrix.codes, of_mix), (matrix.codes, sorted({*places} - {*of_mix}))):
+        apart = threads if matrix.codes.serve_many and len(served) >= APART_FROM * threads else 1
+        together = apart * CODES_TO if matrix.codes.serve_many else 1
+        for start in range(0, len(served), together):
+            parts = [part for first in range(apart) if (part := served[start : start + together][first::apart])]
+            asked = [[requests[place] for place in part] for part in parts]
+            find = partial(_find_by_codes, matrix, codes, threads=threads // apart)
+            each = scan_pool(apart).map(find, asked) if apart > 1 else [find(*asked)]
+            for part, rows in zip(parts, each, strict=True):
+                found.update(zip(part, rows, strict=False))
+    return found
 
 
-def _find_by_codes(matrix: ResidentMatrix, requests: Sequence[Request]) -> list[npt.NDArray[np.int64]]:
-    """The same by the rows' codes; nothing where they tell too few rows apart."""
-    if matrix.codes is None:
-        return []
+def _mixed_codes(matrix: ResidentMatrix, mixes: Sequence[tuple[float, ...]]) -> Codes | None:
+    """The codes of the mixed columns, for the first mix of both that was asked for; made when it is asked for again."""
+    if matrix.codes is None or len(matrix.image_ids) > MIXED_TO:
+        return None
+    for mix in mixes:
+        if not matrix.mixed_codes and all(mix):
+            matrix.mixed_codes[mix] = None
+        elif mix in matrix.mixed_codes and matrix.mixed_codes[mix] is None:
+            rows, memory = matrix.rows, code_memory(len(matrix.codes.memory), matrix.rows.shape[1] // len(mix))
+            matrix.mixed_codes[mix] = replace(encode(rows, memory, len(mix), mix), serve_many=matrix.codes.serve_many)
+    return next(iter(matrix.mixed_codes.values()), None)
+
+
+def _find_by_codes(
+    matrix: ResidentMatrix, codes: Codes, requests: Sequence[Request], threads: int
+) -> list[npt.NDArray[np.int64]]:
+    """The rows of each request; nothing where these codes tell too few rows apart."""
     mixes = np.array([request.mix for request in requests])
-    queries = mixes[:, :, None] * np.stack([request.vector for request in requests])[:, None]
+    shares = mixes if codes.mix is None else np.ones((len(mixes), 1))
+    queries = shares[:, :, None] * np.stack([request.vector for request in requests])[:, None]
     reach = np.abs(mixes) @ np.maximum(matrix.longest, LEAST_REACH)
     errors = np.array([score_error(request.terms) for request in requests]) * reach
     wanted = np.array([min(request.k, len(matrix.image_ids) + 1) for request in requests])
     allows = [request.allows for request in requests]
-    return find_by_codes(matrix.codes, queries, wanted, errors, allows, matrix.dead) or []
+    return find_by_codes(codes, queries, wanted, errors, allows, matrix.dead, threads) or []
 
 
 def _products(requests: Sequence[Request], places: Sequence[int]) -> Iterator[list[int]]:

@@ -1,10 +1,11 @@
 """The first pass in eight bits: rows as integers on a grid, and for a query the few rows that may be among its best.
 
-Takes float16 rows of both columns side by side; gives positions of rows, by a proven bound on what the integers leave
-out. A row x is centre + step · c + r, with c of whole numbers within ±LEVEL, so a score <q, x> is <q, centre>, which
-all rows share, plus <q · step, c>, plus <q, r>, which is at most |q| · |r|. q · step becomes two vectors of whole
-numbers, coarse and fine, whose products with c are exact: an eighth of float64's bytes and half of float16's are read,
-once. NumKong multiplies; whether that is faster than float16 is measured once per machine.
+Takes float16 rows of both columns side by side, or the same with the columns mixed; gives positions of rows, by a
+proven bound on what the integers leave out. A row x is centre + step · c + r, with c of whole numbers within ±LEVEL, so
+a score <q, x> is <q, centre>, which all rows share, plus <q · step, c>, plus <q, r>, which is at most |q| · |r|.
+q · step becomes two vectors of whole numbers, coarse and fine, whose products with c are exact: an eighth of float64's
+bytes and half of float16's are read, once. NumKong multiplies; whether that is faster than float16 is measured once per
+machine.
 """
 
 from __future__ import annotations
@@ -72,10 +73,12 @@ FLOAT32 = 2.0**-24
 
 @dataclass(frozen=True)
 class Codes:
-    """`values` (n, 2 · dim) int8; `centre` and `step` (2 · dim) float32, the grid. For each column a bound on the
-    length of what the integers leave out of a row (`residuals`), and on that of a row of integers (`lengths`);
-    `allowed` is what residuals may grow to as rows come. `serve_many` says that here many queries at once are faster
-    by them too."""
+    """`values` (n, 2 · dim) int8, the first of `memory` (capacity, 2 · dim); `centre` and `step` (2 · dim) float32, the
+    grid. For each column a bound on the length of what the integers leave out of a row (`residuals`), and on that of a
+    row of integers (`lengths`); `allowed` is what residuals may grow to as rows come. `serve_many` says that here many
+    queries at once are faster by them too.
+
+    With a `mix`, they are codes of the columns mixed by these shares: of a single column, of width dim."""
 
     values: npt.NDArray[np.int8] = field(repr=False)
     centre: FloatArray = field(repr=False)
@@ -83,6 +86,8 @@ class Codes:
     residuals: npt.NDArray[np.float64]
     lengths: npt.NDArray[np.float64]
     allowed: npt.NDArray[np.float64]
+    memory: npt.NDArray[np.int8] = field(repr=False)
+    mix: tuple[float, ...] | None = None
     serve_many: bool = True
 
 
@@ -94,29 +99,51 @@ def code_memory(rows: int, width: int) -> npt.NDArray[np.int8]:
     return memory[start : start + rows * width].reshape(rows, width)
 
 
-def encode(rows: torch.Tensor, memory: npt.NDArray[np.int8], columns: int) -> Codes:
-    """Codes of `rows` (n, width), `columns` vectors side by side, in the first n rows of `memory` (capacity, width)."""
-    low = torch.full((rows.shape[1],), torch.inf)
+def encode(
+    rows: torch.Tensor, memory: npt.NDArray[np.int8], columns: int, mix: tuple[float, ...] | None = None
+) -> Codes:
+    """Codes of `rows` (n, width), `columns` vectors side by side, in the first n rows of `memory` (capacity, width);
+    with a `mix` those of the columns mixed, in `memory` (capacity, dim)."""
+    low = torch.full((memory.shape[1],), torch.inf)
     high = -low
     for block in torch.split(rows, ENCODED_ROWS):
-        wide = block.float()
+        wide = _wide(block, mix)
         low, high = torch.minimum(low, wide.amin(dim=0)), torch.maximum(high, wide.amax(dim=0))
     step = HEADROOM * (high - low) / (2 * LEVEL)
     step[step == 0] = 1  # nothing varies there
-    nothing = np.zeros(columns)
-    codes = Codes(memory[:0], ((low + high) / 2).numpy(), step.numpy(), nothing, nothing, nothing)
-    codes = append(codes, rows, memory)
+    nothing = np.zeros(columns if mix is None else 1)
+    codes = Codes(memory[:0], ((low + high) / 2).numpy(), step.numpy(), nothing, nothing, nothing, memory, mix)
+    codes = append(codes, rows)
     return replace(codes, allowed=ROOM * codes.residuals)
 
 
-def append(codes: Codes, rows: torch.Tensor, memory: npt.NDArray[np.int8]) -> Codes:
-    """The codes with those of further `rows`, on the same grid, behind them in their `memory`; old ones stay."""
-    start, columns = len(codes.values), len(codes.residuals)
+def extended(codes: Codes, rows: torch.Tensor) -> Codes:
+    """The codes of all `rows`, the first of which have them: on the same grid, or on another in memory of its own where
+    those that came since lie far from it."""
+    longer = append(codes, rows[len(codes.values) :])
+    if (longer.residuals <= longer.allowed).all():
+        return longer
+    anew = encode(rows, code_memory(*codes.memory.shape), len(codes.residuals), codes.mix)
+    return replace(anew, serve_many=codes.serve_many)
+
+
+def _wide(rows: torch.Tensor, mix: tuple[float, ...] | None) -> torch.Tensor:
+    """The rows in float32, new; with a `mix` their columns mixed, each product and sum rounded as in rerank.mix."""
+    wide = rows.float()
+    if mix is None:
+        return wide
+    parts = [column * np.float32(share).item() for column, share in zip(wide.chunk(len(mix), dim=1), mix, strict=True)]
+    return torch.stack(parts).sum(dim=0)
+
+
+def append(codes: Codes, rows: torch.Tensor) -> Codes:
+    """The codes with those of further `rows`, on the same grid, behind them in their memory; old ones stay."""
+    start, columns, memory = len(codes.values), len(codes.residuals), codes.memory
     centre, step = torch.from_numpy(codes.centre), torch.from_numpy(codes.step)
     residuals, lengths = torch.zeros(columns), torch.zeros(columns)
     for first in range(start, start + len(rows), ENCODED_ROWS):
         block = rows[first - start : first - start + ENCODED_ROWS]
-        wide = block.float().sub_(centre)
+        wide = _wide(block, codes.mix).sub_(centre)
         whole = wide.div(step).round_().clamp_(-LEVEL, LEVEL)
         memory[first : first + len(block)] = whole.to(torch.int8).numpy()
         left = wide.sub_(whole * step)
@@ -140,8 +167,10 @@ def find_by_codes(
     errors: npt.NDArray[np.float64],
     allows: Sequence[npt.NDArray[np.bool_] | None],
     dead: npt.NDArray[np.int64],
+    threads: int | None = None,
 ) -> list[npt.NDArray[np.int64]] | None:
-    """For each query the rows that may be among its best `wanted` by scores that are off by at most its error.
+    """For each query the rows that may be among its best `wanted` by scores that are off by at most its error; by as
+    many threads as torch uses unless `threads` says how many.
 
     `queries` (queries, columns, dim) are the vectors of each column, its share included; a column of zeros is not read.
     Only rows that a query `allows` (n,) count, and none of the `dead`, ascending. None where the codes tell too few
@@ -158,7 +187,7 @@ def find_by_codes(
     count, total, k = len(queries), len(codes.values), int(wanted.max())
     most = max(total // 16, 8 * k) * count
     best, found, cuts = np.empty((0, count), np.float32), [], np.empty(0, np.float32)
-    for start, scores, peaks in _scored(codes.values[:, read], vectors, count, k, allows, dead):
+    for start, scores, peaks in _scored(codes.values[:, read], vectors, count, k, allows, dead, threads):
         best = _greatest(np.concatenate([best, peaks.reshape(-1, count)]), k)
         kth = best[len(best) - np.minimum(wanted, len(best)), range(count)].astype(np.float64)
         kth[wanted > len(best)] = -np.inf
@@ -207,14 +236,15 @@ def _scored(
     k: int,
     allows: Sequence[npt.NDArray[np.bool_] | None],
     dead: npt.NDArray[np.int64],
+    threads: int | None = None,
 ) -> Iterator[tuple[int, FloatArray, FloatArray]]:
-    """Pass by pass, by as many threads as torch uses: its first row, the scores (blocks, size, groups, queries) in fine
-    steps, -inf for rows left out, and the peak of each group. A group's rows lie far apart, since neighbours are often
-    alike; there are far more groups than k, so that the best k mostly have one each. A pass is overwritten by the next.
+    """Pass by pass: its first row, the scores (blocks, size, groups, queries) in fine steps, -inf for rows left out,
+    and the peak of each group. A group's rows lie far apart, since neighbours are often alike; there are far more
+    groups than k, so that the best k mostly have one each. A pass is overwritten by the next.
     """
     import numkong
 
-    total, threads = len(values), torch.get_num_threads()
+    total, threads = len(values), threads or torch.get_num_threads()
     # As many blocks for each thread, of whole groups.
     most = threads * (BLOCK_ROWS if count == 1 else MANY_BLOCK_ROWS)
     height = -(-total // (-(-total // most) * threads * GROUP)) * GROUP
@@ -248,7 +278,7 @@ def _scored(
     for first in range(0, total, blocks * height):
         last = min(blocks, -(-(total - first) // height))
         numbers = count_from(0)
-        others = [_pool(threads).submit(work, first, numbers, last) for _ in range(min(threads, last) - 1)]
+        others = [scan_pool(threads).submit(work, first, numbers, last) for _ in range(min(threads, last) - 1)]
         work(first, numbers, last)
         for other in others:
             other.result()
@@ -262,7 +292,8 @@ def _greatest(values: FloatArray, k: int) -> FloatArray:
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
+def scan_pool(threads: int) -> ThreadPoolExecutor:
+    """The threads that scan, kept from one search to the next."""
     return ThreadPoolExecutor(threads, "scan")
 
 

@@ -43,6 +43,9 @@ DEAD = 4
 CODED_ROWS = 8192
 """Fewer rows are read so fast that codes would gain nothing."""
 
+MIXED_TO = 2**18
+"""No more rows get codes of their columns mixed: half of what a first pass reads else, 128 MiB at width 512."""
+
 SERIAL = 2**15 - 1
 """Numbers that torch converts in the thread that asks: more it shares among its threads."""
 
@@ -56,9 +59,9 @@ class ResidentMatrix:
     `longest`, for each column, a number no vector of it is longer than.
 
     The rows at the positions in `dead`, ascending, are no longer in the table: they were there when it was loaded.
-    `addresses` (n,) are the store's, `codes` those of int8_scan where they are of use. `memory` (capacity, 2 · dim) and
-    `code_memory` begin with the rows and their codes: rows that come are put behind them, where no matrix that was
-    given before looks.
+    `addresses` (n,) are the store's, `codes` those of int8_scan where they are of use; `mixed_codes` are those of the
+    columns mixed, by their mix, once scans have made them. `memory` (capacity, 2 · dim) begins with the rows: rows that
+    come are put behind them, where no matrix that was given before looks.
 
     Where several devices share the rows, `rows` is None and `parts` are the matrices of each, one behind the other.
     """
@@ -70,8 +73,8 @@ class ResidentMatrix:
     dead: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64), repr=False)
     addresses: npt.NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)
     codes: Codes | None = field(default=None, repr=False)
+    mixed_codes: dict[tuple[float, ...], Codes | None] = field(default_factory=dict, repr=False)
     memory: Any = field(default=None, repr=False)
-    code_memory: Any = field(default=None, repr=False)
     parts: tuple[ResidentMatrix, ...] = ()
 
     def __len__(self) -> int:
@@ -172,9 +175,10 @@ class Resident:
             self._counted = (version, self.searches(version) + searches)
 
 
-def row_bytes(dim: int, device: str) -> int:
-    """What a row of two vectors of width `dim` takes on `device`: float16 and codes on a CPU, elsewhere float32."""
-    return len(VECTORS) * dim * (3 if device == "cpu" else 4)
+def row_bytes(dim: int, device: str, rows: int) -> int:
+    """What each of `rows` rows of two vectors of width `dim` takes on `device`: float16 and codes on a CPU, with those
+    of the columns mixed where rows are few; elsewhere float32."""
+    return len(VECTORS) * dim * (3 if device == "cpu" else 4) + (dim if device == "cpu" and rows <= MIXED_TO else 0)
 
 
 def load_matrix(store: Store, device: str) -> ResidentMatrix:
@@ -191,14 +195,13 @@ def load_matrix(store: Store, device: str) -> ResidentMatrix:
     else:
         memory = torch.empty(shape, dtype=torch.float32, device=device)
     image_ids, addresses = _fill(memory[:count], kept.batches(_COLUMNS, BATCH_ROWS))
-    rows, codes, codes_at = memory[:count], None, None
+    rows, codes = memory[:count], None
     if device == "cpu" and count >= CODED_ROWS:
         from cvsi_db.search.run.int8_scan import code_memory, codes_are_faster, encode
 
         one, many = codes_are_faster(rows.shape[1])
         if one:
-            codes_at = code_memory(*memory.shape)
-            codes = replace(encode(rows, codes_at, len(VECTORS)), serve_many=many)
+            codes = replace(encode(rows, code_memory(*memory.shape), len(VECTORS)), serve_many=many)
     return ResidentMatrix(
         version,
         pa.chunked_array([image_ids]),
@@ -207,7 +210,6 @@ def load_matrix(store: Store, device: str) -> ResidentMatrix:
         addresses=addresses,
         codes=codes,
         memory=memory,
-        code_memory=codes_at,
     )
 
 
@@ -269,14 +271,12 @@ def refreshed(matrix: ResidentMatrix, store: Store) -> ResidentMatrix | None:
     )
     rows, added = matrix.memory[:end], matrix.memory[start:end]
     loaded, *since = matrix.image_ids.chunks
-    codes, codes_at = matrix.codes, matrix.code_memory
+    codes, mixed = matrix.codes, dict(matrix.mixed_codes)
     if codes is not None and len(added):
-        from cvsi_db.search.run.int8_scan import append, code_memory, encode
+        from cvsi_db.search.run.int8_scan import extended
 
-        codes = append(codes, added, codes_at)
-        if (codes.residuals > codes.allowed).any():
-            codes_at = code_memory(*codes_at.shape)
-            codes = replace(encode(rows, codes_at, len(VECTORS)), serve_many=codes.serve_many)
+        codes = extended(codes, rows)
+        mixed = {mix: of_mix and extended(of_mix, rows) for mix, of_mix in mixed.items()}
     after = replace(
         matrix,
         version=kept.version,
@@ -286,7 +286,7 @@ def refreshed(matrix: ResidentMatrix, store: Store) -> ResidentMatrix | None:
         dead=dead,
         addresses=np.concatenate([matrix.addresses, new_addresses]),
         codes=codes,
-        code_memory=codes_at,
+        mixed_codes=mixed,
     )
     if "unit_scales" in matrix.__dict__:
         after.__dict__["unit_scales"] = np.concatenate([matrix.unit_scales, _unit_scales(added)])

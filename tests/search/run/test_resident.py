@@ -133,6 +133,9 @@ def test_rows_that_changed_are_read_alone_and_the_rest_is_as_if_loaded(
     store.upsert([image_row(1000 + number, *vectors[number]) for number in range(3)], [])
     first = load_coded(store, "cpu")
     kept = first.rows.clone()
+    mixed = request_of(store, 0.3)
+    assert [len(find_rows(first, [mixed])[0]) >= 25 for _ in range(3)] == [True] * 3
+    (before,) = first.mixed_codes.values()
     store.delete([image_row(number, *vectors[0]).image_id for number in (0, 7, 399)])
     store.upsert([image_row(number, *vectors[number]) for number in range(20, 30)], [])  # replaced
     store.upsert([image_row(500 + number, *vectors[number] * 3) for number in range(40)], [])  # new, off the grid
@@ -154,6 +157,8 @@ def test_rows_that_changed_are_read_alone_and_the_rest_is_as_if_loaded(
     assert now.longest == pytest.approx(loaded.longest, rel=0.01)
     assert now.version == loaded.version
     assert torch.equal(first.rows, kept)  # whoever still scans it sees what was there
+    (after,) = now.mixed_codes.values()
+    assert (len(before.values), len(after.values)) == (403, 453)  # type: ignore[union-attr]
     again = refreshed(now, store)
     assert again is not None
     assert torch.equal(again.rows, now.rows)
@@ -165,6 +170,12 @@ def test_rows_that_changed_are_read_alone_and_the_rest_is_as_if_loaded(
             ranking = rerank(executed.plan, executed.candidates)
             found = list(zip(ranking.image_ids, ranking.scores.tolist(), strict=True))
             assert_exact(found, brute_force(store, logical), 25)
+
+
+def request_of(store: Store, gamma: float) -> Request:
+    logical = logical_query([0.4, 0, 0.3, 0.2, 0], gamma, 25, None)
+    plan = build_plan(logical, store.count(), Facts(forced="resident"))
+    return Request(plan.source.terms, plan.source.columns, plan.k)
 
 
 def rows_by_id(matrix: ResidentMatrix, rows: npt.NDArray[np.int64]) -> dict[str, bytes]:
@@ -349,7 +360,7 @@ def test_the_rows_in_question_hold_the_best(
 
 
 @pytest.mark.parametrize("scores", [1, 2**14, 2**23])
-@pytest.mark.parametrize("coded", ["", "alone", "together"])
+@pytest.mark.parametrize("coded", ["", "alone", "together", "mixed"])
 def test_passes_mixes_filters_and_sizes_keep_the_best(scores: int, coded: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Several passes, the last one no whole group; two mixes in one batch; filters; more asked for than there is; rows
     that are no longer in the table."""
@@ -368,10 +379,15 @@ def test_passes_mixes_filters_and_sizes_keep_the_best(scores: int, coded: str, m
     asked = [*first, *second, *alone, *unit]
     if coded:
         codes = encode(resident.rows, np.empty((4999, 1024), np.int8), 2)
-        resident = replace(resident, codes=replace(codes, serve_many=coded == "together"))
+        resident = replace(resident, codes=replace(codes, serve_many=coded != "alone"))
+        monkeypatch.setattr(exact_scan, "MIXED_TO", 10**6 if coded == "mixed" else 0)
     dead = np.array([0, 17, 1005, 4998])
     resident = replace(resident, dead=dead)
     given = find_rows(resident, asked)
+    if coded == "mixed":
+        monkeypatch.setattr(exact_scan, "APART_FROM", 2)
+        given = find_rows(resident, asked)
+    assert [codes and codes.mix for codes in resident.mixed_codes.values()] == [asked[0].mix] * (coded == "mixed")
     if coded == "alone":
         given = [rows for request in asked for rows in find_rows(resident, [request])]
     for request, best, found in zip(asked, best_rows(resident, asked), given, strict=True):
@@ -435,7 +451,7 @@ def test_codes_of_later_rows_lie_on_the_same_grid_and_say_how_far_off_they_are()
     rows = crowded(9192, 1.0).rows
     memory = np.empty((9192, 1024), np.int8)
     codes = encode(rows[:8192], memory, 2)
-    near, far = append(codes, rows[8192:], memory), append(codes, 5 * rows[8192:], memory.copy())
+    near, far = append(codes, rows[8192:]), append(replace(codes, memory=memory.copy()), 5 * rows[8192:])
     assert np.array_equal(near.values[:8192], codes.values)
     left = rows.numpy().astype(np.float64) - near.centre - near.values * near.step.astype(np.float64)
     assert (np.linalg.norm(left.reshape(9192, 2, 512), axis=2).max(axis=0) <= near.residuals).all()
