@@ -60,7 +60,7 @@ def command(
         else:
             wanted = ("path",) if form == "paths" else ()
             each = gallery.each_image(where, limit=limit, offset=offset, removed=removed, columns=wanted, **filters)
-            if form in ("paths", "jsonl") and (first := next(each, None)) is not None:
+            if form in ("paths", "jsonl", "csv") and (first := next(each, None)) is not None:
                 _emit_each(chain([first], each), form, "\0" if null else "\n")
                 return
             found = list(each)
@@ -92,8 +92,12 @@ def command(
 
 def _emit_each(rows: Iterator[dict[str, Any]], form: str, end: str) -> None:
     """Write rows as they come: there may be more than memory should hold."""
+    headed = True
     while some := list(islice(rows, 1000)):
         if form == "jsonl":
             emit(as_json_lines(some))
+        elif form == "csv":
+            emit(as_csv(tuple(some[0]), [list(row.values()) for row in some], headed=headed))
+            headed = False
         else:
             emit("".join(f"{row['path']}{end}" for row in some), end=end)

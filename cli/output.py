@@ -30,11 +30,12 @@ def _json_default(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def as_csv(columns: Sequence[str], rows: Iterable[Row]) -> str:
-    """A line of column names, then one per row; a list is written as JSON, None as nothing."""
+def as_csv(columns: Sequence[str], rows: Iterable[Row], *, headed: bool = True) -> str:
+    """A line of column names, if `headed`, then one per row; a list is written as JSON, None as nothing."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    if headed:
+        writer.writerow(columns)
     for row in rows:
         writer.writerow([json.dumps(v, ensure_ascii=False) if isinstance(v, list | tuple) else _cell(v) for v in row])
     return text.getvalue()

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from cvsi_db.cli.output import as_json_lines, as_table, labelled, printable
+from cvsi_db.cli.list_command import _emit_each
+from cvsi_db.cli.output import as_csv, as_json_lines, as_table, labelled, printable
 
 ROWS = [
     [1, 0.5, "+0.100", "+0.200", "holiday/a rather long folder/IMG [edited] :smile: 1.jpg"],
@@ -61,3 +62,9 @@ def test_what_steers_a_terminal_is_escaped() -> None:
 def test_lines_of_json_are_a_document_each() -> None:
     lines = as_json_lines([{"a": 1}, {"a": "é\n"}]).splitlines()
     assert [json.loads(line) for line in lines] == [{"a": 1}, {"a": "é\n"}]
+
+
+def test_rows_written_as_they_come_are_one_csv(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"path": f"{number},x", "tags": ["a"]} for number in range(2500)]
+    _emit_each(iter(rows), "csv", "\n")
+    assert capsys.readouterr().out == as_csv(("path", "tags"), [row.values() for row in rows])
