@@ -206,8 +206,7 @@ def test_a_deleted_failed_file_does_not_count_as_removed(sync: Sync, catalog: Ca
 # --- moved files ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("batch", [1, 32])
-@pytest.mark.parametrize("noticed", [False, True])
+@pytest.mark.parametrize(("batch", "noticed"), [(1, False), (32, True)])
 def test_a_moved_folder_needs_no_model(
     sync: Sync, store: Store, catalog: Catalog, encoder: FakeEncoder, photos: Path, noticed: bool, batch: int
 ) -> None:

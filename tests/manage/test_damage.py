@@ -176,7 +176,13 @@ STATES = {
 }
 
 
-@pytest.mark.parametrize("name", STATES)
+REPEATED = {"removed gone", "captions cut", "catalog emptied", "catalog cut", "captions gone", "backups gone"}
+"""What is damaged as another state is: only the slow tests mend it."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in REPEATED else name for name in STATES]
+)
 def test_a_damaged_gallery_says_what_is_wrong_and_is_mended(place: Place, name: str) -> None:
     state = STATES[name]
     state.damage(place.db)

@@ -185,7 +185,12 @@ def change_and_die(folder: Path, step: str, number: int) -> None:
 
 @pytest.mark.parametrize(
     ("step", "number", "is_switched"),
-    [("merge captions", 2, False), ("merge images", 2, False), ("merge removed", 1, False), ("describe", 1, True)],
+    [
+        ("merge images", 2, False),
+        ("describe", 1, True),
+        pytest.param("merge captions", 2, False, marks=pytest.mark.slow),
+        pytest.param("merge removed", 1, False, marks=pytest.mark.slow),
+    ],
 )
 def test_a_change_that_is_killed_is_resumed(
     full: Callable[..., IngestSummary], catalog: Catalog, gallery_folder: Path, photos: Path,

@@ -72,7 +72,7 @@ def hub(served: FakeHub, connect: Callable[[FakeHub], FakeHub]) -> FakeHub:
     return connect(served)
 
 
-@pytest.mark.parametrize("name", ["clip-b32", "clip-l14"])
+@pytest.mark.parametrize("name", ["clip-b32", pytest.param("clip-l14", marks=pytest.mark.slow)])
 def test_a_whole_bundle_is_pulled_verified_and_searched_with_three_branches(
     hub: FakeHub, name: str, tmp_path: Path, photos: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -31,7 +31,7 @@ seeds = st.integers(0, 2**31)
 
 
 @pytest.mark.parametrize("book", BOOKS)
-@pytest.mark.parametrize("scene", [CAT, DRESSED, PAIR, *sample_scenes(4, seed=5)])
+@pytest.mark.parametrize("scene", [CAT, DRESSED, PAIR, *sample_scenes(1, seed=5)])
 def test_every_edit_applied_matches_and_the_scene_itself_does_not(scene: Scene, book: Book) -> None:
     rng = random.Random(0)
     listed = list(edits(scene, book))
@@ -43,7 +43,7 @@ def test_every_edit_applied_matches_and_the_scene_itself_does_not(scene: Scene, 
 
 
 @pytest.mark.parametrize("book", BOOKS)
-@pytest.mark.parametrize("scene", [DRESSED, PAIR, *sample_scenes(2, seed=6)])
+@pytest.mark.parametrize("scene", [PAIR, *sample_scenes(1, seed=6)])
 def test_every_text_is_found_again_with_one_meaning(scene: Scene, book: Book) -> None:
     listed = list(edits(scene, book))
     for edit in listed[:: 1 + len(listed) // 1000]:

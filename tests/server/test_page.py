@@ -144,6 +144,7 @@ def test_a_dropped_file_is_searched_with_and_words_narrow_it(visit: Callable[...
     sync_api.expect(page.locator("#live")).to_contain_text("images for this picture, but with a hat")
 
 
+@pytest.mark.slow
 def test_a_picture_may_be_pasted_or_picked(visit: Callable[..., Page]) -> None:
     page = visit()
     transfer(page, "paste", REFERENCE)
@@ -157,6 +158,7 @@ def test_a_picture_may_be_pasted_or_picked(visit: Callable[..., Page]) -> None:
     assert names(page) == pasted
 
 
+@pytest.mark.slow
 def test_any_image_may_be_the_reference(visit: Callable[..., Page], gallery: Gallery) -> None:
     page = visit()
     page.get_by_role("button", name="red-cat-beach.png").first.click()
@@ -252,6 +254,7 @@ def test_sliders_reorder_two_thousand_images_within_50_ms(visit: Callable[..., P
     assert first.get_attribute("aria-label") != before
 
 
+@pytest.mark.slow
 def test_an_order_within_the_pool_is_marked_until_it_is_exact(visit: Callable[..., Page], gallery: Gallery) -> None:
     asked = []
     page = visit(f"image={id_of(gallery, REFERENCE.name)}&words=with+a+hat", prepare=lambda page: enlarged(page, 300))
@@ -442,6 +445,7 @@ def test_axe_finds_nothing(visit: Callable[..., Page], gallery: Gallery) -> None
     assert found == []
 
 
+@pytest.mark.slow
 def test_nothing_is_wider_than_the_window(visit: Callable[..., Page], gallery: Gallery) -> None:
     page = visit(f"image={id_of(gallery, REFERENCE.name)}&words=with+a+hat", viewport={"width": 800, "height": 800})
     for width in (800, 390):
