@@ -197,13 +197,15 @@ def measure_ours(folder: Path, rows: int, dim: int, k: int, rounds: int, batch: 
         search(query)
     codes = next(iter(matrix.mixed_codes.values()), None) or matrix.codes
     first = matrix.rows.numpy() if codes is None else codes.values
+    row_ids = dict(zip(matrix.image_ids.to_pylist(), matrix.row_ids.tolist(), strict=True))
     found: dict[int, list[int]] = {}
 
     def answer(number: int) -> None:
         found[number] = search(asked[number])
 
     def with_metadata(number: int) -> None:
-        store.take([image_id(of) for of in search(asked[number])], METADATA)
+        image_ids = [image_id(of) for of in search(asked[number])]
+        store.take(image_ids, METADATA, np.array([row_ids[each] for each in image_ids], np.uint64))
 
     def find(number: int) -> None:
         find_rows(matrix, [Request(asked[number].terms, asked[number].columns, k)])

@@ -14,6 +14,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cvsi_db.errors import QueryError
 from cvsi_db.query.options import BY_FIELD
@@ -39,13 +40,16 @@ ROUNDING = 1e-5
 
 @dataclass(frozen=True)
 class Ranking:
-    """The best k, best first: `scores` (k,), and `similarities` and `contributions` (k, terms), all float32."""
+    """The best k, best first: `scores` (k,), and `similarities` and `contributions` (k, terms), all float32.
+
+    `row_ids` (k,) are the store's, where they are known."""
 
     image_ids: tuple[str, ...]
     terms: tuple[Term, ...]
     scores: FloatArray
     similarities: FloatArray
     contributions: FloatArray
+    row_ids: npt.NDArray[np.uint64] | None = None
 
 
 @dataclass(frozen=True)
@@ -289,7 +293,9 @@ def present_rankings(
     image was removed in the meantime.
     """
     image_ids = list(dict.fromkeys(image_id for ranking in rankings for image_id in ranking.image_ids))
-    rows = store.take(image_ids, METADATA).to_pylist() if image_ids else []
+    known = [ranking.row_ids for ranking in rankings if ranking.row_ids is not None]
+    row_ids = np.unique(np.concatenate(known)) if len(known) == len(rankings) else None
+    rows = store.take(image_ids, METADATA, row_ids).to_pylist() if image_ids else []
     metadata = dict(zip(image_ids, rows, strict=True))
     presented = []
     for ranking, of in zip(rankings, compiled, strict=True):

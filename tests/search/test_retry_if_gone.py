@@ -27,11 +27,11 @@ class Forgetful:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def take(self, image_ids: Sequence[str], columns: Sequence[str]) -> Any:
+    def take(self, image_ids: Sequence[str], columns: Sequence[str], row_ids: Any = None) -> Any:
         if self._times:
             self._times -= 1
             self._store.delete([image_ids[0]])
-        return self._store.take(image_ids, columns)
+        return self._store.take(image_ids, columns, row_ids)
 
 
 def ids(result: SearchResult) -> list[str]:

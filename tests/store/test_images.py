@@ -355,14 +355,18 @@ def test_a_removed_image_comes_back(store: Store) -> None:
 def test_a_search_that_began_before_a_removal_ends_as_it_began(store: Store) -> None:
     put(store, image(1), image(2))
     best = store.search("image_vector", image(1).image_vector, 2)["image_id"].to_pylist()
+    _, row_ids = store.addresses()
+    assert store.take(best, ["image_id"], row_ids)["image_id"].to_pylist() == best
     store.remove(list(store.rows(["id0001"]).values()))
     assert store.take(best, ["image_id", "name"]).to_pylist() == [
         {"image_id": "id0001", "name": "it's 1.jpg"},
         {"image_id": "id0002", "name": "it's 2.jpg"},
     ]
+    assert store.take(best, ["name"], row_ids)["name"].to_pylist() == ["it's 1.jpg", "it's 2.jpg"]
     store.delete(["id0001"])
-    with pytest.raises(GalleryError, match="'id0001' is not"):
-        store.take(best, ["name"])
+    for known in (None, row_ids):
+        with pytest.raises(GalleryError, match="'id0001' is not"):
+            store.take(best, ["name"], known)
 
 
 def test_delete_removes_an_image_from_every_table(store: Store, folder: Path) -> None:

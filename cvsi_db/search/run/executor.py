@@ -117,7 +117,7 @@ def _scan(
         found.append((image_ids[kept], rows[kept]))
     share = _milliseconds(start) / len(plans)
     vectors = _vectors(resident, requests, [rows for _, rows in found])
-    for (plan, scan), request, (image_ids, _), mixed in zip(plans, requests, found, vectors, strict=True):
+    for (plan, scan), request, (image_ids, rows), mixed in zip(plans, requests, found, vectors, strict=True):
         ran = replace(
             scan,
             rows=len(resident),
@@ -125,7 +125,8 @@ def _scan(
             candidates=len(image_ids),
             milliseconds=share,
         )
-        yield Executed(replace(plan, source=replace(plan.source, source=ran)), Candidates(image_ids, mixed))
+        candidates = Candidates(image_ids, mixed, resident.row_ids[rows])
+        yield Executed(replace(plan, source=replace(plan.source, source=ran)), candidates)
 
 
 def _vectors(

@@ -21,10 +21,11 @@ from cvsi_db.search.result import Ranking
 @dataclass(frozen=True)
 class Candidates:
     """Rows that may be hits: `image_ids` (n,) strings, ascending and distinct, and `mixed` (n, dim), what the terms are
-    compared with: the query's mix of the columns."""
+    compared with: the query's mix of the columns. `row_ids` (n,) are the store's, where they are known."""
 
     image_ids: npt.NDArray[Any]
     mixed: FloatArray = field(repr=False)
+    row_ids: npt.NDArray[np.uint64] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -43,6 +44,7 @@ def rerank(plan: TopK, candidates: Candidates) -> Ranking:
         scores[best],
         similarities[best],
         contributions[best],
+        None if candidates.row_ids is None else candidates.row_ids[best],
     )
 
 

@@ -49,7 +49,7 @@ MIXED_TO = 2**18
 SERIAL = 2**15 - 1
 """Numbers that torch converts in the thread that asks: more it shares among its threads."""
 
-_COLUMNS = ("image_id", *VECTORS, "_rowaddr")
+_COLUMNS = ("image_id", *VECTORS, "_rowaddr", "_rowid")
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class ResidentMatrix:
     `longest`, for each column, a number no vector of it is longer than.
 
     The rows at the positions in `dead`, ascending, are no longer in the table: they were there when it was loaded.
-    `addresses` (n,) are the store's, `codes` those of int8_scan where they are of use; `mixed_codes` are those of the
-    columns mixed, by their mix, once scans have made them. `memory` (capacity, 2 · dim) begins with the rows: rows that
-    come are put behind them, where no matrix that was given before looks.
+    `addresses` and `row_ids` (n,) are the store's. `codes` are those of int8_scan where they are of use, `mixed_codes`
+    those of the columns mixed, by their mix, once scans have made them. `memory` (capacity, 2 · dim) begins with the
+    rows: rows that come are put behind them, where no matrix that was given before looks.
 
     Where several devices share the rows, `rows` is None and `parts` are the matrices of each, one behind the other.
     """
@@ -72,6 +72,7 @@ class ResidentMatrix:
     longest: tuple[float, ...]
     dead: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64), repr=False)
     addresses: npt.NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)
+    row_ids: npt.NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)
     codes: Codes | None = field(default=None, repr=False)
     mixed_codes: dict[tuple[float, ...], Codes | None] = field(default_factory=dict, repr=False)
     memory: Any = field(default=None, repr=False)
@@ -194,7 +195,7 @@ def load_matrix(store: Store, device: str) -> ResidentMatrix:
         memory = torch.from_numpy(np.empty(shape, np.float16))  # in large pages, where the system has them
     else:
         memory = torch.empty(shape, dtype=torch.float32, device=device)
-    image_ids, addresses = _fill(memory[:count], kept.batches(_COLUMNS, BATCH_ROWS))
+    image_ids, addresses, row_ids = _fill(memory[:count], kept.batches(_COLUMNS, BATCH_ROWS))
     rows, codes = memory[:count], None
     if device == "cpu" and count >= CODED_ROWS:
         from cvsi_db.search.run.int8_scan import code_memory, codes_are_faster, encode
@@ -208,6 +209,7 @@ def load_matrix(store: Store, device: str) -> ResidentMatrix:
         rows,
         _longest(rows),
         addresses=addresses,
+        row_ids=row_ids,
         codes=codes,
         memory=memory,
     )
@@ -230,9 +232,9 @@ def _load_parts(kept: Store, devices: Sequence[str]) -> ResidentMatrix:
     for device in devices[: -(-left // (share * BATCH_ROWS))]:
         count = min(share * BATCH_ROWS, left)
         rows = torch.empty((count, len(VECTORS) * kept.dim), dtype=torch.float32, device=device)
-        image_ids, addresses = _fill(rows, islice(batches, share))
+        image_ids, addresses, row_ids = _fill(rows, islice(batches, share))
         ids = pa.chunked_array([image_ids])
-        parts.append(ResidentMatrix(kept.version, ids, rows, _longest(rows), addresses=addresses))
+        parts.append(ResidentMatrix(kept.version, ids, rows, _longest(rows), addresses=addresses, row_ids=row_ids))
         left -= count
     return ResidentMatrix(
         kept.version,
@@ -240,6 +242,7 @@ def _load_parts(kept: Store, devices: Sequence[str]) -> ResidentMatrix:
         None,
         tuple(np.max([part.longest for part in parts], axis=0).tolist()),
         addresses=np.concatenate([part.addresses for part in parts]),
+        row_ids=np.concatenate([part.row_ids for part in parts]),
         parts=tuple(parts),
     )
 
@@ -266,7 +269,7 @@ def refreshed(matrix: ResidentMatrix, store: Store) -> ResidentMatrix | None:
         return None
     new = row_ids[~held]
     batches = (kept.take_rows(new[at : at + BATCH_ROWS], _COLUMNS) for at in range(0, len(new), BATCH_ROWS))
-    image_ids, new_addresses = _fill(
+    image_ids, new_addresses, new_row_ids = _fill(
         matrix.memory[start:end], (batch for table in batches for batch in table.to_batches())
     )
     rows, added = matrix.memory[:end], matrix.memory[start:end]
@@ -285,6 +288,7 @@ def refreshed(matrix: ResidentMatrix, store: Store) -> ResidentMatrix | None:
         longest=tuple(map(max, matrix.longest, _longest(added))),
         dead=dead,
         addresses=np.concatenate([matrix.addresses, new_addresses]),
+        row_ids=np.concatenate([matrix.row_ids, new_row_ids]),
         codes=codes,
         mixed_codes=mixed,
     )
@@ -293,11 +297,13 @@ def refreshed(matrix: ResidentMatrix, store: Store) -> ResidentMatrix | None:
     return after
 
 
-def _fill(rows: Any, batches: Iterable[pa.RecordBatch]) -> tuple[pa.Array, npt.NDArray[np.uint64]]:
-    """Put the vectors of the batches into `rows` (n, 2 · dim), which they fill; their image_ids and addresses."""
+def _fill(
+    rows: Any, batches: Iterable[pa.RecordBatch]
+) -> tuple[pa.Array, npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """Put the vectors of the batches into `rows` (n, 2 · dim), which they fill; their image_ids, addresses and ids."""
     import torch
 
-    image_ids, addresses, filled = [], [np.empty(0, np.uint64)], 0
+    image_ids, keys, filled = [], [np.empty((2, 0), np.uint64)], 0
     for batch in batches:
         end = filled + len(batch)
         into = rows[filled:end].unflatten(1, (len(VECTORS), -1))
@@ -306,9 +312,10 @@ def _fill(rows: Any, batches: Iterable[pa.RecordBatch]) -> tuple[pa.Array, npt.N
             into[:, place] = torch.from_numpy(stored)
         # Taken, that is copied: a column of a batch keeps the whole batch in memory.
         image_ids.append(batch["image_id"].take(pa.array(range(len(batch)), pa.int64())))
-        addresses.append(batch["_rowaddr"].to_numpy().copy())
+        keys.append(np.stack([batch["_rowaddr"].to_numpy(), batch["_rowid"].to_numpy()]))
         filled = end
-    return pa.chunked_array(image_ids, pa.string()).combine_chunks(), np.concatenate(addresses)
+    addresses, row_ids = np.concatenate(keys, axis=1)
+    return pa.chunked_array(image_ids, pa.string()).combine_chunks(), addresses, row_ids
 
 
 def _unit_scales(rows: Any) -> FloatArray:

@@ -66,6 +66,8 @@ def test_the_matrix_holds_both_columns_as_they_are_stored(big_store: Store, monk
     places = {image_id: place for place, image_id in enumerate(table["image_id"].to_pylist())}
     order = [places[image_id] for image_id in resident.image_ids.to_pylist()]
     assert sorted(order) == list(range(1500))
+    taken = big_store.take_rows(resident.row_ids[[7, 1400, 3]], ["image_id"])["image_id"].to_pylist()
+    assert {*taken} == {resident.image_ids[row].as_py() for row in (7, 1400, 3)}
     assert resident.rows.dtype == torch.float16
     assert np.array_equal(resident.rows.float().numpy(), expected[order])
     for longest, column in zip(resident.longest, ("image_vector", "caption_vector"), strict=True):
@@ -154,6 +156,8 @@ def test_rows_that_changed_are_read_alone_and_the_rest_is_as_if_loaded(
     live = np.setdiff1d(np.arange(len(now.image_ids)), now.dead)
     loaded = load_matrix(store, "cpu")
     assert rows_by_id(now, live) == rows_by_id(loaded, np.arange(440))
+    ids = [dict(zip(each.image_ids.to_pylist(), each.row_ids.tolist(), strict=True)) for each in (now, loaded)]
+    assert {image_id: ids[0][image_id] for image_id in ids[1]} == ids[1]
     assert now.longest == pytest.approx(loaded.longest, rel=0.01)
     assert now.version == loaded.version
     assert torch.equal(first.rows, kept)  # whoever still scans it sees what was there
