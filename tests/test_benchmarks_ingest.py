@@ -31,6 +31,7 @@ def test_photos_are_distinct_files_of_few_pictures(small: None, tmp_path: Path) 
     assert Image.open(BytesIO(commented(made[1], "hello"))).info["comment"] == b"hello"
 
 
+@pytest.mark.slow
 def test_a_photo_has_twelve_megapixels_and_about_two_megabytes() -> None:
     jpeg = photo(1)
     assert decode_bytes(jpeg, "", "it", side=96).width == 4000

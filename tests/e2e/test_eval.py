@@ -23,6 +23,7 @@ def test_tuning_starts_from_the_preset(cli: Cli, tmp_path: Path) -> None:
     assert tuned["cvsi"]["map10"] >= report["methods"]["cvsi"]["map@10"]["value"] - 0.5  # its weights are rounded
 
 
+@pytest.mark.slow
 def test_second_run_gives_the_same_numbers(cli: Cli, tmp_path: Path) -> None:
     cache, chart = tmp_path / "cache", tmp_path / "chart.svg"
     methods = ("--method", "text", "--method", "cvsi")

@@ -56,6 +56,7 @@ def test_circo_report_and_second_run(cli: Cli, tmp_path: Path) -> None:
     assert "12 ok" in cli("stats", "--db", tmp_path / "db").stdout.replace("ok: 12", "12 ok")
 
 
+@pytest.mark.slow
 def test_published_rewrites_take_the_place_of_a_rewriter(cli: Cli, tmp_path: Path) -> None:
     texts = ["make it blue", "without the hat", "at night"]
     modified = [["a blue cat"], ["a dog"], ["the moon"]]
@@ -205,6 +206,7 @@ def test_report_names_the_captioner_that_wrote_the_captions_and_warns_of_another
     assert f"warning: the gallery's captions were written by {first['captioner']}, not by captioner:" in again.stderr
 
 
+@pytest.mark.slow
 def test_bundles_that_differ_in_phi_share_a_gallery(cli: Cli, tmp_path: Path) -> None:
     torch.manual_seed(0)
     save_phi(MappingNetwork(256, 192), tmp_path / "other.safetensors")

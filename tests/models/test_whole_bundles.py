@@ -95,6 +95,7 @@ def test_a_whole_bundle_is_pulled_verified_and_searched_with_three_branches(
     assert len(ledger().read_text().splitlines()) == len(hub.asked)
 
 
+@pytest.mark.slow
 def test_without_its_phi_a_bundle_runs_on_two_branches_and_stays_so(
     hub: FakeHub, tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -151,8 +151,9 @@ except GalleryError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="no limit of file sizes")
-@pytest.mark.parametrize("limit", [pytest.param(0, marks=pytest.mark.slow), 40_000])
+@pytest.mark.parametrize("limit", [0, 40_000])
 def test_an_exceeded_quota_is_reported_and_loses_nothing(gallery_folder: Path, photos: Path, limit: int) -> None:
     make(gallery_folder, photos)
     more_photos(photos, 20)

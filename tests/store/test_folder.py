@@ -323,6 +323,7 @@ def test_open_refuses_a_gallery_of_a_newer_version(gallery: Path) -> None:
     assert not (gallery / "backups").exists()
 
 
+@pytest.mark.slow
 def test_an_up_to_date_gallery_opens_without_alembic(gallery: Path) -> None:
     program = (
         "import sys; from pathlib import Path; import cvsi_db.store.folder;"
