@@ -64,13 +64,15 @@ def peers(rows: str, data: Path | None, **options: Any) -> None:
 @click.option("--dim", default=64, show_default=True, help="Width of the vectors.")
 @click.option("-k", default=100, show_default=True, help="Hits per query.")
 @click.option("--memory-gb", default=12.0, show_default=True, help="Larger galleries are not loaded into memory.")
+@click.option("--faiss", is_flag=True, help="Measure faiss IndexFlatIP over the same rows too, where they fit.")
 @click.option("--data", type=click.Path(path_type=Path), help="Where galleries are written; else the cache folder.")
-def scale(rows: str, dim: int, k: int, memory_gb: float, data: Path | None) -> None:
+def scale(rows: str, dim: int, k: int, memory_gb: float, faiss: bool, data: Path | None) -> None:
     """Cost as a gallery grows to ten million rows, and what that says of more."""
     from benchmarks.galleries import default_folder
     from benchmarks.scale import run_scale
 
-    run_scale([int(size) for size in rows.replace("_", "").split(",")], dim, k, memory_gb, data or default_folder())
+    sizes = [int(size) for size in rows.replace("_", "").split(",")]
+    run_scale(sizes, dim, k, memory_gb, data or default_folder(), faiss)
 
 
 @main.command()

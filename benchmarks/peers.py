@@ -184,8 +184,12 @@ def measure_ours(folder: Path, rows: int, dim: int, k: int, rounds: int, batch: 
     """The resident scan from plan to ranking, in turn with a reading of its first pass; then the rest of _of_ours."""
     from benchmarks.strategies import batch_of, strategies
     from benchmarks.timing import in_rounds
+    from cvsi_db.search.plan.build import build_plan
+    from cvsi_db.search.plan.strategies import Facts
     from cvsi_db.search.result import METADATA
     from cvsi_db.search.run.exact_scan import Request, find_rows
+    from cvsi_db.search.run.executor import run_plan
+    from cvsi_db.search.run.rerank import rerank
     from cvsi_db.search.run.resident_matrix import Resident
     from cvsi_db.store.images import Store
 
@@ -197,15 +201,16 @@ def measure_ours(folder: Path, rows: int, dim: int, k: int, rounds: int, batch: 
         search(query)
     codes = next(iter(matrix.mixed_codes.values()), None) or matrix.codes
     first = matrix.rows.numpy() if codes is None else codes.values
-    row_ids = dict(zip(matrix.image_ids.to_pylist(), matrix.row_ids.tolist(), strict=True))
     found: dict[int, list[int]] = {}
 
     def answer(number: int) -> None:
         found[number] = search(asked[number])
 
     def with_metadata(number: int) -> None:
-        image_ids = [image_id(of) for of in search(asked[number])]
-        store.take(image_ids, METADATA, np.array([row_ids[each] for each in image_ids], np.uint64))
+        plan = build_plan(asked[number], resident.rows(store, version := store.version), Facts(forced="resident"))
+        executed = run_plan(plan, store, "cpu", resident, version)
+        ranking = rerank(executed.plan, executed.candidates)
+        store.take(ranking.image_ids, METADATA, ranking.row_ids)
 
     def find(number: int) -> None:
         find_rows(matrix, [Request(asked[number].terms, asked[number].columns, k)])

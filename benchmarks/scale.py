@@ -29,7 +29,7 @@ from cvsi_db.search.plan.strategies import Facts
 from cvsi_db.search.run.executor import run_plan
 from cvsi_db.search.run.rerank import rerank
 from cvsi_db.search.run.resident_matrix import Resident, row_bytes
-from cvsi_db.store.images import Store
+from cvsi_db.store.images import Store, matrix
 from cvsi_db.store.indexes import wanted_indexes
 
 CHUNK = 100_000
@@ -58,19 +58,24 @@ class Measured:
     peak_mib: float
 
 
-def run_scale(sizes: Sequence[int], dim: int, k: int, memory_gb: float, folder: Path) -> list[Measured]:
-    """Measure every size and print its row, then the fit and the projection; a gallery is deleted once measured."""
+def run_scale(
+    sizes: Sequence[int], dim: int, k: int, memory_gb: float, folder: Path, faiss: bool = False
+) -> list[Measured]:
+    """Measure every size and print its row, then the fit and the projection; a gallery is deleted once measured. Where
+    `faiss` is to be measured too and its rows fit, a line says what it took."""
     print(f"{os.cpu_count()} cores, rows of one column of width {dim}, k = {k}, {QUERIES} queries of each kind\n")
     print("\n".join(_heading()), flush=True)
-    found = []
+    found, beside = [], []
     for rows in sizes:
         place = folder / f"scale-{rows}x{dim}"
         try:
             found.append(measure(place, rows, dim, k, memory_gb))
+            if faiss and 4 * dim * rows < memory_gb * 1e9:
+                beside.append(_beside_faiss(place, rows, dim, k))
         finally:
             shutil.rmtree(place, ignore_errors=True)
         print(_row(found[-1]), flush=True)
-    print("\n".join([_exponents(found), "", *_projection(found, dim)]))
+    print("\n".join([_exponents(found), "", *_projection(found, dim), "", *beside]))
     return found
 
 
@@ -95,6 +100,30 @@ def measure(place: Path, rows: int, dim: int, k: int, memory_gb: float) -> Measu
     recall = mean(len(set(a[:10]) & set(b[:10])) / 10 for a, b in zip(found, truth, strict=True))
     return Measured(
         rows, write, disk, index, index_bytes, indexed_ms, recall, flat_ms, load, resident_ms, own_peak_mib()
+    )
+
+
+def _beside_faiss(place: Path, rows: int, dim: int, k: int) -> str:
+    """What faiss takes for the same queries, in this process, over the same rows in float32."""
+    import faiss
+
+    store, image_ids, filled = Store.open(place), [], 0
+    vectors = np.memmap(place / "rows.f32", np.float32, "w+", shape=(rows, dim))  # added at once: no room to grow
+    for batch in store.batches(["image_id", "image_vector"], 2**13):
+        vectors[filled : filled + len(batch)] = matrix(pa.Table.from_batches([batch]), "image_vector")
+        image_ids.append(batch["image_id"].take(pa.array(range(len(batch)), pa.int64())))
+        filled += len(batch)
+    index, names, times, same = faiss.IndexFlatIP(dim), pa.chunked_array(image_ids), [], []
+    index.add(vectors)
+    asked = _queries(dim, k)
+    for query, truth in zip([asked[0], *asked], [[], *_answers(store, asked, "fused", None)[1]], strict=True):
+        start = perf_counter()
+        _, numbers = index.search(query.branches[0].terms[0].vector[None], k)
+        times.append((perf_counter() - start) * 1000)
+        same.append(len({*names.take(pa.array(numbers[0, :10])).to_pylist()} & {*truth[:10]}) / 10)
+    return (
+        f"faiss IndexFlatIP, {rows:,} × {dim}: {_short(median(times[1:]))} ms over {vectors.nbytes / 1e9:.2f} GB of "
+        f"vectors, recall@10 {mean(same[1:]):.3f}."
     )
 
 

@@ -38,7 +38,7 @@ LEVEL = 127
 FINE = 2 * LEVEL
 """How many fine steps of a query make a coarse one: what is left of one is at most half."""
 
-ENCODED_ROWS = 4096
+ENCODED_ROWS = 1024
 """Rows encoded at once."""
 
 BLOCK_ROWS = 8192
@@ -128,12 +128,15 @@ def extended(codes: Codes, rows: torch.Tensor) -> Codes:
 
 
 def _wide(rows: torch.Tensor, mix: tuple[float, ...] | None) -> torch.Tensor:
-    """The rows in float32, new; with a `mix` their columns mixed, each product and sum rounded as in rerank.mix."""
+    """The rows, of float16, in float32; with a `mix` their columns mixed, products and sum rounded as in rerank.mix."""
     wide = rows.float()
     if mix is None:
         return wide
-    parts = [column * np.float32(share).item() for column, share in zip(wide.chunk(len(mix), dim=1), mix, strict=True)]
-    return torch.stack(parts).sum(dim=0)
+    columns = wide.chunk(len(mix), dim=1)
+    mixed = columns[0] * np.float32(mix[0]).item()
+    for column, share in zip(columns[1:], mix[1:], strict=True):
+        mixed += column.mul_(np.float32(share).item())
+    return mixed
 
 
 def append(codes: Codes, rows: torch.Tensor) -> Codes:
