@@ -70,6 +70,7 @@ def test_published_rewrites_take_the_place_of_a_rewriter(cli: Cli, tmp_path: Pat
     assert "--rewrites asks no rewriter: leave --rewriter out" in both.stderr
 
 
+@pytest.mark.slow
 def test_circo_as_published(cli: Cli, tmp_path: Path) -> None:
     data = field_data.real("circo")
     benchmark = read_circo(data, "val", tmp_path).first(4)
@@ -194,6 +195,7 @@ def bundle_file(path: Path, **changes: object) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_report_names_the_captioner_that_wrote_the_captions_and_warns_of_another(cli: Cli, tmp_path: Path) -> None:
     model, db = tmp_path / "mine.toml", tmp_path / "db"
     where = ("circo", "--data", field_data.circo(tmp_path / "circo"), "--db", db, "--method", "edited_captions")

@@ -70,6 +70,7 @@ def test_with_a_hub_the_larger_model_is_pulled_with_its_cost_told_and_works_offl
     assert offline.stdout.endswith("(bge-vl-base)\n")
 
 
+@pytest.mark.slow
 def test_a_login_page_in_place_of_the_hub_is_said_and_no_download_is_left_half_written(
     cli: Cli, home: dict[str, str], photos: Path, tmp_path: Path
 ) -> None:

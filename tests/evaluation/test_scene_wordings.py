@@ -20,7 +20,7 @@ from cvsi_db.scenes.edits import find_edit, wordings
 from tests.evaluation.conftest import silent
 
 
-@pytest.mark.parametrize("name", ["val", "test"])
+@pytest.mark.parametrize("name", [pytest.param("val", marks=pytest.mark.slow), "test"])
 def test_every_wording_means_the_same_edit(name: str, request: pytest.FixtureRequest) -> None:
     benchmark: SceneBenchmark = request.getfixturevalue(name)
     reworded = reword(benchmark)

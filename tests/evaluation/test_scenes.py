@@ -82,6 +82,7 @@ def test_in_test_a_third_of_each_aspect_starts_from_held_out_combinations(test: 
     assert starts == dict.fromkeys(ASPECTS, QUERIES // 27)
 
 
+@pytest.mark.slow
 def test_val_uses_training_phrasings_and_test_uses_unseen_ones(val: SceneBenchmark, test: SceneBenchmark) -> None:
     for benchmark, book in ((val, phrasings), (test, unseen_phrasings)):
         for query in benchmark.queries[:12]:

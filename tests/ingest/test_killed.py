@@ -78,7 +78,7 @@ def content(store: Store, catalog: Catalog) -> dict[str, Any]:
     [
         ("sleep", 0),
         ("merge captions", 1),
-        ("update", 2),
+        pytest.param("update", 2, marks=pytest.mark.slow),
         pytest.param("record_files", 1, marks=pytest.mark.slow),
         pytest.param("delete removed", 2, marks=pytest.mark.slow),
         pytest.param("keep_captions", 2, marks=pytest.mark.slow),

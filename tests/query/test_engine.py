@@ -172,7 +172,7 @@ KEYS: tuple[tuple[str, Callable[[dict[str, Any]], Any]], ...] = (
 
 
 def test_conditions_choose_the_rows_that_python_chooses(asked: Asked) -> None:
-    @budget(60)
+    @budget(30)
     @given(wheres, st.integers(0, 12), st.integers(0, 5))
     def ask(where: Where, limit: int, offset: int) -> None:
         chosen = sorted((row for row in asked.rows if where.holds(row)), key=lambda row: (-row["width"], row["name"]))

@@ -73,7 +73,7 @@ VALUES = st.recursive(
 KEYS = st.sampled_from([*ComposedQuery.__dataclass_fields__, "nope"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.text(max_size=30) | st.dictionaries(KEYS, VALUES, max_size=4).map(json.dumps))
 def test_any_line_is_a_query_or_an_error_of_ours(line: str) -> None:
     try:

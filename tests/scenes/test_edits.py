@@ -51,7 +51,7 @@ def test_every_text_is_found_again_with_one_meaning(scene: Scene, book: Book) ->
         assert "{" not in edit.text
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seeds, st.sampled_from(BOOKS))
 def test_sampled_edits_apply_and_read_back_compound_ones_too(seed: int, book: Book) -> None:
     rng = random.Random(seed)

@@ -49,6 +49,7 @@ def test_only_right_answers_show_the_same_twice(gallery: list[Sample], asked: li
         assert twin == sample.file or {twin, sample.file} <= right
 
 
+@pytest.mark.slow
 def test_each_query_has_right_answers_and_near_misses(gallery: list[Sample], asked: list[dict[str, Any]]) -> None:
     for (reference, text), query in zip(QUERIES, asked, strict=True):
         edit = find_edit(reference, text)

@@ -69,7 +69,7 @@ def reference_scores(
     return {name: float(composed @ vector) for name, vector in stored.items()}
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(100, 10_000), edit=st.sampled_from(["with a hat", "a blue car at night", "two of them", "snow"])
 )

@@ -169,6 +169,7 @@ def test_any_image_may_be_the_reference(visit: Callable[..., Page], gallery: Gal
     assert names(page) == [hit.metadata["name"] for hit in gallery.search(REFERENCE, "with a hat", k=5)]
 
 
+@pytest.mark.slow
 def test_liked_and_unliked_images_and_texts_count(visit: Callable[..., Page], gallery: Gallery) -> None:
     page = visit(f"image={id_of(gallery, REFERENCE.name)}")
     liked, unliked = (page.locator(".tile").nth(place).locator(".name").text_content() for place in (1, 0))
@@ -185,6 +186,7 @@ def test_liked_and_unliked_images_and_texts_count(visit: Callable[..., Page], ga
     assert names(page) == [hit.metadata["name"] for hit in found]
 
 
+@pytest.mark.slow
 def test_a_corrected_edited_caption_is_searched_with(visit: Callable[..., Page], gallery: Gallery) -> None:
     page = visit(f"image={id_of(gallery, REFERENCE.name)}&words=with+a+hat")
     caption = page.locator("#read textarea").first
@@ -475,6 +477,7 @@ def test_a_token_is_asked_for_and_the_view_stays(visit: Callable[..., Page]) -> 
     assert page.title() == "a red cat · cvsi-db"
 
 
+@pytest.mark.slow
 def test_each_trouble_has_its_words(visit: Callable[..., Page]) -> None:
     broken = answering(503, error="the gallery at /g is damaged: cvsi-db check", kind="GalleryError")
     page = visit(noisy=True, prepare=lambda page: page.route("**/api/about", broken))

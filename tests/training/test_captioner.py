@@ -67,6 +67,7 @@ def test_captions_survive_the_tokenizer(tokenizer: Any) -> None:
     assert {(row[0], row[-1]) for row in ids} == {(tokenizer.bos_token_id, tokenizer.eos_token_id)}
 
 
+@pytest.mark.slow
 def test_a_batch_holds_pictures_with_their_labels_and_two_captions_each(run: CaptionerRun, tokenizer: Any) -> None:
     pairs = PairSet.open(run.train_folder)
     epoch = list(batches(CaptionerRun(run.work, run.out, run.clip, steps=4, batch_size=4), tokenizer, pairs, 0))
