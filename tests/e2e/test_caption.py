@@ -87,6 +87,7 @@ def contents(lines: str) -> list[tuple[str, list[str], str | None]]:
     return [(line["image_id"], line["captions"], line["captioner"]) for line in map(json.loads, lines.splitlines())]
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_captioning_leaves_a_gallery_that_searches(cli: Cli, tmp_path: Path) -> None:
     db = tmp_path / "gallery"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CVSI_")}

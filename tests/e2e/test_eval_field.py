@@ -243,6 +243,7 @@ def test_wrong_phi_and_missing_key_are_found_before_the_first_image(
     assert not (tmp_path / "db").exists()
 
 
+@pytest.mark.slow
 def test_allow_missing_leaves_images_out_and_says_how_many(cli: Cli, tmp_path: Path) -> None:
     data = field_data.fashioniq(tmp_path / "fashioniq", images=6)
     (data / "images" / "DRESS0.png").unlink()  # the reference of dress/0

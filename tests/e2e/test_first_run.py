@@ -51,6 +51,7 @@ def test_without_a_hub_the_small_model_is_taken_and_said_everywhere(
     assert json.loads(cli("stats", "--db", db, "--json", env=env).stdout)["model"] == "photos-lite"
 
 
+@pytest.mark.slow
 def test_with_a_hub_the_larger_model_is_pulled_with_its_cost_told_and_works_offline_later(
     cli: Cli, home: dict[str, str], photos: Path, tmp_path: Path, hub: FakeHub
 ) -> None:

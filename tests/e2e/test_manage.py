@@ -36,6 +36,7 @@ def test_a_gallery_is_kept(cli: Cli, sample_db: Path, tmp_path: Path) -> None:
     assert told("check", "--repair") == {"sound": True, "mended": {}, "problems": []}
 
 
+@pytest.mark.slow
 def test_a_damaged_gallery_is_told_mended_and_restored(cli: Cli, sample_db: Path, tmp_path: Path) -> None:
     db, file = tmp_path / "gallery", tmp_path / "backup.tar"
     shutil.copytree(sample_db, db)

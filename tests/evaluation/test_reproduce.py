@@ -23,6 +23,7 @@ def run(rows: list[PaperRow], kit: Kit) -> dict[tuple[str, str, str], Outcome]:
     return {(each.row.name, each.benchmark, each.split): each for each in reproduce(rows, kit, silent)}
 
 
+@pytest.mark.slow
 def test_rows_run_as_far_as_they_can_and_what_is_finished_is_kept(tmp_path: Path) -> None:
     field_data.circo(tmp_path / "data" / "Circo", "val", images=8)
     field_data.circo(tmp_path / "data" / "Circo", "test", images=8)

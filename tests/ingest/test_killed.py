@@ -76,7 +76,7 @@ def content(store: Store, catalog: Catalog) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("method", "number"),
     [
-        ("sleep", 0),
+        pytest.param("sleep", 0, marks=pytest.mark.slow),
         ("merge captions", 1),
         pytest.param("update", 2, marks=pytest.mark.slow),
         pytest.param("record_files", 1, marks=pytest.mark.slow),

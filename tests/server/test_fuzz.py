@@ -61,6 +61,7 @@ def fuzz(gallery: Gallery, url: str, requests: int) -> dict[int, int]:
     return statuses
 
 
+@pytest.mark.slow
 def test_requests_at_random(gallery: Gallery, url: str) -> None:
     statuses = fuzz(gallery, url, int(os.environ.get("CVSI_FUZZ", "25")))
     assert {200, 404, 422} <= set(statuses)

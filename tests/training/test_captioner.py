@@ -111,6 +111,7 @@ def test_resumed_run_equals_uninterrupted_run(run: CaptionerRun) -> None:
     assert (run.out / "model.safetensors").read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_the_trunk_learns_more_slowly_than_the_rest(run: CaptionerRun, tokenizer: Any) -> None:
     trainee = new_trainee(run, tokenizer)
     trunk, *rest = (group["lr"] for group in trainee.optimizer.param_groups)

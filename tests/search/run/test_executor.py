@@ -49,7 +49,7 @@ def test_every_preset_equals_brute_force(mean_store: Store, name: str, limit: in
     check(mean_store, logical_query(weights, preset.gamma, k=10, unit_captions=preset.unit_captions), limit)
 
 
-@settings(max_examples=30, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(
     weights=st.lists(WEIGHTS, min_size=5, max_size=5).filter(any),
     gamma=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
