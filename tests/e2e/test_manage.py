@@ -6,6 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import SAMPLES, Cli
 
 

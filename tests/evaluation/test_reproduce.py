@@ -7,6 +7,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from cvsi_db.evaluation.paper_rows import PAPER_ROWS, Paper, PaperRow
 from cvsi_db.evaluation.reproduce import Kit, Outcome, outcomes_table, reproduce
 from tests.evaluation import field_data
