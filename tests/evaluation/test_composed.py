@@ -30,7 +30,7 @@ from cvsi_db.records import FloatArray, Rewrite
 from tests.evaluation import field_data
 from tests.evaluation.conftest import silent
 from tests.fakes import FakeEncoder
-from tests.models.small_composer import save_stand_in, stand_in
+from tests.models.small_composer import save_bundle, stand_in
 
 
 @pytest.fixture
@@ -43,9 +43,7 @@ def package(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    save_stand_in(tmp_path / "composer")
-    (tmp_path / "mine.toml").write_text('arch = "st:composer"\ninstruction = "as told"\n')
-    return tmp_path / "mine.toml"
+    return save_bundle(tmp_path)
 
 
 class Nobody:

@@ -20,6 +20,13 @@ TEMPLATE = (
 )
 
 
+def save_bundle(folder: Path) -> Path:
+    """A bundle file in the folder, of a stand-in's model beside it."""
+    save_stand_in(folder / "composer")
+    (folder / "mine.toml").write_text('arch = "st:composer"\ninstruction = "as told"\n')
+    return folder / "mine.toml"
+
+
 def stand_in(
     version: str = "6.2.0", dim: int = 32, modalities: Sequence[Any] = ("text", "image", "message")
 ) -> types.ModuleType:

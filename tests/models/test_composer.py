@@ -23,7 +23,7 @@ from cvsi_db.models.torchvision_shim import ensure_torchvision
 from cvsi_db.records import PseudoText
 from tests.fakes import FakeEncoder, make_picture, save_picture
 from tests.models.fake_hub import FakeHub, folder_files, serve_hub
-from tests.models.small_composer import save_composer, save_stand_in, stand_in
+from tests.models.small_composer import save_bundle, save_composer, save_stand_in, stand_in
 
 COLOURS = ("red", "blue", "green", "yellow")
 
@@ -39,9 +39,7 @@ def package(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     """A bundle file of a folder beside it."""
-    save_stand_in(tmp_path / "composer")
-    (tmp_path / "mine.toml").write_text('arch = "st:composer"\ninstruction = "as told"\n')
-    return tmp_path / "mine.toml"
+    return save_bundle(tmp_path)
 
 
 @pytest.fixture
